@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The configuration: one file of `key = value` lines plus WSD_* variables; see wsd(7) for the keys.
+ *
+ * It stands in the lowest folder because the provider and the switch read the same file, as on
+ * Windows both read the same registry. A loaded configuration is immutable: any thread may read it.
+ */
+#ifndef WSD_NIC_CONF_H
+#define WSD_NIC_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct conf;
+
+/**
+ * conf_load - read the file named by WSD_CONFIG, or the system's wsdirect.conf
+ *
+ * A missing system file is an empty configuration. The environment wins over the file: the key
+ * `connect.san_ms` is overridden by WSD_CONNECT_SAN_MS. In set-user-id programs the environment is
+ * ignored (it names modules to load). Lines that cannot be read are logged and skipped.
+ * Return: 0 with @ret_conf set; -ENOMEM; -errno of open(2)/read(2) if WSD_CONFIG names a file that
+ * cannot be read.
+ */
+int conf_load(struct conf **ret_conf);
+
+/* Parse @text (not kept) instead of a file; for tests and tools. The environment wins here too. */
+int conf_parse(const char *text, struct conf **ret_conf);
+
+void conf_free(struct conf *c); /* NULL is fine */
+
+/* The value of @key, borrowed until conf_free, or NULL. */
+const char *conf_get(const struct conf *c, const char *key);
+
+/* yes/no, true/false, on/off, 1/0; anything else is @fallback (logged by conf_load's caller if it
+ * cares: conf_is_bool tells). */
+bool conf_bool(const struct conf *c, const char *key, bool fallback);
+
+/* A decimal or 0x number within [min, max]; @fallback otherwise. */
+long conf_long(const struct conf *c, const char *key, long fallback, long min, long max);
+
+/* True if @word stands in the comma- or blank-separated list at @key. */
+bool conf_has_word(const struct conf *c, const char *key, const char *word);
+
+#endif
