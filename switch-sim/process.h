@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The process object: what one lifetime between the first WSAStartup and the last WSACleanup owns.
+ *
+ * It is the only global mutable state of libwsdirect (with the per-thread last error). Everything
+ * is reached from it; nothing below it is file-scope.
+ *
+ * Lock order of the switch, outermost first (each is optional, none is held over an upcall, a
+ * callback of `names`, or a downcall into a provider unless stated at the lock itself):
+ *   process.lock > socket.lock > san's lock > names' lock > handle table's lock > trace's lock
+ */
+#ifndef WSD_SWITCH_PROCESS_H
+#define WSD_SWITCH_PROCESS_H
+
+#include <wsd/abi.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct conf;
+struct names;
+struct san;
+struct trace;
+struct handles;
+
+/* Which documented behaviour wins where the documents and Windows differ ([DUAL] clauses). */
+enum sw_profile { SW_PROFILE_DOCUMENTED, SW_PROFILE_OBSERVED };
+
+enum sw_wildcard { SW_WILDCARD_VISTA, SW_WILDCARD_LEGACY };
+
+/* Settled at the first WSAStartup out of the configuration; constant afterwards. */
+struct sw_settings {
+	enum sw_profile profile;
+	enum sw_wildcard wildcard; /* SW-WILD-1, -2 */
+	bool autoconf;             /* IPAutoconfigurationEnabled; per interface: san asks conf */
+	unsigned socket_limit;     /* limit.sockets: WSAENOBUFS beyond it */
+	unsigned startup_limit;    /* limit.startups: WSAEPROCLIM beyond it */
+};
+
+struct sw_process {
+	pthread_mutex_t lock; /* startups, shutting down */
+	unsigned startups;
+	struct conf *conf;
+	struct sw_settings settings;
+	struct trace *trace;     /* NULL when tracing is off */
+	struct handles *handles; /* SOCKET -> struct sw_socket, generation-checked */
+	struct names *names;
+	struct san *san;
+	WSPPROC_TABLE tcpip; /* the TCP/IP provider's table, wrapped by the trace when it is on */
+	WSAPROTOCOL_INFOW tcpip_info;
+};
+
+/**
+ * sw_enter - every exported call but WSAStartup begins with it
+ * Return: the process object, kept alive until sw_leave; NULL: not initialised (WSANOTINITIALISED),
+ *         also in a forked child until its own WSAStartup [WS-STARTUP-5, -6].
+ */
+struct sw_process *sw_enter(void);
+void sw_leave(struct sw_process *p);
+
+/* True if the fault knob `fault.netdown` (or `fault.nobufs`) names @call, e.g. "bind" [WS-BIND-4].
+ */
+bool sw_fault_netdown(const struct sw_process *p, const char *call);
+bool sw_fault_nobufs(const struct sw_process *p, const char *call);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The record behind one application handle. The TCP/IP provider's socket is the application's
+ * socket for life; companions on SANs hang on it and are never visible [SW-BIND-1, -7].
+ */
+#ifndef WSD_SWITCH_SOCKET_H
+#define WSD_SWITCH_SOCKET_H
+
+#include "process.h"
+
+#include <stdint.h>
+
+struct san_listener;
+
+enum sw_state {
+	SW_CREATED,
+	SW_BOUND,
+	SW_LISTENING, /* the application listens; whether this socket is first in rank: head */
+	SW_CLOSED,
+	SW_STATE_COUNT
+};
+
+/* Options that the switch itself keeps; their values are the application's, never the kernel's. */
+struct sw_options {
+	bool reuse;     /* SO_REUSEADDR */
+	bool exclusive; /* SO_EXCLUSIVEADDRUSE */
+	bool broadcast; /* SO_BROADCAST */
+	bool port_scalability;
+	bool v6only; /* default 1 */
+	bool debug;  /* SO_DEBUG: forwarded to companions [SW-BIND-4.3] */
+	bool debug_set;
+	int32_t group_priority; /* SO_GROUP_PRIORITY: forwarded */
+	bool group_priority_set;
+	bool nonblocking;
+};
+
+struct sw_socket {
+	struct sw_process *process;
+	atomic_uint refs;
+	pthread_mutex_t lock; /* everything below; held over TCP/IP downcalls and san_* calls */
+	SOCKET handle;        /* the application's */
+	SOCKET tcp;           /* the TCP/IP provider's descriptor */
+	int af, type, protocol;
+	enum sw_state state;
+	struct sw_options options;
+	struct wsd_sockaddr_storage local; /* cached name; valid from SW_BOUND on [WS-NAME-8] */
+	int local_len;
+	bool named; /* a name is held in `names`: name_id */
+	uint64_t name_id;
+	bool kernel_bound; /* false while the kernel bind is put off [WS-REUSE-13] */
+	bool head;         /* first in rank on its name: kernel LISTEN and companions are its */
+	int backlog;       /* of the first listen; a second changes nothing [WS-LISTEN-3] */
+	struct san_listener *san; /* the SAN side's part; NULL when it has none */
+};
+
+/* References. Look-up of a stale, foreign or zero handle gives NULL (WSAENOTSOCK). */
+struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s);
+struct sw_socket *sw_socket_ref(struct sw_socket *s);
+void sw_socket_put(struct sw_socket *s); /* NULL is fine */
+
+/* Call @fn for every live socket, a reference held; for hot-plug [SW-LISTEN-5, -6]. */
+void sw_socket_each(struct sw_process *p, void (*fn)(struct sw_socket *s, void *arg), void *arg);
+
+#endif
