@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * facts.c - reads the tables of RDMA ports, links and IPv4 addresses from the kernel, by netlink and, where netlink does
+ * not tell, a few small files of sysfs. Opens no device [PROV-IOCTL-3]. No state, no locks.
+ */
+#include "nic_priv.h"
+#include "netlink.h"
+#include "sysfs.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <rdma/rdma_netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the RDMA side is made of; also bounds what a confused kernel can make us allocate. */
+#define MAX_PORTS_OF_DEVICE 256
+
+struct array {
+	void *v;
+	size_t n, cap, size;
+};
+
+/* One more element, zeroed. The array keeps its room, so that not every element is an allocation. */
+static void *array_add(struct array *a)
+{
+	size_t cap = a->cap ? 2 * a->cap : 16;
+	void *p;
+
+	if (a->n == a->cap) {
+		p = realloc(a->v, cap * a->size);
+		if (!p)
+			return NULL;
+		a->v = p;
+		a->cap = cap;
+	}
+	p = (char *)a->v + a->n++ * a->size;
+	memset(p, 0, a->size);
+	return p;
+}
+
+/* RDMA: the list of devices, then of each its ports. */
+
+struct rdma_device {
+	char name[NIC_DEVICE_SIZE];
+	uint32_t index;
+	uint32_t ports;
+	enum nic_link_layer ll;
+};
+
+static const struct {
+	const char *protocol; /* RDMA_NLDEV_ATTR_DEV_PROTOCOL */
+	enum nic_link_layer ll;
+} protocols[] = {
+	{"roce", NIC_LL_ROCE},
+	{"ib", NIC_LL_INFINIBAND},
+	{"iw", NIC_LL_IWARP},
+};
+
+static enum nic_link_layer link_layer_of(const struct nlattr *protocol)
+{
+	char word[16];
+
+	nic_nl_str(protocol, word, sizeof(word));
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (!strcmp(word, protocols[i].protocol))
+			return protocols[i].ll;
+	return NIC_LL_UNKNOWN;
+}
+
+static int take_device(const struct nlmsghdr *msg, void *arg)
+{
+	const struct nlattr *v[RDMA_NLDEV_ATTR_MAX];
+	struct nic_nlattrs a = {v, RDMA_NLDEV_ATTR_MAX};
+	struct rdma_device *d;
+
+	nic_nl_attrs(msg, 0, &a);
+	if (!v[RDMA_NLDEV_ATTR_DEV_INDEX] || !v[RDMA_NLDEV_ATTR_DEV_NAME])
+		return 0;
+	d = array_add(arg);
+	if (!d)
+		return -ENOMEM;
+	d->index = nic_nl_u32(v[RDMA_NLDEV_ATTR_DEV_INDEX], 0);
+	d->ports = nic_nl_u32(v[RDMA_NLDEV_ATTR_PORT_INDEX], 0);
+	d->ll = link_layer_of(v[RDMA_NLDEV_ATTR_DEV_PROTOCOL]);
+	nic_nl_str(v[RDMA_NLDEV_ATTR_DEV_NAME], d->name, sizeof(d->name));
+	return 0;
+}
+
+struct port_dump {
+	struct array *ports;
+	const struct rdma_device *device;
+};
+
+static int take_port(const struct nlmsghdr *msg, void *arg)
+{
+	const struct nlattr *v[RDMA_NLDEV_ATTR_MAX];
+	struct nic_nlattrs a = {v, RDMA_NLDEV_ATTR_MAX};
+	const struct port_dump *dump = arg;
+	struct nic_rdma_port *p;
+	uint8_t state;
+
+	nic_nl_attrs(msg, 0, &a);
+	if (!v[RDMA_NLDEV_ATTR_PORT_INDEX])
+		return 0;
+	p = array_add(dump->ports);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p->device, dump->device->name, sizeof(p->device));
+	p->device_index = dump->device->index;
+	p->port_num = nic_nl_u32(v[RDMA_NLDEV_ATTR_PORT_INDEX], 0);
+	p->ifindex = nic_nl_u32(v[RDMA_NLDEV_ATTR_NDEV_INDEX], 0);
+	p->ll = dump->device->ll;
+	state = nic_nl_u8(v[RDMA_NLDEV_ATTR_PORT_STATE], NIC_STATE_NOP);
+	p->state = state < NIC_STATE_COUNT ? (enum nic_port_state)state : NIC_STATE_NOP;
+	return 0;
+}
+
+/* What netlink does not tell of a port. A device that goes away meanwhile loses nothing: it is gone at the next look. */
+static void complete_port(struct nic_rdma_port *p, const struct rdma_device *d)
+{
+	/* the protocol is that of the first port; there are devices with one port of each kind */
+	if (d->ports > 1)
+		p->ll = nic_sysfs_link_layer(p->device, p->port_num, p->ll);
+	if (p->ll == NIC_LL_INFINIBAND)
+		nic_sysfs_gid(p->device, p->port_num, 0, p->gid0);
+	else
+		p->software = nic_sysfs_is_software(p->device);
+}
+
+static int read_ports_of(int fd, const struct rdma_device *d, struct array *ports)
+{
+	struct {
+		struct nlattr head;
+		uint32_t index;
+	} ask = {{.nla_len = sizeof(ask), .nla_type = RDMA_NLDEV_ATTR_DEV_INDEX}, d->index};
+	struct port_dump dump = {ports, d};
+	size_t first = ports->n;
+	int r;
+
+	if (d->ports > MAX_PORTS_OF_DEVICE)
+		return 0;
+	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_PORT_GET), &ask, sizeof(ask),
+			take_port, &dump);
+	if (r == -ENODEV || r == -EINVAL) /* gone since the list was made */
+		return -EAGAIN;
+	for (size_t i = first; !r && i < ports->n; i++)
+		complete_port((struct nic_rdma_port *)ports->v + i, d);
+	return r;
+}
+
+static int read_rdma(struct array *ports)
+{
+	struct array devices = {.size = sizeof(struct rdma_device)};
+	int fd = nic_nl_open(NETLINK_RDMA, 0, 0), r;
+
+	/*
+	 * No such protocol: the kernel has no RDMA, or has not loaded it. The socket is closed after each look, because
+	 * an open one keeps ib_core from being unloaded.
+	 */
+	if (fd == -EPROTONOSUPPORT || fd == -EAFNOSUPPORT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NULL, 0, take_device, &devices);
+	for (size_t i = 0; !r && i < devices.n; i++)
+		r = read_ports_of(fd, (struct rdma_device *)devices.v + i, ports);
+	free(devices.v);
+	close(fd);
+	return r;
+}
+
+/* Links. */
+
+static const struct {
+	const char *word; /* IFLA_INFO_KIND */
+	enum nic_link_kind kind;
+} kinds[] = {
+	{"vlan", NIC_KIND_VLAN},      {"macvlan", NIC_KIND_CHILD}, {"macvtap", NIC_KIND_CHILD},
+	{"ipvlan", NIC_KIND_CHILD},   {"bond", NIC_KIND_MASTER},   {"team", NIC_KIND_MASTER},
+	{"bridge", NIC_KIND_MASTER},
+};
+
+static enum nic_link_kind kind_of(const struct nlattr *linkinfo)
+{
+	const struct nlattr *v[IFLA_INFO_MAX + 1];
+	struct nic_nlattrs a = {v, IFLA_INFO_MAX + 1};
+	char word[16];
+
+	nic_nl_nested(linkinfo, &a);
+	nic_nl_str(v[IFLA_INFO_KIND], word, sizeof(word));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(word, kinds[i].word))
+			return kinds[i].kind;
+	return NIC_KIND_PLAIN;
+}
+
+static int take_link(const struct nlmsghdr *msg, void *arg)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(msg);
+	const struct nlattr *v[IFLA_MAX + 1];
+	struct nic_nlattrs a = {v, IFLA_MAX + 1};
+	struct nic_link *l;
+	size_t len;
+
+	if (msg->nlmsg_type != RTM_NEWLINK || msg->nlmsg_len < NLMSG_LENGTH(sizeof(*info)))
+		return 0;
+	nic_nl_attrs(msg, sizeof(*info), &a);
+	l = array_add(arg);
+	if (!l)
+		return -ENOMEM;
+	l->ifindex = (unsigned)info->ifi_index;
+	l->flags = info->ifi_flags;
+	l->type = info->ifi_type;
+	l->mtu = nic_nl_u32(v[IFLA_MTU], 0);
+	l->master = nic_nl_u32(v[IFLA_MASTER], 0);
+	l->kind = kind_of(v[IFLA_LINKINFO]);
+	/* IFLA_LINK is also the far end of a veth or tunnel, or an interface of another namespace */
+	if ((l->kind == NIC_KIND_VLAN || l->kind == NIC_KIND_CHILD) && !v[IFLA_LINK_NETNSID])
+		l->lower = nic_nl_u32(v[IFLA_LINK], 0);
+	nic_nl_str(v[IFLA_IFNAME], l->name, sizeof(l->name));
+	if (v[IFLA_ADDRESS]) {
+		len = nic_nl_len(v[IFLA_ADDRESS]);
+		l->hwaddr_len = (uint8_t)(len < sizeof(l->hwaddr) ? len : sizeof(l->hwaddr));
+		memcpy(l->hwaddr, nic_nl_data(v[IFLA_ADDRESS]), l->hwaddr_len);
+	}
+	return 0;
+}
+
+/* IPv4 addresses. */
+
+static int take_addr(const struct nlmsghdr *msg, void *arg)
+{
+	const struct ifaddrmsg *info = NLMSG_DATA(msg);
+	const struct nlattr *v[IFA_MAX + 1], *local;
+	struct nic_nlattrs a = {v, IFA_MAX + 1};
+	struct nic_ifaddr *f;
+
+	if (msg->nlmsg_type != RTM_NEWADDR || msg->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) ||
+	    info->ifa_family != AF_INET)
+		return 0;
+	nic_nl_attrs(msg, sizeof(*info), &a);
+	/* of a point-to-point interface IFA_ADDRESS is the other end */
+	local = v[IFA_LOCAL] ? v[IFA_LOCAL] : v[IFA_ADDRESS];
+	if (!local)
+		return 0;
+	f = array_add(arg);
+	if (!f)
+		return -ENOMEM;
+	f->ifindex = info->ifa_index;
+	f->addr_be = nic_nl_u32(local, 0);
+	f->prefix_len = info->ifa_prefixlen;
+	f->flags = nic_nl_u32(v[IFA_FLAGS], info->ifa_flags);
+	return 0;
+}
+
+static int read_rtnl(struct array *links, struct array *addrs)
+{
+	const struct ifinfomsg ask_links = {.ifi_family = AF_UNSPEC};
+	const struct ifaddrmsg ask_addrs = {.ifa_family = AF_INET};
+	int fd = nic_nl_open(NETLINK_ROUTE, 0, 0), r;
+
+	if (fd < 0)
+		return fd;
+	r = nic_nl_dump(fd, RTM_GETLINK, &ask_links, sizeof(ask_links), take_link, links);
+	if (!r)
+		r = nic_nl_dump(fd, RTM_GETADDR, &ask_addrs, sizeof(ask_addrs), take_addr, addrs);
+	close(fd);
+	return r;
+}
+
+int nic_facts_read(struct nic_facts *ret)
+{
+	struct array ports = {.size = sizeof(*ret->ports)}, links = {.size = sizeof(*ret->links)},
+		     addrs = {.size = sizeof(*ret->addrs)};
+	int r = read_rdma(&ports);
+
+	if (!r && ports.n)
+		r = read_rtnl(&links, &addrs);
+	if (r) {
+		free(ports.v);
+		free(links.v);
+		free(addrs.v);
+		return r;
+	}
+	*ret = (struct nic_facts){ports.v, links.v, addrs.v, ports.n, links.n, addrs.n};
+	return 0;
+}
+
+void nic_facts_clear(struct nic_facts *f)
+{
+	free(f->ports);
+	free(f->links);
+	free(f->addrs);
+	*f = (struct nic_facts){0};
+}
