@@ -25,6 +25,7 @@ WSD_BEGIN_DECLS
 #include <wsd/body/spi.h>
 #include <wsd/body/upcalls.h>
 #include <wsd/body/san.h>
+#include <wsd/body/mswsock.h>
 WSD_END_DECLS
 
 #endif
