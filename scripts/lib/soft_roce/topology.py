@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The standard topology of docs/design.md part 8, on every host N (a = 1, b = 2)."""
+
+import json
+
+HOSTS = ("a", "b")
+# interface, rxe device or None, addresses with %d for the host's number
+NICS = (
+    ("san0", "rxe0", ("10.77.0.%d/24",)),
+    ("san1", "rxe1", ("10.77.1.%d/24",)),
+    ("san2", "rxe2", ("10.77.2.%d/24", "10.77.2.10%d/24")),
+    ("lan0", None, ("10.78.0.%d/24",)),
+)
+
+
+def host_number(host):
+    return HOSTS.index(host) + 1
+
+
+def mac(net, host):
+    return f"52:54:00:77:{net:02x}:{host_number(host):02x}"
+
+
+def ip_batch(host, make_links=False):
+    """Input of `ip -batch -`. A link made here is a veth with a silent other end: a LAN with nobody else on it."""
+    lines = []
+    for name, _, addresses in NICS:
+        if make_links:
+            lines += [f"link add {name} type veth peer name {name}-peer",
+                      f"link set {name}-peer addrgenmode none",
+                      f"link set {name}-peer up"]
+        lines += [f"address add {a % host_number(host)} dev {name}" for a in addresses]
+        lines.append(f"link set {name} up")
+    return "\n".join(lines) + "\n"
+
+
+def rdma_batch():
+    """Input of `rdma -b -`."""
+    return "".join(f"link add {rxe} type rxe netdev {name}\n" for name, rxe, _ in NICS if rxe)
+
+
+def describe(ip_json, rdma_json):
+    """What `ip -j addr` and `rdma -j link` say, as one row per interface of ours."""
+    by_netdev = {row.get("netdev"): row for row in json.loads(rdma_json or "[]")}
+    rows = []
+    for link in json.loads(ip_json or "[]"):
+        name = link.get("ifname")
+        if name not in {n for n, _, _ in NICS}:
+            continue
+        rdma = by_netdev.get(name, {})
+        rows.append({"interface": name,
+                     "state": link.get("operstate", "?").lower(),
+                     "addresses": [f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", [])
+                                   if a.get("family") == "inet"],
+                     "rdma": rdma.get("ifname"),
+                     "rdma_state": rdma.get("state", "").lower() or None})
+    return sorted(rows, key=lambda row: row["interface"] != "lan0" and row["interface"] or "z")
