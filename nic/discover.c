@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * discover.c - one look: facts, join, GIDs, snapshot; again as long as the tables change meanwhile. No state, no locks.
+ * discover.c - one look: facts, join, GIDs, snapshot; again as long as the tables change meanwhile.
+ * No state, no locks.
  */
 #include "nic_priv.h"
 #include "netlink.h"
@@ -13,7 +14,8 @@
 
 /* Dumps that the kernel marks as torn; each try starts afresh. */
 #define MAX_TRIES 16
-/* Looks of nic_discover() until nothing changes during one. A monitor needs none of this: it looks again anyhow. */
+/* Looks of nic_discover() until nothing changes during one. A monitor needs none of this: it looks
+ * again anyhow. */
 #define MAX_QUIET_TRIES 4
 
 static int look_once(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
@@ -41,7 +43,8 @@ static int look_once(struct nic_gid_hints *hints, bool thorough, struct nic_snap
 	return r;
 }
 
-int nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret, bool *ret_unsettled)
+int nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+	     bool *ret_unsettled)
 {
 	int r = -EAGAIN;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * facts.c - reads the tables of RDMA ports, links and IPv4 addresses from the kernel, by netlink and, where netlink does
- * not tell, a few small files of sysfs. Opens no device [PROV-IOCTL-3]. No state, no locks.
+ * facts.c - reads the tables of RDMA ports, links and IPv4 addresses from the kernel, by netlink
+ * and, where netlink does not tell, a few small files of sysfs. Opens no device [PROV-IOCTL-3]. No
+ * state, no locks.
  */
 #include "nic_priv.h"
 #include "netlink.h"
@@ -24,7 +25,8 @@ struct array {
 	size_t n, cap, size;
 };
 
-/* One more element, zeroed. The array keeps its room, so that not every element is an allocation. */
+/* One more element, zeroed. The array keeps its room, so that not every element is an allocation.
+ */
 static void *array_add(struct array *a)
 {
 	size_t cap = a->cap ? 2 * a->cap : 16;
@@ -119,7 +121,8 @@ static int take_port(const struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-/* What netlink does not tell of a port. A device that goes away meanwhile loses nothing: it is gone at the next look. */
+/* What netlink does not tell of a port. A device that goes away meanwhile loses nothing: it is gone
+ * at the next look. */
 static void complete_port(struct nic_rdma_port *p, const struct rdma_device *d)
 {
 	/* the protocol is that of the first port; there are devices with one port of each kind */
@@ -143,8 +146,8 @@ static int read_ports_of(int fd, const struct rdma_device *d, struct array *port
 
 	if (d->ports > MAX_PORTS_OF_DEVICE)
 		return 0;
-	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_PORT_GET), &ask, sizeof(ask),
-			take_port, &dump);
+	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_PORT_GET), &ask,
+			sizeof(ask), take_port, &dump);
 	if (r == -ENODEV || r == -EINVAL) /* gone since the list was made */
 		return -EAGAIN;
 	for (size_t i = first; !r && i < ports->n; i++)
@@ -158,14 +161,15 @@ static int read_rdma(struct array *ports)
 	int fd = nic_nl_open(NETLINK_RDMA, 0, 0), r;
 
 	/*
-	 * No such protocol: the kernel has no RDMA, or has not loaded it. The socket is closed after each look, because
-	 * an open one keeps ib_core from being unloaded.
+	 * No such protocol: the kernel has no RDMA, or has not loaded it. The socket is closed
+	 * after each look, because an open one keeps ib_core from being unloaded.
 	 */
 	if (fd == -EPROTONOSUPPORT || fd == -EAFNOSUPPORT)
 		return 0;
 	if (fd < 0)
 		return fd;
-	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NULL, 0, take_device, &devices);
+	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NULL, 0,
+			take_device, &devices);
 	for (size_t i = 0; !r && i < devices.n; i++)
 		r = read_ports_of(fd, (struct rdma_device *)devices.v + i, ports);
 	free(devices.v);
@@ -179,8 +183,8 @@ static const struct {
 	const char *word; /* IFLA_INFO_KIND */
 	enum nic_link_kind kind;
 } kinds[] = {
-	{"vlan", NIC_KIND_VLAN},      {"macvlan", NIC_KIND_CHILD}, {"macvtap", NIC_KIND_CHILD},
-	{"ipvlan", NIC_KIND_CHILD},   {"bond", NIC_KIND_MASTER},   {"team", NIC_KIND_MASTER},
+	{"vlan", NIC_KIND_VLAN},     {"macvlan", NIC_KIND_CHILD}, {"macvtap", NIC_KIND_CHILD},
+	{"ipvlan", NIC_KIND_CHILD},  {"bond", NIC_KIND_MASTER},   {"team", NIC_KIND_MASTER},
 	{"bridge", NIC_KIND_MASTER},
 };
 
@@ -218,7 +222,8 @@ static int take_link(const struct nlmsghdr *msg, void *arg)
 	l->mtu = nic_nl_u32(v[IFLA_MTU], 0);
 	l->master = nic_nl_u32(v[IFLA_MASTER], 0);
 	l->kind = kind_of(v[IFLA_LINKINFO]);
-	/* IFLA_LINK is also the far end of a veth or tunnel, or an interface of another namespace */
+	/* IFLA_LINK is also the far end of a veth or tunnel, or an interface of another namespace
+	 */
 	if ((l->kind == NIC_KIND_VLAN || l->kind == NIC_KIND_CHILD) && !v[IFLA_LINK_NETNSID])
 		l->lower = nic_nl_u32(v[IFLA_LINK], 0);
 	nic_nl_str(v[IFLA_IFNAME], l->name, sizeof(l->name));

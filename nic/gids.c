@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gids.c - strikes out the addresses for which a RoCE device has no GID: rdma_bind_addr would refuse them. The kernel makes
- * GIDs some time after the address, and a device's table can be full. No locks; hints belong to the caller.
+ * gids.c - strikes out the addresses for which a RoCE device has no GID: rdma_bind_addr would
+ * refuse them. The kernel makes GIDs some time after the address, and a device's table can be full.
+ * No locks; hints belong to the caller.
  *
- * A table has 1024 files on rxe, and reading one costs 0.1 ms in an emulated guest: an address is looked for where it was
- * last time, then in the filled beginning of the table, and only at the end, when asked, in all of it.
+ * A table has 1024 files on rxe, and reading one costs 0.1 ms in an emulated guest: an address is
+ * looked for where it was last time, then in the filled beginning of the table, and only at the
+ * end, when asked, in all of it.
  */
 #include "sysfs.h"
 
@@ -60,8 +62,9 @@ static bool ndev_agrees(const struct table *t, const struct nic_cand *c, unsigne
 {
 	char name[NIC_IFNAME_SIZE];
 
-	return !c->check_ndev || (!nic_sysfs_gid_ndev(t->port->device, t->port->port_num, slot, name) &&
-				  !strcmp(name, c->a.ifname));
+	return !c->check_ndev ||
+	       (!nic_sysfs_gid_ndev(t->port->device, t->port->port_num, slot, name) &&
+		!strcmp(name, c->a.ifname));
 }
 
 static void confirm(struct table *t, struct nic_cand *c, unsigned slot)
@@ -86,8 +89,9 @@ static void try_hints(struct table *t, const struct nic_gid_hints *hints)
 			continue;
 		key = key_of(t, &t->cands[i]);
 		hint = bsearch(&key, hints->v, hints->n, sizeof(key), by_key);
-		if (hint && !nic_sysfs_gid_at(t->fd, hint->slot, gid) && ipv4_of_gid(gid, &addr_be) &&
-		    addr_be == key.addr_be && ndev_agrees(t, &t->cands[i], hint->slot))
+		if (hint && !nic_sysfs_gid_at(t->fd, hint->slot, gid) &&
+		    ipv4_of_gid(gid, &addr_be) && addr_be == key.addr_be &&
+		    ndev_agrees(t, &t->cands[i], hint->slot))
 			confirm(t, &t->cands[i], hint->slot);
 	}
 }
@@ -151,7 +155,8 @@ int nic_gids_confirm(struct nic_draft *d, struct nic_gid_hints *hints, bool thor
 	/* without sysfs nobody can tell: take the addresses at their word */
 	for (; first < d->n_cands && nic_sysfs_available(); first = end) {
 		end = first + 1;
-		while (end < d->n_cands && d->cands[end].a.port_index == d->cands[first].a.port_index)
+		while (end < d->n_cands &&
+		       d->cands[end].a.port_index == d->cands[first].a.port_index)
 			end++;
 		t.port = &d->ports[d->cands[first].a.port_index];
 		t.cands = d->cands + first;

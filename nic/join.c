@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * join.c - which address belongs to which RDMA port: a pure function of the kernel's tables. No system calls, no locks.
+ * join.c - which address belongs to which RDMA port: a pure function of the kernel's tables. No
+ * system calls, no locks.
  *
- * What rdma_cm takes was tried, not guessed (Linux 6.1, rxe): an address of the port's interface, of a VLAN
- * on it, of a VLAN on that, and of a bridge, bond or macvlan above it as well, for all of these get GIDs. But rxe drops
- * what arrives through anything other than a VLAN, so that there the bind succeeds and nobody can connect: NIC_UPPER.
+ * What rdma_cm takes was tried, not guessed (Linux 6.1, rxe): an address of the port's interface,
+ * of a VLAN on it, of a VLAN on that, and of a bridge, bond or macvlan above it as well, for all of
+ * these get GIDs. But rxe drops what arrives through anything other than a VLAN, so that there the
+ * bind succeeds and nobody can connect: NIC_UPPER.
  */
 #include "nic_priv.h"
 
@@ -16,22 +18,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Interfaces on interfaces: more than anyone stacks, and an end to a circle (which the kernel does not make). */
+/* Interfaces on interfaces: more than anyone stacks, and an end to a circle (which the kernel does
+ * not make). */
 #define MAX_STACK 8
 
-/* IPoIB: four octets of flags and queue pair number, then the port's GID; its second half is the GUID. */
+/* IPoIB: four octets of flags and queue pair number, then the port's GID; its second half is the
+ * GUID. */
 #define IPOIB_HWADDR_SIZE 20
 #define IPOIB_GUID_AT     12
 #define GUID_SIZE         8
 
-/* What of an Ethernet MTU remains for RDMA: less GRH or IP, UDP, BTH, extended headers and ICRC, as the kernel counts. */
+/* What of an Ethernet MTU remains for RDMA: less GRH or IP, UDP, BTH, extended headers and ICRC, as
+ * the kernel counts. */
 #define ROCE_OVERHEAD 96
 
 enum via { VIA_DIRECT, VIA_VLAN, VIA_UPPER };
 
+/* One interface on another. */
+struct above {
+	unsigned lower;
+	const struct nic_link *upper;
+};
+
 struct join {
 	const struct nic_facts *facts;
-	const struct nic_link **by_lower; /* links with something below them, sorted by that */
+	struct above *by_lower; /* sorted by lower */
 	size_t n_by_lower;
 	struct nic_draft *draft;
 	const struct nic_rdma_port *raw; /* the port at work, */
@@ -65,7 +76,7 @@ static int by_owner(const void *x, const void *y)
 
 static int by_lower(const void *x, const void *y)
 {
-	const struct nic_link *a = *(const struct nic_link *const *)x, *b = *(const struct nic_link *const *)y;
+	const struct above *a = x, *b = y;
 
 	return (a->lower > b->lower) - (a->lower < b->lower);
 }
@@ -74,7 +85,8 @@ static const struct nic_link *find_link(const struct nic_facts *f, unsigned ifin
 {
 	const struct nic_link key = {.ifindex = ifindex};
 
-	return ifindex && f->n_links ? bsearch(&key, f->links, f->n_links, sizeof(key), by_ifindex) : NULL;
+	return ifindex && f->n_links ? bsearch(&key, f->links, f->n_links, sizeof(key), by_ifindex)
+				     : NULL;
 }
 
 /* The first address of the interface, or where it would stand. */
@@ -98,7 +110,7 @@ static size_t first_above(const struct join *j, unsigned ifindex)
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (j->by_lower[mid]->lower < ifindex)
+		if (j->by_lower[mid].lower < ifindex)
 			low = mid + 1;
 		else
 			high = mid;
@@ -177,7 +189,8 @@ static int take_addrs(struct join *j, const struct nic_link *l, enum via via)
 	const struct nic_ifaddr *a;
 	struct nic_cand *c;
 
-	for (size_t i = first_addr(f, l->ifindex); i < f->n_addrs && f->addrs[i].ifindex == l->ifindex; i++) {
+	for (size_t i = first_addr(f, l->ifindex);
+	     i < f->n_addrs && f->addrs[i].ifindex == l->ifindex; i++) {
 		a = &f->addrs[i];
 		c = add_cand(j->draft);
 		if (!c)
@@ -207,9 +220,9 @@ static int climb(struct join *j, const struct nic_link *l, enum via via, int dep
 		return 0;
 	r = take_addrs(j, l, via);
 	for (size_t i = first_above(j, l->ifindex); !r && i < j->n_by_lower; i++) {
-		up = j->by_lower[i];
-		if (up->lower != l->ifindex)
+		if (j->by_lower[i].lower != l->ifindex)
 			break;
+		up = j->by_lower[i].upper;
 		step = up->kind == NIC_KIND_VLAN ? VIA_VLAN : VIA_UPPER;
 		r = climb(j, up, via > step ? via : step, depth + 1);
 	}
@@ -225,7 +238,8 @@ static bool is_ipoib_of(const struct nic_link *l, const struct nic_rdma_port *p)
 	const uint8_t *guid = p->gid0 + NIC_GID_SIZE - GUID_SIZE;
 
 	return l->type == ARPHRD_INFINIBAND && l->hwaddr_len == IPOIB_HWADDR_SIZE &&
-	       memcmp(guid, none, GUID_SIZE) != 0 && !memcmp(l->hwaddr + IPOIB_GUID_AT, guid, GUID_SIZE);
+	       memcmp(guid, none, GUID_SIZE) != 0 &&
+	       !memcmp(l->hwaddr + IPOIB_GUID_AT, guid, GUID_SIZE);
 }
 
 static unsigned roce_path_mtu(unsigned mtu)
@@ -247,7 +261,8 @@ static void set_netdev(struct join *j, const struct nic_link *l)
 	memcpy(j->port->netdev, l->name, sizeof(j->port->netdev));
 }
 
-/* Every interface with the port's GUID: the port's own, those of further partitions, a bond of them. */
+/* Every interface with the port's GUID: the port's own, those of further partitions, a bond of
+ * them. */
 static int join_infiniband(struct join *j)
 {
 	const struct nic_facts *f = j->facts;
@@ -281,7 +296,8 @@ static enum nic_unusable_reason port_reason(const struct join *j)
 	return j->base ? NIC_NO_ADDRESS : NIC_NO_NETDEV;
 }
 
-/* Link state reaches rtnetlink and the RDMA device at different times; and a device may be there before its interface. */
+/* Link state reaches rtnetlink and the RDMA device at different times; and a device may be there
+ * before its interface. */
 static bool port_unsettled(const struct join *j)
 {
 	const unsigned up = IFF_UP | IFF_LOWER_UP;
@@ -316,7 +332,8 @@ static void mark_doubles(struct nic_draft *d)
 	struct nic_cand *v = d->cands;
 
 	for (size_t i = 0; i < d->n_cands; i++)
-		for (size_t k = i + 1; k < d->n_cands && v[k].a.port_index == v[i].a.port_index; k++)
+		for (size_t k = i + 1; k < d->n_cands && v[k].a.port_index == v[i].a.port_index;
+		     k++)
 			if (v[i].a.addr_be == v[k].a.addr_be)
 				v[i].check_ndev = v[k].check_ndev = true;
 }
@@ -330,7 +347,8 @@ static int index_links(struct join *j)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->n_links; i++)
 		if (f->links[i].lower)
-			j->by_lower[j->n_by_lower++] = &f->links[i];
+			j->by_lower[j->n_by_lower++] =
+				(struct above){f->links[i].lower, &f->links[i]};
 	qsort(j->by_lower, j->n_by_lower, sizeof(*j->by_lower), by_lower);
 	return 0;
 }

@@ -2,12 +2,13 @@
 /*
  * monitor.c - makes a new snapshot when the kernel says that something changed.
  *
- * One epoll descriptor holds the events (rtnetlink, kobject uevents) and a timer. An event sets the timer, the timer makes
- * the look, so that a burst costs one look. Port state and GIDs change without an event and later than what has one: after a
- * burst there is always a second look, and more of them, at growing distances, while the sources disagree.
+ * One epoll descriptor holds the events (rtnetlink, kobject uevents) and a timer. An event sets the
+ * timer, the timer makes the look, so that a burst costs one look. Port state and GIDs change
+ * without an event and later than what has one: after a burst there is always a second look, and
+ * more of them, at growing distances, while the sources disagree.
  *
- * The lock guards the pointer to the current snapshot and is held for taking a reference or exchanging it, never during
- * a look. All else belongs to the one thread that dispatches.
+ * The lock guards the pointer to the current snapshot and is held for taking a reference or
+ * exchanging it, never during a look. All else belongs to the one thread that dispatches.
  */
 #include "nic_priv.h"
 #include "netlink.h"
@@ -25,7 +26,8 @@
 #define MS_NS  UINT64_C(1000000)
 #define SEC_NS UINT64_C(1000000000)
 
-/* When to look, counted from the first event of a burst. Up to SURE_LOOKS in any case, then only while unsettled. */
+/* When to look, counted from the first event of a burst. Up to SURE_LOOKS in any case, then only
+ * while unsettled. */
 static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS,  180 * MS_NS,
 				       400 * MS_NS, 800 * MS_NS, 1600 * MS_NS, 3200 * MS_NS};
 #define LOOKS      (sizeof(looks_at_ns) / sizeof(looks_at_ns[0]))
@@ -34,7 +36,8 @@ static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS,  1
 #define THOROUGH_LOOK 2
 /* After a failure the next one comes after 100 ms. */
 #define RETRY_LOOK 2
-/* A look costs at most one part in three of the time, however fast events come; but not for longer than this. */
+/* A look costs at most one part in three of the time, however fast events come; but not for longer
+ * than this. */
 #define MAX_REST_NS (100 * MS_NS)
 /* Where uevents cannot be had, RDMA devices are looked for this often. */
 #define POLL_NS (150 * MS_NS)
@@ -44,8 +47,8 @@ static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS,  1
 struct nic_monitor {
 	int epoll_fd, timer_fd, rtnl_fd, uevent_fd; /* uevent_fd: -1 if it cannot be had */
 	struct nic_gid_hints hints;
-	uint64_t burst_ns;    /* of the first event; 0: all is quiet */
-	size_t next_look;     /* index into looks_at_ns */
+	uint64_t burst_ns; /* of the first event; 0: all is quiet */
+	size_t next_look;  /* index into looks_at_ns */
 	uint64_t not_before_ns;
 	bool unsettled;
 	uint64_t generation;
@@ -83,7 +86,8 @@ static void set_timer(const struct nic_monitor *m)
 
 static void burst(struct nic_monitor *m)
 {
-	/* events after the first look of a burst begin another; before it they belong to the burst */
+	/* events after the first look of a burst begin another; before it they belong to the burst
+	 */
 	if (m->burst_ns && !m->next_look)
 		return;
 	m->burst_ns = now_ns();

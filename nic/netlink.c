@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * netlink.c - dumps over netlink: sending, gathering the answers, reading attributes. No state, no locks.
+ * netlink.c - dumps over netlink: sending, gathering the answers, reading attributes. No state, no
+ * locks.
  */
 #include "netlink.h"
 
@@ -69,7 +70,8 @@ struct dump {
 	int result;
 };
 
-/* One datagram. After a failure of fn the rest is still read, so that the socket can be used again. */
+/* One datagram. After a failure of fn the rest is still read, so that the socket can be used again.
+ */
 static void take_answer(struct dump *d, const void *buf, size_t len)
 {
 	const struct nlmsghdr *msg = buf;
@@ -143,7 +145,8 @@ static void sort_attrs(const uint8_t *p, size_t len, struct nic_nlattrs *ret)
 	const struct nlattr *a;
 	size_t type, step;
 
-	memset(ret->v, 0, ret->n * sizeof(*ret->v));
+	for (size_t i = 0; i < ret->n; i++)
+		ret->v[i] = NULL;
 	while (len >= NLA_HDRLEN) {
 		a = (const struct nlattr *)(const void *)p;
 		if (a->nla_len < NLA_HDRLEN || a->nla_len > len)
@@ -163,7 +166,8 @@ void nic_nl_attrs(const struct nlmsghdr *msg, size_t skip, struct nic_nlattrs *r
 {
 	size_t head = NLMSG_HDRLEN + NLMSG_ALIGN(skip);
 
-	sort_attrs((const uint8_t *)msg + head, msg->nlmsg_len > head ? msg->nlmsg_len - head : 0, ret);
+	sort_attrs((const uint8_t *)msg + head, msg->nlmsg_len > head ? msg->nlmsg_len - head : 0,
+		   ret);
 }
 
 void nic_nl_nested(const struct nlattr *outer, struct nic_nlattrs *ret)

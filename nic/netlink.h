@@ -22,11 +22,13 @@ typedef int (*nic_nl_fn)(const struct nlmsghdr *msg, void *arg);
  * nic_nl_dump - ask for a dump and hand each answer to @fn
  * @fd:      a netlink socket without subscriptions
  * @payload: what follows the header of the request; borrowed
- * Return: 0, -EAGAIN (the kernel says that the dump is not consistent: ask again), what the kernel or @fn said.
+ * Return: 0, -EAGAIN (the kernel says that the dump is not consistent: ask again), what the kernel
+ * or @fn said.
  */
 int nic_nl_dump(int fd, uint16_t type, const void *payload, size_t size, nic_nl_fn fn, void *arg);
 
-/* A CLOEXEC socket of @protocol, subscribed to the groups (a bit mask) of @groups. Negative errno. */
+/* A CLOEXEC socket of @protocol, subscribed to the groups (a bit mask) of @groups. Negative errno.
+ */
 int nic_nl_open(int protocol, uint32_t groups, int flags);
 
 /* Sorts the attributes that follow a fixed part of @skip octets into @ret. */

@@ -2,8 +2,8 @@
 /*
  * nic.h - which RDMA ports carry which IPv4 addresses, now.
  *
- * A snapshot is immutable and reference counted; a monitor makes a new one when the kernel says that
- * something changed. Nothing here opens an RDMA device: whoever has one open keeps others from
+ * A snapshot is immutable and reference counted; a monitor makes a new one when the kernel says
+ * that something changed. Nothing here opens an RDMA device: whoever has one open keeps others from
  * deleting it [PROV-IOCTL-3]. Sources: rdma netlink, rtnetlink, kobject uevents, the GIDs in sysfs.
  */
 #ifndef NIC_NIC_H
@@ -36,11 +36,11 @@ enum nic_link_layer { NIC_LL_UNKNOWN, NIC_LL_INFINIBAND, NIC_LL_ROCE, NIC_LL_IWA
 /* Why a port or an address cannot be used. NIC_OK is 0; the texts are in nic_reason_text(). */
 enum nic_unusable_reason {
 	NIC_OK,
-	NIC_NO_NETDEV,      /* no network interface of this namespace belongs to the port */
-	NIC_NETDEV_DOWN,    /* the network interface is administratively down */
-	NIC_PORT_DOWN,      /* the RDMA port is not active (or the interface has no carrier) */
-	NIC_NO_ADDRESS,     /* port only: its interfaces have no IPv4 address [PROV-BIND-17] */
-	NIC_LOOPBACK,       /* 127/8 or an address on lo: rdma_cm makes a wildcard of it [PROV-BIND-11] */
+	NIC_NO_NETDEV,   /* no network interface of this namespace belongs to the port */
+	NIC_NETDEV_DOWN, /* the network interface is administratively down */
+	NIC_PORT_DOWN,   /* the RDMA port is not active (or the interface has no carrier) */
+	NIC_NO_ADDRESS,  /* port only: its interfaces have no IPv4 address [PROV-BIND-17] */
+	NIC_LOOPBACK, /* 127/8 or an address on lo: rdma_cm makes a wildcard of it [PROV-BIND-11] */
 	NIC_ADDR_TENTATIVE, /* duplicate address detection is running, or has failed */
 	NIC_UPPER,          /* on a bridge, bond or macvlan above a port that cannot serve those */
 	NIC_NO_GID,         /* the device has no GID for the address (yet) */
@@ -52,13 +52,13 @@ enum nic_unusable_reason {
 struct nic_port {
 	char device[NIC_DEVICE_SIZE]; /* "rxe0" */
 	char netdev[NIC_IFNAME_SIZE]; /* "san0"; empty when there is none */
-	uint32_t device_index;        /* the kernel's: a device that went and came again has another */
-	unsigned port_num;            /* from 1 */
-	unsigned ifindex;             /* of netdev; 0 when there is none */
+	uint32_t device_index; /* the kernel's: a device that went and came again has another */
+	unsigned port_num;     /* from 1 */
+	unsigned ifindex;      /* of netdev; 0 when there is none */
 	enum nic_port_state state;
 	enum nic_link_layer ll;
-	unsigned mtu;      /* of netdev, octets; 0 without netdev */
-	unsigned path_mtu; /* what an RDMA packet may carry by that MTU, octets; 0 if not known */
+	unsigned mtu;        /* of netdev, octets; 0 without netdev */
+	unsigned path_mtu;   /* what an RDMA packet may carry by that MTU, octets; 0 if not known */
 	unsigned addr_count; /* addresses of the snapshot that belong to this port, usable or not */
 	bool usable;         /* at least one of them is usable */
 	enum nic_unusable_reason reason; /* NIC_OK exactly if usable */
@@ -72,7 +72,7 @@ struct nic_addr {
 	bool secondary; /* the kernel's flag: not the first of its subnet */
 	bool usable;    /* rdma_cm would take it now */
 	enum nic_unusable_reason reason; /* NIC_OK exactly if usable */
-	unsigned ifindex;             /* the interface that has the address: the VLAN, not its parent */
+	unsigned ifindex; /* the interface that has the address: the VLAN, not its parent */
 	char ifname[NIC_IFNAME_SIZE]; /* its name */
 	unsigned port_index;          /* for nic_snapshot_port() */
 };
@@ -85,9 +85,9 @@ const struct nic_snapshot *nic_snapshot_ref(const struct nic_snapshot *s);
 void nic_snapshot_unref(const struct nic_snapshot *s);
 
 /*
- * Contents. What is returned lives as long as the snapshot. Ports are in order of device name (numbers
- * in it by value: rxe2 before rxe10) and port; addresses in order of their value as numbers, usable ones first
- * among equals. An index beyond the end gives NULL.
+ * Contents. What is returned lives as long as the snapshot. Ports are in order of device name
+ * (numbers in it by value: rxe2 before rxe10) and port; addresses in order of their value as
+ * numbers, usable ones first among equals. An index beyond the end gives NULL.
  */
 size_t nic_snapshot_ports(const struct nic_snapshot *s);
 const struct nic_port *nic_snapshot_port(const struct nic_snapshot *s, size_t i);
@@ -112,8 +112,8 @@ const char *nic_link_layer_name(enum nic_link_layer ll);
 
 /**
  * nic_discover - look once
- * Return: 0, also when there is no RDMA at all (then the snapshot is empty), or -ENOMEM, -EMFILE, -ENFILE,
- *         -EAGAIN (the tables changed under every one of many attempts), or what netlink said.
+ * Return: 0, also when there is no RDMA at all (then the snapshot is empty), or -ENOMEM, -EMFILE,
+ * -ENFILE, -EAGAIN (the tables changed under every one of many attempts), or what netlink said.
  */
 int nic_discover(struct nic_snapshot **ret);
 
@@ -123,12 +123,14 @@ int nic_discover(struct nic_snapshot **ret);
  */
 int nic_monitor_create(struct nic_monitor **ret);
 
-/* An epoll descriptor, CLOEXEC, readable when nic_monitor_dispatch() has work. Do not read from it. */
+/* An epoll descriptor, CLOEXEC, readable when nic_monitor_dispatch() has work. Do not read from it.
+ */
 int nic_monitor_fd(const struct nic_monitor *m);
 
 /**
  * nic_monitor_dispatch - take in what happened; never waits for an event
- * @ret_changed: whether nic_monitor_snapshot() now gives a new one; may be NULL; set on success only
+ * @ret_changed: whether nic_monitor_snapshot() now gives a new one; may be NULL; set on success
+ * only
  *
  * For one thread at a time. Events are gathered for some 10 ms before the monitor looks, so most
  * calls change nothing. On failure the old snapshot stays and the monitor tries again by itself.

@@ -2,8 +2,9 @@
 /*
  * nic_priv.h - how nic/ is cut inside.
  *
- * facts.c reads the kernel's tables (struct nic_facts), join.c makes a draft of them by pure computation,
- * gids.c strikes out what the device has no GID for, snapshot.c seals the draft. discover.c runs these in order.
+ * facts.c reads the kernel's tables (struct nic_facts), join.c makes a draft of them by pure
+ * computation, gids.c strikes out what the device has no GID for, snapshot.c seals the draft.
+ * discover.c runs these in order.
  */
 #ifndef NIC_NIC_PRIV_H
 #define NIC_NIC_PRIV_H
@@ -15,12 +16,13 @@
 #define NIC_HWADDR_SIZE 32 /* MAX_ADDR_LEN of the kernel */
 #define NIC_GID_SIZE    16
 
-/* What lies above what: only kinds through which an address of the upper can reach the lower's port. */
+/* What lies above what: only kinds through which an address of the upper can reach the lower's
+ * port. */
 enum nic_link_kind { NIC_KIND_PLAIN, NIC_KIND_VLAN, NIC_KIND_CHILD, NIC_KIND_MASTER };
 
 struct nic_link {
 	unsigned ifindex;
-	unsigned flags;  /* IFF_ */
+	unsigned flags; /* IFF_ */
 	unsigned mtu;
 	unsigned lower;  /* interface below, of this namespace; 0 if none */
 	unsigned master; /* 0 if none */
@@ -45,7 +47,7 @@ struct nic_rdma_port {
 	unsigned ifindex; /* as rdma netlink says; 0 for InfiniBand */
 	enum nic_port_state state;
 	enum nic_link_layer ll;
-	bool software;             /* no hardware behind the device: rxe, siw */
+	bool software;              /* no hardware behind the device: rxe, siw */
 	uint8_t gid0[NIC_GID_SIZE]; /* InfiniBand only */
 };
 
@@ -101,8 +103,8 @@ int nic_join(struct nic_facts *f, struct nic_draft *ret);
 void nic_draft_clear(struct nic_draft *d);
 
 /*
- * gids.c. Sets NIC_NO_GID and @d->unsettled. @hints is read and replaced; @thorough: look through tables to their
- * end for what is missing, not only through their filled beginning.
+ * gids.c. Sets NIC_NO_GID and @d->unsettled. @hints is read and replaced; @thorough: look through
+ * tables to their end for what is missing, not only through their filled beginning.
  */
 int nic_gids_confirm(struct nic_draft *d, struct nic_gid_hints *hints, bool thorough);
 
@@ -110,7 +112,8 @@ int nic_gids_confirm(struct nic_draft *d, struct nic_gid_hints *hints, bool thor
 int nic_snapshot_seal(struct nic_draft *d, struct nic_snapshot **ret);
 
 /* discover.c: all of the above in order, -EAGAIN tried again. */
-int nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret, bool *ret_unsettled);
+int nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+	     bool *ret_unsettled);
 /* A socket that rtnetlink tells of changed links and IPv4 addresses. */
 int nic_rtnl_events_open(void);
 /* Takes in what it was told; whether that was anything. */

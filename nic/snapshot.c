@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot.c - the immutable, reference-counted result, and the words for what is in it. No locks: after
- * nic_snapshot_seal() only the reference count changes.
+ * snapshot.c - the immutable, reference-counted result, and the words for what is in it. No locks:
+ * after nic_snapshot_seal() only the reference count changes.
  */
 #include "nic_priv.h"
 
@@ -22,15 +22,17 @@ static const struct {
 	[NIC_NO_ADDRESS] = {"no-address", "the network interface has no IPv4 address"},
 	[NIC_LOOPBACK] = {"loopback", "a loopback address cannot be given to RDMA"},
 	[NIC_ADDR_TENTATIVE] = {"tentative", "the address is not confirmed as unique"},
-	[NIC_UPPER] = {"upper", "the address is on a bridge, bond or macvlan that this device cannot serve"},
+	[NIC_UPPER] = {"upper",
+		       "the address is on a bridge, bond or macvlan that this device cannot serve"},
 	[NIC_NO_GID] = {"no-gid", "the device has no GID for the address"},
 	[NIC_UNSUPPORTED] = {"unsupported", "neither InfiniBand, RoCE nor iWARP"},
 };
 _Static_assert(ARRAY_SIZE(reasons) == NIC_REASON_COUNT, "a text for each reason");
 
 static const char *const states[] = {
-	[NIC_STATE_NOP] = "NOP",       [NIC_STATE_DOWN] = "DOWN",     [NIC_STATE_INIT] = "INIT",
-	[NIC_STATE_ARMED] = "ARMED",   [NIC_STATE_ACTIVE] = "ACTIVE", [NIC_STATE_ACTIVE_DEFER] = "ACTIVE_DEFER",
+	[NIC_STATE_NOP] = "NOP",       [NIC_STATE_DOWN] = "DOWN",
+	[NIC_STATE_INIT] = "INIT",     [NIC_STATE_ARMED] = "ARMED",
+	[NIC_STATE_ACTIVE] = "ACTIVE", [NIC_STATE_ACTIVE_DEFER] = "ACTIVE_DEFER",
 };
 _Static_assert(ARRAY_SIZE(states) == NIC_STATE_COUNT, "a name for each state");
 
@@ -76,7 +78,8 @@ static int by_value(const void *x, const void *y)
 	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
 }
 
-/* What an address says about its port: the port is usable if one is, else the first one's reason is the port's. */
+/* What an address says about its port: the port is usable if one is, else the first one's reason is
+ * the port's. */
 static void tell_port(struct nic_port *p, const struct nic_addr *a)
 {
 	p->addr_count++;
@@ -121,7 +124,8 @@ const struct nic_snapshot *nic_snapshot_ref(const struct nic_snapshot *s)
 {
 	/* the count is the one thing of it that is not constant */
 	if (s)
-		atomic_fetch_add_explicit(&((struct nic_snapshot *)(uintptr_t)s)->refs, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&((struct nic_snapshot *)(uintptr_t)s)->refs, 1,
+					  memory_order_relaxed);
 	return s;
 }
 
@@ -169,8 +173,9 @@ const struct nic_addr *nic_snapshot_find(const struct nic_snapshot *s, uint32_t 
 		else
 			high = mid;
 	}
-	return low < s->n_addrs && s->addrs[low].addr_be == addr_be && s->addrs[low].usable ? &s->addrs[low]
-											    : NULL;
+	return low < s->n_addrs && s->addrs[low].addr_be == addr_be && s->addrs[low].usable
+		       ? &s->addrs[low]
+		       : NULL;
 }
 
 uint64_t nic_snapshot_generation(const struct nic_snapshot *s)
@@ -181,16 +186,18 @@ uint64_t nic_snapshot_generation(const struct nic_snapshot *s)
 static bool port_equal(const struct nic_port *a, const struct nic_port *b)
 {
 	return !strcmp(a->device, b->device) && !strcmp(a->netdev, b->netdev) &&
-	       a->device_index == b->device_index && a->port_num == b->port_num && a->ifindex == b->ifindex &&
-	       a->state == b->state && a->ll == b->ll && a->mtu == b->mtu && a->path_mtu == b->path_mtu &&
-	       a->addr_count == b->addr_count && a->usable == b->usable && a->reason == b->reason;
+	       a->device_index == b->device_index && a->port_num == b->port_num &&
+	       a->ifindex == b->ifindex && a->state == b->state && a->ll == b->ll &&
+	       a->mtu == b->mtu && a->path_mtu == b->path_mtu && a->addr_count == b->addr_count &&
+	       a->usable == b->usable && a->reason == b->reason;
 }
 
 static bool addr_equal(const struct nic_addr *a, const struct nic_addr *b)
 {
-	return a->addr_be == b->addr_be && a->prefix_len == b->prefix_len && a->autoconf == b->autoconf &&
-	       a->secondary == b->secondary && a->usable == b->usable && a->reason == b->reason &&
-	       a->ifindex == b->ifindex && a->port_index == b->port_index && !strcmp(a->ifname, b->ifname);
+	return a->addr_be == b->addr_be && a->prefix_len == b->prefix_len &&
+	       a->autoconf == b->autoconf && a->secondary == b->secondary &&
+	       a->usable == b->usable && a->reason == b->reason && a->ifindex == b->ifindex &&
+	       a->port_index == b->port_index && !strcmp(a->ifname, b->ifname);
 }
 
 bool nic_snapshot_equal(const struct nic_snapshot *a, const struct nic_snapshot *b)

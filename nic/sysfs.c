@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysfs.c - reads single attributes below /sys/class/infiniband. Descriptors are open for the time of a read: nothing here
- * keeps a device from going away. No state, no locks.
+ * sysfs.c - reads single attributes below /sys/class/infiniband. Descriptors are open for the time
+ * of a read: nothing here keeps a device from going away. No state, no locks.
  */
 #include "sysfs.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOT "/sys/class/infiniband"
+#define ROOT      "/sys/class/infiniband"
 #define PATH_SIZE 192
 
 /* Reads a short file into @buf, without the newline at its end. */
@@ -53,7 +53,8 @@ bool nic_sysfs_is_software(const char *device)
 	return strstr(target, "/devices/virtual/") != NULL;
 }
 
-enum nic_link_layer nic_sysfs_link_layer(const char *device, unsigned port, enum nic_link_layer otherwise)
+enum nic_link_layer nic_sysfs_link_layer(const char *device, unsigned port,
+					 enum nic_link_layer otherwise)
 {
 	char path[PATH_SIZE], word[32];
 

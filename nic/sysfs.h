@@ -9,11 +9,13 @@
 bool nic_sysfs_available(void);
 /* rxe and siw have no hardware parent. */
 bool nic_sysfs_is_software(const char *device);
-enum nic_link_layer nic_sysfs_link_layer(const char *device, unsigned port, enum nic_link_layer otherwise);
+enum nic_link_layer nic_sysfs_link_layer(const char *device, unsigned port,
+					 enum nic_link_layer otherwise);
 /* One GID. -ENOENT beyond the end of the table; @ret untouched. An empty slot is all zeroes. */
 int nic_sysfs_gid(const char *device, unsigned port, unsigned slot, uint8_t ret[NIC_GID_SIZE]);
 
-/* The same with the folder of the table held open; a table is read within milliseconds, then closed. */
+/* The same with the folder of the table held open; a table is read within milliseconds, then
+ * closed. */
 int nic_sysfs_gids_open(const char *device, unsigned port);
 int nic_sysfs_gid_at(int gids_fd, unsigned slot, uint8_t ret[NIC_GID_SIZE]);
 /* The name of the interface a GID belongs to. */

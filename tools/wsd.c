@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wsd.c - the command line: finds the subcommand in the table and hands it the rest. No state.
+ */
+#include "wsd.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "wsd (wsdirect) " WSD_VERSION;
+error_t argp_err_exit_status = WSD_EXIT_USAGE;
+
+static const struct wsd_command commands[] = {
+	{"nics", "RDMA ports, their addresses, what the switch would use", cmd_nics},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+struct choice {
+	int argc;
+	char **argv;
+	const struct wsd_command *command;
+};
+
+static const struct wsd_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static error_t parse_choice(int key, char *arg, struct argp_state *state)
+{
+	struct choice *choice = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		choice->command = find_command(arg);
+		if (!choice->command)
+			argp_error(state, "there is no command '%s'", arg);
+		/* the rest is the subcommand's, options included */
+		choice->argc = state->argc - state->next + 1;
+		choice->argv = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The list of commands stands after the options in --help. */
+static char *list_commands(int key, const char *text, void *input)
+{
+	char *list;
+	size_t size;
+	FILE *f;
+
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)(uintptr_t)text;
+	f = open_memstream(&list, &size);
+	if (!f)
+		return NULL;
+	fputs("Commands:\n", f);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`wsd COMMAND --help` tells more of each.", f);
+	return fclose(f) ? NULL : list;
+}
+
+int wsd_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+	error_t e = argp_parse(argp, argc, argv, 0, NULL, input);
+
+	if (e)
+		wsd_complain("%s", strerror(e));
+	return e ? WSD_EXIT_FAIL : WSD_EXIT_OK;
+}
+
+void wsd_complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("wsd: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+int wsd_finish(int status)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		wsd_complain("cannot write: %s", strerror(errno));
+		return WSD_EXIT_FAIL;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse_choice,
+		.args_doc = "COMMAND [OPTION...]",
+		.doc = "Windows Sockets Direct on Linux: look at it and exercise it.\v",
+		.help_filter = list_commands,
+	};
+	struct choice choice = {0};
+	char name[64];
+
+	/* in order, so that options after the command are not taken here */
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice))
+		return WSD_EXIT_FAIL;
+	snprintf(name, sizeof(name), "wsd %s", choice.command->name);
+	choice.argv[0] = name;
+	return choice.command->run(choice.argc, choice.argv);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands of `wsd` share. A new one is a file cmd_NAME.c with one function, a line
+ * here, a row of the table in wsd.c and a file name in meson.build.
+ */
+#ifndef WSD_TOOLS_WSD_H
+#define WSD_TOOLS_WSD_H
+
+/* Exit statuses: 0 done, 1 the answer is no or something failed, 2 wrong usage. */
+enum { WSD_EXIT_OK, WSD_EXIT_FAIL, WSD_EXIT_USAGE };
+
+struct wsd_command {
+	const char *name;
+	const char *help; /* one line of `wsd --help` */
+	int (*run)(int argc,
+		   char **argv); /* argv[0] is "wsd NAME": for argp_parse(); the exit status */
+};
+
+int cmd_nics(int argc, char **argv);
+
+/* argp_parse() for a subcommand: wrong usage ends the program with WSD_EXIT_USAGE. 0 if all is
+ * well. */
+struct argp;
+int wsd_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/* Says "wsd: ..." on stderr. */
+__attribute__((format(printf, 1, 2))) void wsd_complain(const char *format, ...);
+
+/* Pushes out what was printed; a failed write (full disk, closed pipe) makes @status a failure. */
+int wsd_finish(int status);
+
+#endif
