@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The scenes of scripts/demo. Everything shown is what the programs printed; every scene checks what it shows."""
+import argparse
+import os
+import pathlib
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+SOFT_ROCE = str(TOP / "scripts/soft-roce")
+OUT = TOP / "demo-out"
+WAIT = 30  # seconds until something that should happen counts as not happening; emulation is slow
+
+
+class Unexpected(Exception):
+    pass
+
+
+class Screen:
+    def __init__(self, color):
+        self.color, self.lock = color, threading.Lock()
+
+    def paint(self, code, text):
+        return f"\033[{code}m{text}\033[0m" if self.color else text
+
+    def scene(self, title, about):
+        with self.lock:
+            print("\n" + self.paint("1", f"== {title}"))
+            print(about + "\n", flush=True)
+
+    def line(self, who, text):
+        with self.lock:
+            print(f"{self.paint('36', f'{who:>8} |')} {text}", flush=True)
+
+
+class Program:
+    """A program in the soft-RoCE machine; its output is shown as it comes and can be waited for."""
+
+    def __init__(self, screen, who, argv, host="a", env=None):
+        self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
+        environment = dict(os.environ, WSD_TRACE="stderr", WSD_TRACE_JSON=str(OUT / "trace.jsonl"), **(env or {}))
+        # one stream, so that the program's words and the trace stay in order; the pid for a kill
+        shell = 'echo "pid $$"; exec "$@" 2>&1'
+        self.process = subprocess.Popen(
+            [SOFT_ROCE, "exec", "--host", host, "--", "/bin/sh", "-c", shell, "sh", *argv],
+            cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            line = line.rstrip("\n")
+            if self.pid is None and line.startswith("pid "):
+                self.pid = line[4:]
+                continue
+            self.screen.line(self.who, line)
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def wait_for(self, pattern, what):
+        deadline = time.monotonic() + WAIT
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Unexpected(f"{self.who}: {what} was not seen within {WAIT} s") from None
+            if line is None:
+                raise Unexpected(f"{self.who} ended before {what} was seen")
+            self.seen.append(line)
+            if re.search(pattern, line):
+                return line
+
+    def say(self, command):
+        self.screen.line(self.who, f"<- {command}")
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+
+    def finish(self, expected=0):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            status = self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise Unexpected(f"{self.who} did not end") from None
+        self.reader.join(WAIT)
+        while True:
+            line = self.lines.get()
+            if line is None:
+                break
+            self.seen.append(line)
+        if expected is not None and status != expected:
+            raise Unexpected(f"{self.who} ended with {status}, expected {expected}")
+        return self.seen
+
+
+class Demo:
+    def __init__(self, screen, build):
+        self.screen, self.build = screen, build
+
+    def tool(self, *argv):
+        return [str(self.build / "tools/wsd"), *argv]
+
+    def run(self, who, argv, expected=0, **kw):
+        return Program(self.screen, who, argv, **kw).finish(expected)
+
+    def server(self, who, *argv, env=None):
+        program = Program(self.screen, who, [str(self.build / "tools/demo-server"), *argv], env=env)
+        program.wait_for(r"^listening on ", "its listener")
+        return program
+
+    def knock(self, address, port, expected=0, wait="700"):
+        return self.run("host b", [str(self.build / "tools/demo-cmclient"), address, str(port), wait], expected, host="b")
+
+    def count(self, program, pattern, wanted, what):
+        got = sum(1 for line in program.seen if re.search(pattern, line))
+        if got != wanted:
+            raise Unexpected(f"{program.who}: {what}: {got}, expected {wanted}")
+
+    # --- the scenes ---
+
+    def nics(self):
+        self.screen.scene("The NICs", "What the switch may use, and what not.")
+        lines = "\n".join(self.run("wsd nics", self.tool("nics")))
+        for need in ("rxe0", "rxe1", "rxe2", "10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):
+            if need not in lines:
+                raise Unexpected(f"wsd nics does not show {need}: is rxe up?")
+        self.run("wsd check", self.tool("check"))
+
+    def one_nic(self):
+        self.screen.scene("A server on the address of one NIC",
+                          "bind calls TCP/IP only; listen makes a companion on the SAN. Host b knocks with bare librdmacm.")
+        server = self.server("server", "-q", "1", "10.77.0.1", "5150")
+        self.count(server, r"wsd-rdma\s+WSPListen", 1, "companions on the SAN")
+        self.knock("10.77.0.1", 5150)
+        server.wait_for(r"FD_ACCEPT", "the request (FD_ACCEPT)")
+        self.screen.line("", "nobody listens on the next port:")
+        self.knock("10.77.0.1", 5149, expected=3)
+        server.finish()
+
+    def wildcard(self):
+        for mode, companions, env in (
+                ("vista", 4, {"WSD_WILDCARD": "vista"}),
+                ("legacy", 1, {"WSD_WILDCARD": "legacy", "WSD_RDMA_WILDCARD_AVAILABLE": "yes"})):
+            self.screen.scene(f"A wildcard server, mode {mode}",
+                              "One companion for each of the four addresses of three NICs." if companions == 4
+                              else "One companion, bound to 0.0.0.0: the provider covers all its NICs by itself.")
+            server = self.server("server", "0.0.0.0", "5151", env=env)
+            self.count(server, r"wsd-rdma\s+WSPListen", companions, "companions on the SAN")
+            for address in ("10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):
+                self.knock(address, 5151)
+            server.finish()
+
+    def shared(self):
+        self.screen.scene("Two processes share a name",
+                          "Both set SO_REUSEADDR. The first to listen gets the requests; the next takes over when it "
+                          "closes, and again when it is killed.")
+        first = self.server("first", "-r", "10.77.0.1", "5152")
+        second = self.server("second", "-r", "10.77.0.1", "5152")
+        self.run("wsd names", self.tool("names"))
+        self.knock("10.77.0.1", 5152)
+        first.wait_for(r"FD_ACCEPT", "the request")
+        first.say("close")
+        second.wait_for(r"wsd-rdma\s+WSPListen", "the takeover after the close")
+        self.knock("10.77.0.1", 5152)
+        second.wait_for(r"FD_ACCEPT", "the request after the close")
+        first.say("reopen")
+        first.wait_for(r"^listening on ", "the listener again")
+        self.run("kill -9", ["kill", "-9", second.pid])
+        first.wait_for(r"wsd-rdma\s+WSPListen", "the takeover after the kill")
+        second.finish(expected=None)
+        self.knock("10.77.0.1", 5152)
+        first.wait_for(r"FD_ACCEPT", "the request after the kill")
+        self.run("wsd names", self.tool("names"))
+        first.finish()
+
+    def refused(self):
+        self.screen.scene("Names that are refused", "One of each kind, by its natural cause; no SAN provider is called.")
+        lines = self.run("asker", [str(self.build / "tools/demo-refused"), "10.77.0.1", "5160"])
+        if any("wsd-rdma WSPBind" in line for line in lines):
+            raise Unexpected("a refused bind reached the SAN provider")
+
+    def plain_nic(self):
+        self.screen.scene("A server on a NIC without RDMA", "It stays on TCP/IP: no companion is made.")
+        server = self.server("server", "10.78.0.1", "5153")
+        self.count(server, r"wsd-rdma\s+WSP(Bind|Listen)", 0, "companions on the SAN")
+        server.finish()
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__)
+    args.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
+    args.add_argument("--no-color", action="store_true")
+    opt = args.parse_args()
+    OUT.mkdir(exist_ok=True)
+    (OUT / "trace.jsonl").unlink(missing_ok=True)
+    screen = Screen(sys.stdout.isatty() and not opt.no_color and "NO_COLOR" not in os.environ)
+    demo = Demo(screen, opt.build if opt.build.is_absolute() else TOP / opt.build)
+    try:
+        for scene in (demo.nics, demo.one_nic, demo.wildcard, demo.shared, demo.refused, demo.plain_nic):
+            scene()
+    except Unexpected as what:
+        print(f"\ndemo: not as it should be: {what}", file=sys.stderr)
+        return 1
+    records = sum(1 for _ in open(OUT / "trace.jsonl", encoding="utf-8"))
+    print(f"\ndemo: all as it should be; {records} records of the same in demo-out/trace.jsonl")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
