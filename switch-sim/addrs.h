@@ -21,13 +21,11 @@ struct addrs_row {
 /* @ret_rows is the caller's (free). Return 0 or -errno. */
 int addrs_list(struct addrs_row **ret_rows, size_t *ret_count);
 
-/* True if @addr_be is 255.255.255.255 or the broadcast address of a local interface [WS-BIND-4
- * (a)]. */
+/* True if @addr_be is 255.255.255.255 or a local interface's broadcast address [WS-BIND-4 (a)]. */
 bool addrs_is_broadcast(uint32_t addr_be);
 
-/* A netlink socket that becomes readable on each change of address or link; addrs_drain empties it.
- */
-int addrs_monitor_open(void); /* fd or -errno */
-void addrs_drain(int fd);
+/* A netlink socket that becomes readable on each change of address or link. Return fd or -errno. */
+int addrs_monitor_open(void);
+void addrs_drain(int fd); /* empty it */
 
 #endif

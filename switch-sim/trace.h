@@ -5,7 +5,10 @@
  *
  * Downcalls and upcalls are recorded by a provider that wraps another one (trace_wrap); nothing in
  * the traced code knows. Application calls are recorded by the exported functions.
- * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE (JSON lines); either or both.
+ * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE (JSON lines); either or both. docs/trace.md.
+ *
+ * Locks: only wrapping and unwrapping take one. Each record is one write(2) to a file opened for
+ * appending, so records of several threads and processes never mix and survive a kill.
  */
 #ifndef WSD_SWITCH_TRACE_H
 #define WSD_SWITCH_TRACE_H
@@ -15,6 +18,7 @@
 #include <stdint.h>
 
 struct conf;
+struct trace;
 
 enum trace_layer {
 	TRACE_APPLICATION, /* a Winsock call of the program */
@@ -24,29 +28,52 @@ enum trace_layer {
 	TRACE_LAYER_COUNT
 };
 
+/* On the caller's stack from trace_enter to trace_leave, on one thread. The fields are trace's. */
 struct trace_span {
 	struct trace *trace; /* NULL: off */
+	struct trace_span *outer;
 	enum trace_layer layer;
+	unsigned depth;
+	bool opened; /* a nested record came: the opening line is written */
 	const char *who; /* provider's name; "" for application calls */
 	const char *call;
 	uint64_t start_ns;
-	char args[192]; /* "s=0x110004, name=10.77.0.1:5150, namelen=16" */
+	uint64_t seq;
+	char args[256]; /* "s=0x110004, name=10.77.0.1:5150, namelen=16" */
 };
 
 /* NULL in *ret_trace when nobody asked. -errno if the file cannot be opened. */
 int trace_open(const struct conf *conf, struct trace **ret_trace);
-void trace_close(struct trace *t); /* NULL is fine */
+void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be called any more */
 
-/* Both cost one comparison when @t is NULL. Nesting is per thread. */
+/*
+ * Both cost one comparison when @t is NULL. Nesting is per thread. The text of @format is a list
+ * "key=value, key=value"; no value holds ", ". Values that are handles: trace_number. Both keep errno.
+ */
 __attribute__((format(printf, 6, 7))) void trace_enter(struct trace *t, struct trace_span *span,
 						       enum trace_layer layer, const char *who,
 						       const char *call, const char *format, ...);
-/* @error is 0 or a WSA code; @result what the call returned. */
+/* @error is 0 or a WSA code; @result what the call returned; @format what it gave back ("%s", "" for
+ * nothing). */
 __attribute__((format(printf, 4, 5))) void trace_leave(struct trace_span *span, long long result,
 						       int error, const char *format, ...);
 
-/* "10.77.0.1:5150", "[::1]:80", "NULL", "(unreadable)", "family 77" into @text; returns @text. */
+/* Texts for arguments; each writes into @text and returns it. */
+/* "10.77.0.1:5150", "[::1]:80", "NULL", "(unreadable)", "family 77", "(short: 4 bytes)" */
 const char *trace_name(const struct wsd_sockaddr *name, int namelen, char *text, size_t size);
+/* Handles and descriptors: decimal below 0x10000, hexadecimal from there, "INVALID" for all ones. */
+const char *trace_number(uint64_t number, char *text, size_t size);
+const char *trace_guid(const GUID *guid, char *text, size_t size);     /* by name if it has one */
+const char *trace_events(long mask, char *text, size_t size);         /* "FD_ACCEPT|FD_CONNECT" */
+const char *trace_option(int level, int option, char *text, size_t size); /* "SOL_SOCKET/SO_DEBUG" */
+const char *trace_ioctl(uint32_t code, char *text, size_t size);
+const char *trace_family(int af, char *text, size_t size);
+const char *trace_type(int type, char *text, size_t size);
+const char *trace_protocol(int protocol, char *text, size_t size);
+const char *trace_int(const void *value, int len, char *text, size_t size); /* an option's value */
+
+/* Room that is enough for each of them. */
+#define TRACE_TEXT ((char[72]){0}), 72
 
 /**
  * trace_wrap - put the recording provider in front of @inner
@@ -58,5 +85,15 @@ const char *trace_name(const struct wsd_sockaddr *name, int namelen, char *text,
 enum { TRACE_WRAPPED_MAX = 16 };
 int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer,
 	       const WSPUPCALLTABLEEX *upcalls, const WSPUPCALLTABLEEX **ret_upcalls);
+
+/*
+ * The same in two steps, for a provider whose table is known only after it got its upcalls:
+ * trace_wrap_begin gives a set (>= 0) or -ENOSPC, trace_wrap_table fills @outer, which may be @inner.
+ * trace_unwrap gives the set back when neither side can call any more. A negative set is fine.
+ */
+int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *upcalls,
+		     const WSPUPCALLTABLEEX **ret_upcalls);
+void trace_wrap_table(int set, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer);
+void trace_unwrap(int set);
 
 #endif

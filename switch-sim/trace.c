@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The trace's sinks and records: text lines and JSON lines. No lock: a record is one write(2) to a
+ * file opened for appending. Per thread: the innermost open span.
+ */
+#include "trace.h"
+#include "wsaname.h"
+
+#include "conf.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINE_BYTES = 1400, /* one record; longer arguments are cut */
+	INDENT_MAX = 16,   /* deeper nesting is drawn at this depth */
+};
+
+struct trace {
+	int text_fd, json_fd; /* -1: not asked for */
+	int64_t realtime_ns;  /* what to add to CLOCK_MONOTONIC to get the time of day */
+	uint64_t start_ns;
+	atomic_uint_fast64_t seq;
+};
+
+struct line {
+	char text[LINE_BYTES];
+	size_t len;
+};
+
+static const char *const layer_names[] = {"application", "switch", "downcall", "upcall"};
+_Static_assert(sizeof(layer_names) / sizeof(layer_names[0]) == TRACE_LAYER_COUNT, "name all");
+
+static _Thread_local struct trace_span *innermost;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+__attribute__((format(printf, 2, 3))) static void put(struct line *l, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(l->text + l->len, sizeof(l->text) - l->len, format, args);
+	va_end(args);
+	if (n > 0)
+		l->len += (size_t)n;
+	if (l->len > sizeof(l->text) - 3) /* room for what closes a cut line */
+		l->len = sizeof(l->text) - 3;
+}
+
+static void flush_line(int fd, struct line *l)
+{
+	l->text[l->len++] = '\n';
+	/* a full disk loses records; it must not fail the traced call */
+	if (write(fd, l->text, l->len) < 0)
+		return;
+}
+
+/* ---- text ---- */
+
+static void put_head(struct line *l, const struct trace_span *s)
+{
+	uint64_t us = (s->start_ns - s->trace->start_ns) / 1000;
+	put(l, "%4llu.%06llu %d/%ld %*s", (unsigned long long)(us / 1000000),
+	    (unsigned long long)(us % 1000000), (int)getpid(), (long)syscall(SYS_gettid),
+	    2 * (int)(s->depth < INDENT_MAX ? s->depth : INDENT_MAX), "");
+	switch (s->layer) {
+	case TRACE_DOWNCALL:
+		put(l, "%-8s %s", s->who, s->call);
+		break;
+	case TRACE_UPCALL:
+		put(l, "%-8s up %s", s->who, s->call);
+		break;
+	case TRACE_SWITCH:
+		put(l, "switch: %s", s->call);
+		break;
+	case TRACE_APPLICATION:
+	case TRACE_LAYER_COUNT:
+		put(l, "%s", s->call);
+		break;
+	}
+}
+
+/* The opening line of a call that turns out to have others inside it. */
+static void open_outer(struct trace_span *s)
+{
+	if (!s || s->opened || s->trace->text_fd < 0)
+		return;
+	open_outer(s->outer);
+	struct line l = {.len = 0};
+	put_head(&l, s);
+	put(&l, "(%s)", s->args);
+	flush_line(s->trace->text_fd, &l);
+	s->opened = true;
+}
+
+static void put_result(struct line *l, long long result, int error)
+{
+	const char *name = error ? wsaname(error) : NULL;
+	if (result >= 0 && result < 0x10000)
+		put(l, " = %lld", result);
+	else if (result < 0)
+		put(l, " = %lld", result);
+	else
+		put(l, " = 0x%llx", (unsigned long long)result);
+	if (name)
+		put(l, " %s", name);
+	else if (error)
+		put(l, " error %d", error);
+}
+
+static void write_text(const struct trace_span *s, long long result, int error, const char *gave,
+		       double us)
+{
+	struct line l = {.len = 0};
+	put_head(&l, s);
+	if (!s->opened)
+		put(&l, "(%s)", s->args);
+	put_result(&l, result, error);
+	if (*gave)
+		put(&l, " -> %s", gave);
+	put(&l, us < 10 ? "  [%.1f us]" : "  [%.0f us]", us);
+	flush_line(s->trace->text_fd, &l);
+}
+
+/* ---- JSON ---- */
+
+static void put_json_string(struct line *l, const char *s, size_t n)
+{
+	put(l, "\"");
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c == '"' || c == '\\')
+			put(l, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			put(l, "\\u%04x", c);
+		else
+			put(l, "%c", c);
+	}
+	put(l, "\"");
+}
+
+static bool is_key(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(s[i] == '_' || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
+		      (s[i] >= '0' && s[i] <= '9')))
+			return false;
+	return n > 0;
+}
+
+/* "s=0x110004, backlog=5" as {"s":"0x110004","backlog":"5"} */
+static void put_json_pairs(struct line *l, const char *text)
+{
+	bool first = true;
+	put(l, "{");
+	while (*text) {
+		const char *end = strstr(text, ", ");
+		size_t n = end ? (size_t)(end - text) : strlen(text);
+		const char *eq = memchr(text, '=', n);
+		if (!first)
+			put(l, ",");
+		first = false;
+		if (eq && is_key(text, (size_t)(eq - text))) {
+			put_json_string(l, text, (size_t)(eq - text));
+			put(l, ":");
+			put_json_string(l, eq + 1, n - (size_t)(eq + 1 - text));
+		} else {
+			put(l, "\"text\":");
+			put_json_string(l, text, n);
+		}
+		text = end ? end + 2 : text + n;
+	}
+	put(l, "}");
+}
+
+static void write_json(const struct trace_span *s, long long result, int error, const char *gave,
+		       double us)
+{
+	struct line l = {.len = 0};
+	put(&l, "{\"t_us\":%lld,\"pid\":%d,\"tid\":%ld,\"seq\":%llu,\"parent\":%llu,\"depth\":%u,",
+	    (long long)((int64_t)s->start_ns + s->trace->realtime_ns) / 1000, (int)getpid(),
+	    (long)syscall(SYS_gettid), (unsigned long long)s->seq,
+	    (unsigned long long)(s->outer ? s->outer->seq : 0), s->depth);
+	put(&l, "\"layer\":\"%s\",\"who\":", layer_names[s->layer]);
+	put_json_string(&l, s->who, strlen(s->who));
+	put(&l, ",\"call\":");
+	put_json_string(&l, s->call, strlen(s->call));
+	put(&l, ",\"args\":");
+	put_json_pairs(&l, s->args);
+	put(&l, ",\"result\":%lld,\"error\":", result);
+	const char *name = error ? wsaname(error) : NULL;
+	if (name)
+		put(&l, "\"%s\"", name);
+	else if (error)
+		put(&l, "\"%d\"", error);
+	else
+		put(&l, "null");
+	if (*gave) {
+		put(&l, ",\"out\":");
+		put_json_pairs(&l, gave);
+	}
+	put(&l, ",\"us\":%.1f}", us);
+	flush_line(s->trace->json_fd, &l);
+}
+
+/* ---- spans ---- */
+
+void trace_enter(struct trace *t, struct trace_span *span, enum trace_layer layer, const char *who,
+		 const char *call, const char *format, ...)
+{
+	span->trace = t;
+	if (!t)
+		return;
+	int saved = errno;
+	span->outer = innermost;
+	/* a span of a trace that was closed meanwhile cannot be outside one of a new trace */
+	span->depth = span->outer ? span->outer->depth + 1 : 0;
+	span->layer = layer;
+	span->opened = false;
+	span->who = who;
+	span->call = call;
+	span->seq = atomic_fetch_add(&t->seq, 1) + 1;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(span->args, sizeof(span->args), format, args);
+	va_end(args);
+	if (t->text_fd >= 0)
+		open_outer(span->outer);
+	innermost = span;
+	errno = saved;
+	span->start_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+void trace_leave(struct trace_span *span, long long result, int error, const char *format, ...)
+{
+	struct trace *t = span->trace;
+	if (!t)
+		return;
+	double us = (double)(clock_ns(CLOCK_MONOTONIC) - span->start_ns) / 1000;
+	int saved = errno;
+	innermost = span->outer;
+	char gave[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(gave, sizeof(gave), format, args);
+	va_end(args);
+	if (t->text_fd >= 0)
+		write_text(span, result, error, gave, us);
+	if (t->json_fd >= 0)
+		write_json(span, result, error, gave, us);
+	span->trace = NULL;
+	errno = saved;
+}
+
+static int open_sink(const char *where, bool allow_stderr)
+{
+	if (!where || !*where)
+		return -1;
+	int fd = allow_stderr && !strcmp(where, "stderr")
+			 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+			 : open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		int err = -errno;
+		wsd_log(WSD_LOG_ERROR, "trace: cannot open %s: %s", where, strerror(-err));
+		return err == -1 ? -EPERM : err; /* -1 stands for "not asked for" */
+	}
+	return fd;
+}
+
+static void write_header(const struct trace *t)
+{
+	struct line l = {.len = 0};
+	put(&l, "# wsdirect trace of process %d: seconds process/thread call(arguments) = result "
+		"[time]; a call with others inside is closed by a line without arguments; WSP... "
+		"goes down to the provider named before it, \"up WPU...\" comes back from it",
+	    (int)getpid());
+	flush_line(t->text_fd, &l);
+}
+
+int trace_open(const struct conf *conf, struct trace **ret_trace)
+{
+	const char *text = conf_get(conf, "trace"), *json = conf_get(conf, "trace.json");
+	if ((!text || !*text) && (!json || !*json)) {
+		*ret_trace = NULL;
+		return 0;
+	}
+	struct trace *t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->text_fd = open_sink(text, true);
+	t->json_fd = open_sink(json, false);
+	if (t->text_fd < -1 || t->json_fd < -1) {
+		int err = t->text_fd < -1 ? t->text_fd : t->json_fd;
+		trace_close(t);
+		return err == -EPERM ? -EACCES : err;
+	}
+	t->start_ns = clock_ns(CLOCK_MONOTONIC);
+	t->realtime_ns = (int64_t)clock_ns(CLOCK_REALTIME) - (int64_t)t->start_ns;
+	if (t->text_fd >= 0)
+		write_header(t);
+	*ret_trace = t;
+	return 0;
+}
+
+void trace_close(struct trace *t)
+{
+	if (!t)
+		return;
+	if (t->text_fd >= 0)
+		close(t->text_fd);
+	if (t->json_fd >= 0)
+		close(t->json_fd);
+	free(t);
+}
