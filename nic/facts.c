@@ -262,37 +262,47 @@ static int take_addr(const struct nlmsghdr *msg, void *arg)
 	return 0;
 }
 
-static int read_rtnl(struct array *links, struct array *addrs)
+int nic_facts_read_links(struct nic_facts *f)
 {
+	struct array links = {.size = sizeof(*f->links)}, addrs = {.size = sizeof(*f->addrs)};
 	const struct ifinfomsg ask_links = {.ifi_family = AF_UNSPEC};
 	const struct ifaddrmsg ask_addrs = {.ifa_family = AF_INET};
 	int fd = nic_nl_open(NETLINK_ROUTE, 0, 0), r;
 
 	if (fd < 0)
 		return fd;
-	r = nic_nl_dump(fd, RTM_GETLINK, &ask_links, sizeof(ask_links), take_link, links);
+	r = nic_nl_dump(fd, RTM_GETLINK, &ask_links, sizeof(ask_links), take_link, &links);
 	if (!r)
-		r = nic_nl_dump(fd, RTM_GETADDR, &ask_addrs, sizeof(ask_addrs), take_addr, addrs);
+		r = nic_nl_dump(fd, RTM_GETADDR, &ask_addrs, sizeof(ask_addrs), take_addr, &addrs);
 	close(fd);
-	return r;
-}
-
-int nic_facts_read(struct nic_facts *ret)
-{
-	struct array ports = {.size = sizeof(*ret->ports)}, links = {.size = sizeof(*ret->links)},
-		     addrs = {.size = sizeof(*ret->addrs)};
-	int r = read_rdma(&ports);
-
-	if (!r && ports.n)
-		r = read_rtnl(&links, &addrs);
 	if (r) {
-		free(ports.v);
 		free(links.v);
 		free(addrs.v);
 		return r;
 	}
-	*ret = (struct nic_facts){ports.v, links.v, addrs.v, ports.n, links.n, addrs.n};
+	f->links = links.v;
+	f->n_links = links.n;
+	f->addrs = addrs.v;
+	f->n_addrs = addrs.n;
 	return 0;
+}
+
+int nic_facts_read(struct nic_facts *ret)
+{
+	struct array ports = {.size = sizeof(*ret->ports)};
+	struct nic_facts f = {0};
+	int r = read_rdma(&ports);
+
+	f.ports = ports.v;
+	f.n_ports = ports.n;
+	/* without RDMA no address matters */
+	if (!r && f.n_ports)
+		r = nic_facts_read_links(&f);
+	if (r)
+		nic_facts_clear(&f);
+	else
+		*ret = f;
+	return r;
 }
 
 void nic_facts_clear(struct nic_facts *f)

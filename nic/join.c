@@ -3,10 +3,11 @@
  * join.c - which address belongs to which RDMA port: a pure function of the kernel's tables. No
  * system calls, no locks.
  *
- * What rdma_cm takes was tried, not guessed (Linux 6.1, rxe): an address of the port's interface,
- * of a VLAN on it, of a VLAN on that, and of a bridge, bond or macvlan above it as well, for all of
- * these get GIDs. But rxe drops what arrives through anything other than a VLAN, so that there the
- * bind succeeds and nobody can connect: NIC_UPPER.
+ * What rdma_cm takes was tried, not guessed (Linux 6.1, rxe, two hosts): an address of the port's
+ * interface, of a VLAN on it, of a VLAN on that, and of a bridge, bond or macvlan above it as well,
+ * for all of these get GIDs. But rxe drops what arrives through anything other than a VLAN, and
+ * what a bridge or bond takes away from its interface: the bind succeeds and nobody can connect.
+ * There the reason is NIC_UPPER.
  */
 #include "nic_priv.h"
 
@@ -128,6 +129,23 @@ static bool port_active(enum nic_port_state state)
 	return state == NIC_STATE_ACTIVE || state == NIC_STATE_ACTIVE_DEFER;
 }
 
+static bool is_master(const struct nic_link *l)
+{
+	return l && l->kind == NIC_KIND_MASTER;
+}
+
+/*
+ * On it, or on an interface whose packets it takes; VLAN tags are looked at before. An IPoIB interface has the
+ * GUID of its port, bonds included, and that is all that rdma_cm looks at.
+ */
+static bool through_upper(const struct join *j, enum via via)
+{
+	if (j->raw->ll == NIC_LL_INFINIBAND)
+		return false;
+	return via == VIA_UPPER ||
+	       (via == VIA_DIRECT && is_master(find_link(j->facts, j->base->master)));
+}
+
 static bool upper_served(const struct nic_rdma_port *p)
 {
 	return p->ll == NIC_LL_ROCE && !p->software;
@@ -147,7 +165,7 @@ static enum nic_unusable_reason reason_of(const struct join *j, const struct nic
 		return NIC_NETDEV_DOWN;
 	if (!port_active(j->raw->state) || !(l->flags & IFF_LOWER_UP))
 		return NIC_PORT_DOWN;
-	return via == VIA_UPPER && !upper_served(j->raw) ? NIC_UPPER : NIC_OK;
+	return through_upper(j, via) && !upper_served(j->raw) ? NIC_UPPER : NIC_OK;
 }
 
 static struct nic_cand *add_cand(struct nic_draft *d)
@@ -227,7 +245,7 @@ static int climb(struct join *j, const struct nic_link *l, enum via via, int dep
 		r = climb(j, up, via > step ? via : step, depth + 1);
 	}
 	up = find_link(j->facts, l->master);
-	if (!r && up && up->kind == NIC_KIND_MASTER)
+	if (!r && is_master(up))
 		r = climb(j, up, VIA_UPPER, depth + 1);
 	return r;
 }

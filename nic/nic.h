@@ -42,9 +42,9 @@ enum nic_unusable_reason {
 	NIC_NO_ADDRESS,  /* port only: its interfaces have no IPv4 address [PROV-BIND-17] */
 	NIC_LOOPBACK, /* 127/8 or an address on lo: rdma_cm makes a wildcard of it [PROV-BIND-11] */
 	NIC_ADDR_TENTATIVE, /* duplicate address detection is running, or has failed */
-	NIC_UPPER,          /* on a bridge, bond or macvlan above a port that cannot serve those */
-	NIC_NO_GID,         /* the device has no GID for the address (yet) */
-	NIC_UNSUPPORTED,    /* neither InfiniBand, RoCE nor iWARP (usNIC, OPA without IPoIB, ...) */
+	NIC_UPPER,  /* a bridge, bond or macvlan is between it and a port that cannot serve those */
+	NIC_NO_GID, /* the device has no GID for the address (yet) */
+	NIC_UNSUPPORTED, /* neither InfiniBand, RoCE nor iWARP (usNIC, OPA without IPoIB, ...) */
 	NIC_REASON_COUNT
 };
 

@@ -96,6 +96,8 @@ struct nic_snapshot {
 
 /* facts.c. -EAGAIN: the tables changed while they were read. */
 int nic_facts_read(struct nic_facts *ret);
+/* Its half that has no RDMA in it: fills links and addrs, which must be empty. */
+int nic_facts_read_links(struct nic_facts *f);
 void nic_facts_clear(struct nic_facts *f);
 
 /* join.c. Sorts the arrays of @f; leaves their contents alone. */

@@ -23,7 +23,7 @@ static const struct {
 	[NIC_LOOPBACK] = {"loopback", "a loopback address cannot be given to RDMA"},
 	[NIC_ADDR_TENTATIVE] = {"tentative", "the address is not confirmed as unique"},
 	[NIC_UPPER] = {"upper",
-		       "the address is on a bridge, bond or macvlan that this device cannot serve"},
+		       "a bridge, bond or macvlan stands between the address and the device"},
 	[NIC_NO_GID] = {"no-gid", "the device has no GID for the address"},
 	[NIC_UNSUPPORTED] = {"unsupported", "neither InfiniBand, RoCE nor iWARP"},
 };
