@@ -135,8 +135,8 @@ static bool is_master(const struct nic_link *l)
 }
 
 /*
- * On it, or on an interface whose packets it takes; VLAN tags are looked at before. An IPoIB interface has the
- * GUID of its port, bonds included, and that is all that rdma_cm looks at.
+ * On it, or on an interface whose packets it takes; VLAN tags are looked at before. An IPoIB
+ * interface has the GUID of its port, bonds included, and that is all that rdma_cm looks at.
  */
 static bool through_upper(const struct join *j, enum via via)
 {

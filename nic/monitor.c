@@ -28,8 +28,8 @@
 
 /* When to look, counted from the first event of a burst. Up to SURE_LOOKS in any case, then only
  * while unsettled. */
-static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS,  180 * MS_NS,
-				       400 * MS_NS, 800 * MS_NS, 1600 * MS_NS, 3200 * MS_NS};
+static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS, 180 * MS_NS,
+				       400 * MS_NS, 800 * MS_NS, 1600 * MS_NS};
 #define LOOKS      (sizeof(looks_at_ns) / sizeof(looks_at_ns[0]))
 #define SURE_LOOKS 3
 /* From this look on GID tables are read to their end for what is missing. */

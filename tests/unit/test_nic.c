@@ -536,6 +536,50 @@ Test(nic, PROV_IOCTL_3_a_reference_keeps_a_snapshot)
 	WSD_TEST_END();
 }
 
+/* Allocations from the one with this number on fail; 0: none do. Only those of the code under test
+ * are counted. */
+static unsigned fail_at, allocations;
+
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return ++allocations >= fail_at && fail_at ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	return ++allocations >= fail_at && fail_at ? NULL : __real_realloc(p, size);
+}
+
+Test(nic, no_memory_at_each_allocation)
+{
+	WSD_TEST_BEGIN();
+	struct build *b = stacked();
+	struct nic_snapshot *s = NULL;
+	unsigned n;
+
+	allocations = 0;
+	nic_snapshot_unref(build_snapshot(b));
+	n = allocations;
+	cr_assert_geq(n, 5);
+	for (unsigned at = 1; at <= n; at++) {
+		allocations = 0;
+		fail_at = at;
+		s = build_snapshot(b);
+		fail_at = 0;
+		cr_assert_null(s, "allocation %u", at);
+	}
+	s = build_snapshot(b);
+	cr_assert_not_null(s);
+	nic_snapshot_unref(s);
+	free(b);
+	WSD_TEST_END();
+}
+
 Test(nic, words_for_all_values)
 {
 	WSD_TEST_BEGIN();
