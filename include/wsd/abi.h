@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The prefixed face: types, structures and constants of Winsock, the SPI and the SAN extensions under
- * names that live beside libc's and rdma-core's headers: struct wsd_sockaddr_in, WSD_AF_INET6. For the
- * code of this project and for providers; applications include winsock2.h. What only Windows has (DWORD,
- * WSABUF, SOCKADDR, WSPPROC_TABLE, WSAEINVAL, FD_ACCEPT) keeps its name. timeval is libc's. No locks.
+ * The prefixed face: types, structures and constants of Winsock, the SPI and the SAN extensions
+ * under names that live beside libc's and rdma-core's headers: struct wsd_sockaddr_in,
+ * WSD_AF_INET6. For the code of this project and for providers; applications include winsock2.h.
+ * What only Windows has (DWORD, WSABUF, SOCKADDR, WSPPROC_TABLE, WSAEINVAL, FD_ACCEPT) keeps its
+ * name. timeval is libc's. No locks.
  */
 #ifndef WSD_ABI_H
 #define WSD_ABI_H
@@ -17,11 +18,14 @@
 #include <wsd/constants.h>
 #include <wsd/errors.h>
 
+/* How the text of wsd/body looks in this face. */
 #define WSD_NAME(name) wsd_##name
-#define wsd_timeval timeval
+#define wsd_timeval    timeval
 
 WSD_BEGIN_DECLS
 #include <wsd/body/types.h>
+#include <wsd/body/afunix.h>
+#include <wsd/body/mstcpip.h>
 #include <wsd/body/spi.h>
 #include <wsd/body/upcalls.h>
 #include <wsd/body/san.h>

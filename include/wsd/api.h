@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions of Winsock in the prefixed face, wsd_bind and so on: the symbols that libwsdirect exports.
- * Applications include winsock2.h, which gives them Winsock's names by assembler labels. No locks. The
- * contracts are in wsd/body/fn_*.h; clauses of docs/spec/winsock.md.
+ * The functions of Winsock in the prefixed face, wsd_bind and so on: the symbols that libwsdirect
+ * exports. Applications include winsock2.h, which gives them Winsock's names by assembler labels.
+ * No locks. The contracts are in wsd/body/fn_*.h; clauses of docs/spec/winsock.md.
  */
 #ifndef WSD_API_H
 #define WSD_API_H
@@ -19,10 +19,12 @@ extern __attribute__((visibility("default"))) const IN6_ADDR wsd_in6addr_any;
 extern __attribute__((visibility("default"))) const IN6_ADDR wsd_in6addr_loopback;
 
 #include <wsd/body/fn_socket.h>
+#include <wsd/body/fn_catalog.h>
 #include <wsd/body/fn_connection.h>
 #include <wsd/body/fn_data.h>
 #include <wsd/body/fn_event.h>
 #include <wsd/body/fn_name.h>
+#include <wsd/body/fn_addrinfo.h>
 #include <wsd/body/fn_mswsock.h>
 #include <wsd/body/fn_extension.h>
 #include <wsd/body/fn_kernel.h>

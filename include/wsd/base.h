@@ -88,8 +88,8 @@ typedef unsigned int GROUP;
 typedef HANDLE WSAEVENT, *LPWSAEVENT;
 typedef USHORT ADDRESS_FAMILY;
 
-#define INVALID_SOCKET ((SOCKET)~(SOCKET)0)
-#define SOCKET_ERROR (-1)
+#define INVALID_SOCKET ((SOCKET) ~(SOCKET)0)
+#define SOCKET_ERROR   (-1)
 #ifndef INVALID_HANDLE_VALUE
 #define INVALID_HANDLE_VALUE ((HANDLE)(intptr_t)-1)
 #endif
@@ -108,7 +108,7 @@ typedef const GUID *LPCGUID;
 /* The text of both faces is written once, in wsd/body; the face says how a name looks. */
 #ifdef __cplusplus
 #define WSD_BEGIN_DECLS extern "C" {
-#define WSD_END_DECLS }
+#define WSD_END_DECLS   }
 #else
 #define WSD_BEGIN_DECLS
 #define WSD_END_DECLS

@@ -5,12 +5,12 @@
 
 #include <wsd/base.h>
 
-#define WAIT_OBJECT_0 0x00000000
-#define WAIT_IO_COMPLETION 0x000000c0
-#define WAIT_TIMEOUT 0x00000102
-#define WAIT_FAILED 0xffffffffu
+#define WAIT_OBJECT_0        0x00000000
+#define WAIT_IO_COMPLETION   0x000000c0
+#define WAIT_TIMEOUT         0x00000102
+#define WAIT_FAILED          0xffffffffu
 #define MAXIMUM_WAIT_OBJECTS 64
-#define INFINITE 0xffffffffu
+#define INFINITE             0xffffffffu
 
 typedef struct _SECURITY_ATTRIBUTES {
 	DWORD nLength;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What windows.h offers beside types: events, waiting, time, the last error; written once for both faces. Never
- * included directly, hence without a guard. HANDLEs here are events (WSAEVENT is the same thing) and the
- * handle of WSAProviderConfigChange. Unlike the WSA forms these need no WSAStartup. Failure leaves a code for
- * GetLastError, which is WSAGetLastError's. Any thread may call. Times are milliseconds.
+ * What windows.h offers beside types: events, waiting, time, the last error; written once for both
+ * faces. Never included directly, hence without a guard. HANDLEs here are events (WSAEVENT is the
+ * same thing) and the handle of WSAProviderConfigChange. Unlike the WSA forms these need no
+ * WSAStartup. Failure leaves a code for GetLastError, which is WSAGetLastError's. Any thread may
+ * call. Times are milliseconds.
  */
 #ifndef WSD_FN
 #error "wsdirect: include <wsd/api.h> or <windows.h>, not a file of wsd/body"
@@ -14,8 +15,8 @@ WSD_FN(DWORD, GetLastError, (void));
 WSD_FN(void, SetLastError, (DWORD dwErrCode));
 
 /*
- * An event: manual or auto reset, set or not. lpName must be NULL, lpEventAttributes is ignored; close it.
- * NULL: WSA_NOT_ENOUGH_MEMORY; WSA_INVALID_PARAMETER a name.
+ * An event: manual or auto reset, set or not. lpName must be NULL, lpEventAttributes is ignored;
+ * close it. NULL: WSA_NOT_ENOUGH_MEMORY; WSA_INVALID_PARAMETER a name.
  */
 WSD_FN(HANDLE, CreateEventA,
        (LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset, BOOL bInitialState,
@@ -30,8 +31,8 @@ WSD_FN(BOOL, CloseHandle, (HANDLE hObject));
 
 /*
  * Wait as WSAWaitForMultipleEvents does: WAIT_OBJECT_0 + index, WAIT_TIMEOUT, or WAIT_FAILED with
- * WSA_INVALID_HANDLE or WSA_INVALID_PARAMETER (0 or more than 64). An auto-reset event is reset by the wait it
- * ends.
+ * WSA_INVALID_HANDLE or WSA_INVALID_PARAMETER (0 or more than 64). An auto-reset event is reset by
+ * the wait it ends.
  */
 WSD_FN(DWORD, WaitForSingleObject, (HANDLE hHandle, DWORD dwMilliseconds));
 WSD_FN(DWORD, WaitForSingleObjectEx, (HANDLE hHandle, DWORD dwMilliseconds, BOOL bAlertable));
@@ -41,7 +42,8 @@ WSD_FN(DWORD, WaitForMultipleObjectsEx,
        (DWORD nCount, const HANDLE *lpHandles, BOOL bWaitAll, DWORD dwMilliseconds,
 	BOOL bAlertable));
 
-/* Sleep; INFINITE for ever. SleepEx: 0, or WAIT_IO_COMPLETION when completion routines ran (alertable). */
+/* Sleep; INFINITE for ever. SleepEx: 0, or WAIT_IO_COMPLETION when completion routines ran
+ * (alertable). */
 WSD_FN(void, Sleep, (DWORD dwMilliseconds));
 WSD_FN(DWORD, SleepEx, (DWORD dwMilliseconds, BOOL bAlertable));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SAN extensions of the SPI: WSPStartupEx and the functions that WSPIoctl hands out (provider.md
- * parts 2 and 10), written once for both faces. Never included directly, hence without a guard. What spi.h
- * says of every function holds here too.
+ * The SAN extensions of the SPI: WSPStartupEx and the functions that WSPIoctl hands out
+ * (provider.md parts 2 and 10), written once for both faces. Never included directly, hence without
+ * a guard. What spi.h says of every function holds here too.
  */
 #ifndef WSD_NAME
 #error "wsdirect: include <wsd/abi.h> or <ws2san.h>, not a file of wsd/body"
@@ -17,11 +17,11 @@ typedef struct _WSABUFEX {
 
 /*
  * The one entry of a SAN provider's module. Fills *lpWSPData and the procedure table and copies
- * *lpUpcallTable and *lpProtocolInfo (that of TCP/IP). Each success adds a reference that WSPCleanup takes
- * back. wVersionRequested: major in the low byte. Returns 0 or the code itself (there is no lpErrno):
- * WSAVERNOTSUPPORTED below 2.2; WSAEFAULT lpWSPData, lpUpcallTable or lpProcTable NULL;
- * WSASYSNOTREADY rdma_cm cannot be opened; WSAEPROCLIM. A failure leaves nothing behind and may be
- * tried again. PROV-INIT-1 to 8.
+ * *lpUpcallTable and *lpProtocolInfo (that of TCP/IP). Each success adds a reference that
+ * WSPCleanup takes back. wVersionRequested: major in the low byte. Returns 0 or the code itself
+ * (there is no lpErrno): WSAVERNOTSUPPORTED below 2.2; WSAEFAULT lpWSPData, lpUpcallTable or
+ * lpProcTable NULL; WSASYSNOTREADY rdma_cm cannot be opened; WSAEPROCLIM. A failure leaves nothing
+ * behind and may be tried again. PROV-INIT-1 to 8.
  */
 typedef int(WSPAPI *LPWSPSTARTUPEX)(WORD wVersionRequested, LPWSPDATA lpWSPData,
 				    LPWSAPROTOCOL_INFOW lpProtocolInfo,
@@ -32,27 +32,29 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 			LPWSPPROC_TABLE lpProcTable);
 
 /* {C0B422F5-F58C-11D1-AD6C-00C04FA34A2D} and its neighbours. */
-#define WSAID_REGISTERMEMORY                                                                       \
+/* clang-format off */
+#define WSAID_REGISTERMEMORY \
 	{0xc0b422f5, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_DEREGISTERMEMORY                                                                     \
+#define WSAID_DEREGISTERMEMORY \
 	{0xc0b422f6, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_REGISTERRDMAMEMORY                                                                   \
+#define WSAID_REGISTERRDMAMEMORY \
 	{0xc0b422f7, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_DEREGISTERRDMAMEMORY                                                                 \
+#define WSAID_DEREGISTERRDMAMEMORY \
 	{0xc0b422f8, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_RDMAWRITE                                                                            \
+#define WSAID_RDMAWRITE \
 	{0xc0b422f9, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_RDMAREAD                                                                             \
+#define WSAID_RDMAREAD \
 	{0xc0b422fa, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}
-#define WSAID_MEMORYREGISTRATIONCACHECALLBACK                                                      \
+#define WSAID_MEMORYREGISTRATIONCACHECALLBACK \
 	{0xe5da4af8, 0xd824, 0x48cd, {0xa7, 0x99, 0x63, 0x37, 0xa9, 0x8e, 0xd2, 0xaf}}
+/* clang-format on */
 
 /*
- * Register dwBufferLength bytes for sends, receives and the local side of RDMA, with dwFlags MEM_READ,
- * MEM_WRITE or both, on a connected socket. The handle is good on this socket only, until deregistered;
- * registrations are counted. The memory stays the caller's and mapped until then. NULL on failure:
- * WSAEFAULT the buffer is not all valid; WSAEINVAL flags; WSAENOTCONN; WSAENOBUFS; WSAENOTSOCK.
- * PROV-MEM-1 to 3, 7, 10.
+ * Register dwBufferLength bytes for sends, receives and the local side of RDMA, with dwFlags
+ * MEM_READ, MEM_WRITE or both, on a connected socket. The handle is good on this socket only, until
+ * deregistered; registrations are counted. The memory stays the caller's and mapped until then.
+ * NULL on failure: WSAEFAULT the buffer is not all valid; WSAEINVAL flags; WSAENOTCONN; WSAENOBUFS;
+ * WSAENOTSOCK. PROV-MEM-1 to 3, 7, 10.
  */
 typedef HANDLE(WSPAPI *LPFN_WSPREGISTERMEMORY)(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
 					       DWORD dwFlags, LPINT lpErrno);
@@ -61,26 +63,27 @@ typedef HANDLE(WSPAPI *LPFN_WSPREGISTERMEMORY)(SOCKET s, PVOID lpBuffer, DWORD d
 typedef int(WSPAPI *LPFN_WSPDEREGISTERMEMORY)(SOCKET s, HANDLE Handle, LPINT lpErrno);
 
 /*
- * Let the peer of this connection, and nobody else, read (MEM_READ) or write (MEM_WRITE) the buffer. Stores an
- * opaque descriptor that the switch sends to the peer; *lpdwDescriptorLength (bytes): room in, size out.
- * WSAEFAULT the room is too small (the size needed is stored) or the buffer is not all valid;
- * WSAEINVAL flags; WSAENOTCONN; WSAENOBUFS; WSAENOTSOCK. PROV-MEM-5 to 8.
+ * Let the peer of this connection, and nobody else, read (MEM_READ) or write (MEM_WRITE) the
+ * buffer. Stores an opaque descriptor that the switch sends to the peer; *lpdwDescriptorLength
+ * (bytes): room in, size out. WSAEFAULT the room is too small (the size needed is stored) or the
+ * buffer is not all valid; WSAEINVAL flags; WSAENOTCONN; WSAENOBUFS; WSAENOTSOCK. PROV-MEM-5 to 8.
  */
 typedef int(WSPAPI *LPFN_WSPREGISTERRDMAMEMORY)(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
 						DWORD dwFlags, LPVOID lpRdmaBufferDescriptor,
 						LPDWORD lpdwDescriptorLength, LPINT lpErrno);
 
-/* When this returns the peer can reach the buffer no more. WSAEINVAL unknown, or in use. PROV-MEM-4, 9. */
+/* When this returns the peer can reach the buffer no more. WSAEINVAL unknown, or in use.
+ * PROV-MEM-4, 9. */
 typedef int(WSPAPI *LPFN_WSPDEREGISTERRDMAMEMORY)(SOCKET s, LPVOID lpRdmaBufferDescriptor,
 						  DWORD dwDescriptorLength, LPINT lpErrno);
 
 /*
- * Move the local segments to the peer's described buffer, from byte dwTargetBufferOffset on. Completes
- * locally, as WSPSend does; the peer is not told. dwFlags 0.
- * WSAEINVAL bad descriptor, offset and bytes beyond its buffer, flags, or lpOverlapped NULL; WSAEFAULT a
- * handle that is none or does not cover its segment; WSAENOTCONN; WSAECONNRESET; WSAECONNABORTED;
- * WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion also WSAECONNABORTED (access refused by the
- * peer's NIC; the connection is broken) and WSA_OPERATION_ABORTED. PROV-RDMA-1 to 4.
+ * Move the local segments to the peer's described buffer, from byte dwTargetBufferOffset on.
+ * Completes locally, as WSPSend does; the peer is not told. dwFlags 0. WSAEINVAL bad descriptor,
+ * offset and bytes beyond its buffer, flags, or lpOverlapped NULL; WSAEFAULT a handle that is none
+ * or does not cover its segment; WSAENOTCONN; WSAECONNRESET; WSAECONNABORTED; WSAENOBUFS;
+ * WSAENETDOWN; WSAENOTSOCK; on completion also WSAECONNABORTED (access refused by the peer's NIC;
+ * the connection is broken) and WSA_OPERATION_ABORTED. PROV-RDMA-1 to 4.
  */
 typedef int(WSPAPI *LPFN_WSPRDMAWRITE)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
 				       LPVOID lpTargetBufferDescriptor,
@@ -90,7 +93,8 @@ typedef int(WSPAPI *LPFN_WSPRDMAWRITE)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwB
 				       LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
 				       LPWSATHREADID lpThreadId, LPINT lpErrno);
 
-/* The other way round; optional: its GUID may answer WSAEOPNOTSUPP. Codes as WSPRdmaWrite. PROV-RDMA-1 to 5. */
+/* The other way round; optional: its GUID may answer WSAEOPNOTSUPP. Codes as WSPRdmaWrite.
+ * PROV-RDMA-1 to 5. */
 typedef int(WSPAPI *LPFN_WSPRDMAREAD)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
 				      LPVOID lpTargetBufferDescriptor,
 				      DWORD dwTargetDescriptorLength, DWORD dwTargetBufferOffset,
@@ -100,9 +104,9 @@ typedef int(WSPAPI *LPFN_WSPRDMAREAD)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBu
 				      LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /*
- * The mappings of [lpvAddress, lpvAddress + Size) are about to change: every cached registration that
- * overlaps leaves the cache and the NIC before return. Optional. WSAEFAULT cached but not releasable;
- * WSAEINVAL never cached. PROV-MEM-11, 12.
+ * The mappings of [lpvAddress, lpvAddress + Size) are about to change: every cached registration
+ * that overlaps leaves the cache and the NIC before return. Optional. WSAEFAULT cached but not
+ * releasable; WSAEINVAL never cached. PROV-MEM-11, 12.
  */
 typedef int(WSPAPI *LPFN_WSPMEMORYREGISTRATIONCACHECALLBACK)(LPVOID lpvAddress, SIZE_T Size,
 							     LPINT lpErrno);

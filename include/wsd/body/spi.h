@@ -19,7 +19,8 @@
 #error "wsdirect: include <wsd/abi.h> or <ws2spi.h>, not a file of wsd/body"
 #endif
 
-/* What a provider says of itself at startup (PROV-INIT-3). szDescription is NUL-terminated UTF-16. */
+/* What a provider says of itself at startup (PROV-INIT-3). szDescription is NUL-terminated UTF-16.
+ */
 typedef struct WSPData {
 	WORD wVersion;     /* the SPI version to use: 0x0202 */
 	WORD wHighVersion; /* unused: 0x0202 */
@@ -47,15 +48,15 @@ typedef void(CALLBACK *LPWSAUSERAPC)(DWORD_PTR dwContext);
  * CF_REJECT; WSATRY_AGAIN it was CF_DEFER (the request stays first); WSAEMFILE, WSAENOBUFS no
  * resources after CF_ACCEPT (the peer is refused); WSAENETDOWN; WSAENOTSOCK. PROV-ACCEPT-1 to 12.
  */
-typedef SOCKET(WSPAPI *LPWSPACCEPT)(SOCKET s, struct WSD_NAME(sockaddr) *addr, LPINT addrlen,
+typedef SOCKET(WSPAPI *LPWSPACCEPT)(SOCKET s, struct WSD_NAME(sockaddr) * addr, LPINT addrlen,
 				    LPCONDITIONPROC lpfnCondition, DWORD_PTR dwCallbackData,
 				    LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL (provider.md part 1). */
 typedef INT(WSPAPI *LPWSPADDRESSTOSTRING)(LPSOCKADDR lpsaAddress, DWORD dwAddressLength,
 					  LPWSAPROTOCOL_INFOW lpProtocolInfo,
-					  LPWSTR lpszAddressString,
-					  LPDWORD lpdwAddressStringLength, LPINT lpErrno);
+					  LPWSTR lpszAddressString, LPDWORD lpdwAddressStringLength,
+					  LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
 typedef int(WSPAPI *LPWSPASYNCSELECT)(SOCKET s, HWND hWnd, unsigned int wMsg, LONG lEvent,
@@ -69,7 +70,7 @@ typedef int(WSPAPI *LPWSPASYNCSELECT)(SOCKET s, HWND hWnd, unsigned int wMsg, LO
  * WSAEINVAL already bound; WSAEADDRNOTAVAIL port 0, an address of no NIC served, 127/8, or 0.0.0.0
  * where wildcards are off; WSAENETDOWN; WSAENOBUFS. A failure changes nothing. PROV-BIND-1 to 25.
  */
-typedef int(WSPAPI *LPWSPBIND)(SOCKET s, const struct WSD_NAME(sockaddr) *name, int namelen,
+typedef int(WSPAPI *LPWSPBIND)(SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen,
 			       LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
@@ -94,11 +95,11 @@ typedef int(WSPAPI *LPWSPCLOSESOCKET)(SOCKET s, LPINT lpErrno);
  * WSAEFAULT name NULL or short; WSAEAFNOSUPPORT another family; WSAEADDRNOTAVAIL zero address or
  * port; WSAEINVAL unbound or listening; WSAEALREADY under way; WSAEISCONN connected;
  * WSAEPROTONOSUPPORT lpCallerData given (lpCalleeData->len becomes 0; the QOS are ignored);
- * WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. As result of the event: WSAECONNREFUSED refused by the remote
- * switch or application, final; WSAETIMEDOUT everything that may still work over TCP/IP; WSAENOBUFS;
- * WSAENETDOWN. Only codes that rule TCP/IP out are final. PROV-CONNECT-1 to 11.
+ * WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. As result of the event: WSAECONNREFUSED refused by the
+ * remote switch or application, final; WSAETIMEDOUT everything that may still work over TCP/IP;
+ * WSAENOBUFS; WSAENETDOWN. Only codes that rule TCP/IP out are final. PROV-CONNECT-1 to 11.
  */
-typedef int(WSPAPI *LPWSPCONNECT)(SOCKET s, const struct WSD_NAME(sockaddr) *name, int namelen,
+typedef int(WSPAPI *LPWSPCONNECT)(SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen,
 				  LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
 				  LPQOS lpGQOS, LPINT lpErrno);
 
@@ -121,8 +122,8 @@ typedef int(WSPAPI *LPWSPENUMNETWORKEVENTS)(SOCKET s, WSAEVENT hEventObject,
 
 /*
  * Choose the events (FD_ACCEPT, FD_CONNECT, or 0 to stop) that are recorded and set hEventObject;
- * replaces the former choice. What already holds sets the event before return. The event belongs to the
- * switch and is set by lpWPUSetEvent. WSAEINVAL another event; WSAENETDOWN; WSAENOTSOCK.
+ * replaces the former choice. What already holds sets the event before return. The event belongs to
+ * the switch and is set by lpWPUSetEvent. WSAEINVAL another event; WSAENETDOWN; WSAENOTSOCK.
  * PROV-EVENT-1 to 4.
  */
 typedef int(WSPAPI *LPWSPEVENTSELECT)(SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents,
@@ -132,33 +133,34 @@ typedef int(WSPAPI *LPWSPEVENTSELECT)(SOCKET s, WSAEVENT hEventObject, LONG lNet
  * The result of an overlapped operation: TRUE with bytes and flags; FALSE with the operation's own
  * code, 0 bytes. Polling also reaps completions. fWait: wait for it.
  * WSA_IO_INCOMPLETE still running and no fWait; WSA_INVALID_HANDLE fWait with a bad hEvent;
- * WSA_INVALID_PARAMETER lpOverlapped is none of this socket; WSAENETDOWN; WSAENOTSOCK. PROV-OVL-4 to 6.
+ * WSA_INVALID_PARAMETER lpOverlapped is none of this socket; WSAENETDOWN; WSAENOTSOCK. PROV-OVL-4
+ * to 6.
  */
 typedef BOOL(WSPAPI *LPWSPGETOVERLAPPEDRESULT)(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 					       LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
 					       LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
-typedef int(WSPAPI *LPWSPGETPEERNAME)(SOCKET s, struct WSD_NAME(sockaddr) *name, LPINT namelen,
+typedef int(WSPAPI *LPWSPGETPEERNAME)(SOCKET s, struct WSD_NAME(sockaddr) * name, LPINT namelen,
 				      LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
-typedef int(WSPAPI *LPWSPGETSOCKNAME)(SOCKET s, struct WSD_NAME(sockaddr) *name, LPINT namelen,
+typedef int(WSPAPI *LPWSPGETSOCKNAME)(SOCKET s, struct WSD_NAME(sockaddr) * name, LPINT namelen,
 				      LPINT lpErrno);
 
 /*
  * Read an option of level SOL_SOCKET, 32 bits: SO_DEBUG, SO_MAX_MSG_SIZE, SO_MAX_RDMA_SIZE,
  * SO_RDMA_THRESHOLD_SIZE (bytes: above it the switch moves data by RDMA), SO_GROUP_ID,
  * SO_GROUP_PRIORITY.
- * WSAEFAULT optval or optlen NULL, or *optlen too small (the size needed is stored); WSAEINVAL level;
- * WSAENOPROTOOPT option; WSAENETDOWN; WSAENOTSOCK. PROV-OPT-1 to 3.
+ * WSAEFAULT optval or optlen NULL, or *optlen too small (the size needed is stored); WSAEINVAL
+ * level; WSAENOPROTOOPT option; WSAENETDOWN; WSAENOTSOCK. PROV-OPT-1 to 3.
  */
 typedef int(WSPAPI *LPWSPGETSOCKOPT)(SOCKET s, int level, int optname, char *optval, LPINT optlen,
 				     LPINT lpErrno);
 
 /*
- * No QoS: FALSE with WSAEOPNOTSUPP. WSAEFAULT lpQOSName or lpQOS NULL; WSAEINVAL; WSAENETDOWN; WSAENOTSOCK.
- * PROV-OPT-4.
+ * No QoS: FALSE with WSAEOPNOTSUPP. WSAEFAULT lpQOSName or lpQOS NULL; WSAEINVAL; WSAENETDOWN;
+ * WSAENOTSOCK. PROV-OPT-4.
  */
 typedef BOOL(WSPAPI *LPWSPGETQOSBYNAME)(SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS, LPINT lpErrno);
 
@@ -177,16 +179,15 @@ typedef int(WSPAPI *LPWSPIOCTL)(SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuf
 				LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
-typedef SOCKET(WSPAPI *LPWSPJOINLEAF)(SOCKET s, const struct WSD_NAME(sockaddr) *name, int namelen,
+typedef SOCKET(WSPAPI *LPWSPJOINLEAF)(SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen,
 				      LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
 				      LPQOS lpGQOS, DWORD dwFlags, LPINT lpErrno);
 
 /*
- * Listen on a bound socket; backlog is the number of requests that may wait for WSPAccept (SOMAXCONN:
- * the provider's choice; below 1: 1). More are refused to the peer at once. Again: a new
- * backlog, the newest excess requests are refused.
- * WSAEINVAL not bound; WSAEISCONN connected; WSAEMFILE; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK.
- * PROV-LISTEN-1 to 6.
+ * Listen on a bound socket; backlog is the number of requests that may wait for WSPAccept
+ * (SOMAXCONN: the provider's choice; below 1: 1). More are refused to the peer at once. Again: a
+ * new backlog, the newest excess requests are refused. WSAEINVAL not bound; WSAEISCONN connected;
+ * WSAEMFILE; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. PROV-LISTEN-1 to 6.
  */
 typedef int(WSPAPI *LPWSPLISTEN)(SOCKET s, int backlog, LPINT lpErrno);
 
@@ -196,7 +197,8 @@ typedef int(WSPAPI *LPWSPLISTEN)(SOCKET s, int backlog, LPINT lpErrno);
  * WSAEINVAL lpOverlapped NULL or a completion routine; WSAEFAULT a buffer without registration;
  * WSAENOTCONN; WSAECONNRESET the peer closed; WSAECONNABORTED the transport failed; WSAENETRESET
  * keep-alive; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. On completion also WSAEMSGSIZE, message too
- * long (0 bytes; the connection is broken), and WSA_OPERATION_ABORTED. PROV-DATA-1 to 13, PROV-OVL-1, 2.
+ * long (0 bytes; the connection is broken), and WSA_OPERATION_ABORTED. PROV-DATA-1 to 13,
+ * PROV-OVL-1, 2.
  */
 typedef int(WSPAPI *LPWSPRECV)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
@@ -205,13 +207,12 @@ typedef int(WSPAPI *LPWSPRECV)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount
 			       LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
-typedef int(WSPAPI *LPWSPRECVDISCONNECT)(SOCKET s, LPWSABUF lpInboundDisconnectData,
-					 LPINT lpErrno);
+typedef int(WSPAPI *LPWSPRECVDISCONNECT)(SOCKET s, LPWSABUF lpInboundDisconnectData, LPINT lpErrno);
 
 /* Not required of a SAN provider: may be NULL. */
 typedef int(WSPAPI *LPWSPRECVFROM)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 				   LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
-				   struct WSD_NAME(sockaddr) *lpFrom, LPINT lpFromlen,
+				   struct WSD_NAME(sockaddr) * lpFrom, LPINT lpFromlen,
 				   LPWSAOVERLAPPED lpOverlapped,
 				   LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
 				   LPWSATHREADID lpThreadId, LPINT lpErrno);
@@ -223,9 +224,10 @@ typedef int(WSPAPI *LPWSPSELECT)(int nfds, struct wsd_fd_set *readfds, struct ws
 
 /*
  * Post one message from registered buffers; consumes one receive of the peer, in order. Results as
- * WSPRecv. WSAEINVAL dwFlags not 0, or lpOverlapped NULL; WSAEMSGSIZE longer than SO_MAX_MSG_SIZE (not
- * posted); WSAEFAULT a buffer without registration; WSAENOTCONN; WSAECONNRESET; WSAECONNABORTED;
- * WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion WSA_OPERATION_ABORTED. PROV-DATA-1 to 13.
+ * WSPRecv. WSAEINVAL dwFlags not 0, or lpOverlapped NULL; WSAEMSGSIZE longer than SO_MAX_MSG_SIZE
+ * (not posted); WSAEFAULT a buffer without registration; WSAENOTCONN; WSAECONNRESET;
+ * WSAECONNABORTED; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion WSA_OPERATION_ABORTED.
+ * PROV-DATA-1 to 13.
  */
 typedef int(WSPAPI *LPWSPSEND)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
@@ -240,15 +242,15 @@ typedef int(WSPAPI *LPWSPSENDDISCONNECT)(SOCKET s, LPWSABUF lpOutboundDisconnect
 /* Not required of a SAN provider: may be NULL. */
 typedef int(WSPAPI *LPWSPSENDTO)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 				 LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
-				 const struct WSD_NAME(sockaddr) *lpTo, int iTolen,
+				 const struct WSD_NAME(sockaddr) * lpTo, int iTolen,
 				 LPWSAOVERLAPPED lpOverlapped,
 				 LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
 				 LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /*
  * Set SO_DEBUG or SO_GROUP_PRIORITY (SOL_SOCKET, 32 bits).
- * WSAEFAULT optval NULL or short; WSAEINVAL level; WSAENOPROTOOPT option; WSAENETRESET, WSAENOTCONN the
- * connection was reset; WSAENETDOWN; WSAENOTSOCK. PROV-OPT-2, 3.
+ * WSAEFAULT optval NULL or short; WSAEINVAL level; WSAENOPROTOOPT option; WSAENETRESET, WSAENOTCONN
+ * the connection was reset; WSAENETDOWN; WSAENOTSOCK. PROV-OPT-2, 3.
  */
 typedef int(WSPAPI *LPWSPSETSOCKOPT)(SOCKET s, int level, int optname, const char *optval,
 				     int optlen, LPINT lpErrno);
@@ -260,9 +262,9 @@ typedef int(WSPAPI *LPWSPSHUTDOWN)(SOCKET s, int how, LPINT lpErrno);
  * Make a socket: AF_INET, SOCK_STREAM, IPPROTO_TCP, WSA_FLAG_OVERLAPPED; returns the provider's
  * descriptor, having got the switch's handle from lpWPUCreateSocketHandle.
  * lpProtocolInfo->dwProviderReserved non-zero: take over a duplicated socket, in the state it had.
- * Failure: INVALID_SOCKET. WSAEAFNOSUPPORT af; WSAESOCKTNOSUPPORT type; WSAEPROTONOSUPPORT protocol;
- * WSAEPROTOTYPE protocol and type clash; WSAEINVAL g, or flags without OVERLAPPED; WSAEMFILE;
- * WSAENOBUFS; WSAENETDOWN. PROV-SOCKET-1 to 8, PROV-DUP-4.
+ * Failure: INVALID_SOCKET. WSAEAFNOSUPPORT af; WSAESOCKTNOSUPPORT type; WSAEPROTONOSUPPORT
+ * protocol; WSAEPROTOTYPE protocol and type clash; WSAEINVAL g, or flags without OVERLAPPED;
+ * WSAEMFILE; WSAENOBUFS; WSAENETDOWN. PROV-SOCKET-1 to 8, PROV-DUP-4.
  */
 typedef SOCKET(WSPAPI *LPWSPSOCKET)(int af, int type, int protocol,
 				    LPWSAPROTOCOL_INFOW lpProtocolInfo, GROUP g, DWORD dwFlags,

@@ -16,7 +16,8 @@ struct WSD_NAME(sockaddr) {
 };
 typedef struct WSD_NAME(sockaddr) SOCKADDR, *PSOCKADDR, *LPSOCKADDR;
 
-/* The three views of S_un, named at file scope because C++ allows no type inside a nameless union. */
+/* The three views of S_un, named at file scope because C++ allows no type inside a nameless union.
+ */
 struct wsd_in_addr_bytes {
 	UCHAR s_b1, s_b2, s_b3, s_b4;
 };
@@ -78,12 +79,6 @@ struct WSD_NAME(sockaddr_storage) {
 };
 typedef struct WSD_NAME(sockaddr_storage) SOCKADDR_STORAGE, *PSOCKADDR_STORAGE, *LPSOCKADDR_STORAGE;
 
-struct WSD_NAME(sockaddr_un) {
-	ADDRESS_FAMILY sun_family;
-	CHAR sun_path[WSD_UNIX_PATH_MAX];
-};
-typedef struct WSD_NAME(sockaddr_un) SOCKADDR_UN, *PSOCKADDR_UN;
-
 typedef union _SOCKADDR_INET {
 	SOCKADDR_IN Ipv4;
 	SOCKADDR_IN6 Ipv6;
@@ -117,8 +112,8 @@ typedef struct WSD_NAME(addrinfo) {
 	int ai_protocol;
 	size_t ai_addrlen;
 	char *ai_canonname;
-	struct WSD_NAME(sockaddr) *ai_addr;
-	struct WSD_NAME(addrinfo) *ai_next;
+	struct WSD_NAME(sockaddr) * ai_addr;
+	struct WSD_NAME(addrinfo) * ai_next;
 } ADDRINFOA, *PADDRINFOA, *LPADDRINFOA;
 
 typedef struct addrinfoW {
@@ -128,7 +123,7 @@ typedef struct addrinfoW {
 	int ai_protocol;
 	size_t ai_addrlen;
 	PWSTR ai_canonname;
-	struct WSD_NAME(sockaddr) *ai_addr;
+	struct WSD_NAME(sockaddr) * ai_addr;
 	struct addrinfoW *ai_next;
 } ADDRINFOW, *PADDRINFOW, *LPADDRINFOW;
 
@@ -186,12 +181,6 @@ typedef struct WSD_NAME(in6_pktinfo) {
 	ULONG ipi6_ifindex;
 } IN6_PKTINFO, *PIN6_PKTINFO;
 
-struct tcp_keepalive {
-	ULONG onoff;
-	ULONG keepalivetime;     /* milliseconds */
-	ULONG keepaliveinterval; /* milliseconds */
-};
-
 /* ---- startup ---- */
 
 typedef struct WSAData {
@@ -239,13 +228,12 @@ typedef struct WSD_NAME(cmsghdr) {
 } WSACMSGHDR, *PWSACMSGHDR, *LPWSACMSGHDR;
 
 #define WSA_CMSGDATA_ALIGN(length) (((length) + sizeof(SIZE_T) - 1) & ~(sizeof(SIZE_T) - 1))
-#define WSA_CMSGHDR_ALIGN(length) WSA_CMSGDATA_ALIGN(length)
-#define WSA_CMSG_SPACE(length)                                                                     \
-	(WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR)) + WSA_CMSGHDR_ALIGN(length))
-#define WSA_CMSG_LEN(length) (WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR)) + (length))
-#define WSA_CMSG_DATA(cmsg) ((UCHAR *)(cmsg) + WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR)))
-#define WSA_CMSG_FIRSTHDR(msg)                                                                     \
-	((msg)->Control.len >= sizeof(WSACMSGHDR) ? (LPWSACMSGHDR)(void *)(msg)->Control.buf       \
+#define WSA_CMSGHDR_ALIGN(length)  WSA_CMSGDATA_ALIGN(length)
+#define WSA_CMSG_SPACE(length)     (sizeof(WSACMSGHDR) + WSA_CMSGHDR_ALIGN(length))
+#define WSA_CMSG_LEN(length)       (sizeof(WSACMSGHDR) + (length))
+#define WSA_CMSG_DATA(cmsg)        ((UCHAR *)((cmsg) + 1))
+#define WSA_CMSG_FIRSTHDR(msg)                                                               \
+	((msg)->Control.len >= sizeof(WSACMSGHDR) ? (LPWSACMSGHDR)(void *)(msg)->Control.buf \
 						  : (LPWSACMSGHDR)0)
 #define WSA_CMSG_NXTHDR(msg, cmsg) wsd_cmsg_next((msg), (cmsg))
 
@@ -293,10 +281,10 @@ typedef struct WSD_NAME(pollfd) {
 /* ---- quality of service: carried, never interpreted ---- */
 
 typedef ULONG SERVICETYPE;
-#define SERVICETYPE_NOTRAFFIC 0x00000000
-#define SERVICETYPE_BESTEFFORT 0x00000001
+#define SERVICETYPE_NOTRAFFIC      0x00000000
+#define SERVICETYPE_BESTEFFORT     0x00000001
 #define SERVICETYPE_CONTROLLEDLOAD 0x00000002
-#define SERVICETYPE_GUARANTEED 0x00000003
+#define SERVICETYPE_GUARANTEED     0x00000003
 
 typedef struct _flowspec {
 	ULONG TokenRate;
@@ -369,8 +357,8 @@ typedef struct _WSAPROTOCOL_INFOW {
 } WSAPROTOCOL_INFOW, *LPWSAPROTOCOL_INFOW;
 
 /*
- * The question of an accept: who calls, whom, answered by CF_ACCEPT, CF_REJECT or CF_DEFER. It runs on
- * the thread that accepts, before the accept returns (PROV-ACCEPT-3, WS-ACCEPT-4).
+ * The question of an accept: who calls, whom, answered by CF_ACCEPT, CF_REJECT or CF_DEFER. It runs
+ * on the thread that accepts, before the accept returns (PROV-ACCEPT-3, WS-ACCEPT-4).
  */
 typedef int(CALLBACK *LPCONDITIONPROC)(LPWSABUF lpCallerId, LPWSABUF lpCallerData, LPQOS lpSQOS,
 				       LPQOS lpGQOS, LPWSABUF lpCalleeId, LPWSABUF lpCalleeData,
@@ -384,4 +372,3 @@ typedef struct _TRANSMIT_FILE_BUFFERS {
 	LPVOID Tail;
 	DWORD TailLength;
 } TRANSMIT_FILE_BUFFERS, *PTRANSMIT_FILE_BUFFERS, *LPTRANSMIT_FILE_BUFFERS;
-

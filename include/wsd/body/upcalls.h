@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The upcall table (switch functions that a provider calls) and the entry of a provider, written once
- * for both faces. Never included directly, hence without a guard.
+ * The upcall table (switch functions that a provider calls) and the entry of a provider, written
+ * once for both faces. Never included directly, hence without a guard.
  *
  * Every upcall may be made from any thread, with no lock of the provider held (PROV-OVL-3), between
- * WSPStartupEx and the last WSPCleanup. Socket handles here are the switch's, never the provider's own
- * descriptors (PROV-SOCKET-3). Failure is SOCKET_ERROR, INVALID_SOCKET or FALSE, with the code at *lpErrno.
+ * WSPStartupEx and the last WSPCleanup. Socket handles here are the switch's, never the provider's
+ * own descriptors (PROV-SOCKET-3). Failure is SOCKET_ERROR, INVALID_SOCKET or FALSE, with the code
+ * at *lpErrno.
  */
 #ifndef WSD_NAME
 #error "wsdirect: include <wsd/abi.h> or <ws2spi.h>, not a file of wsd/body"
@@ -33,7 +34,8 @@ typedef SOCKET(WSPAPI *LPWPUCREATESOCKETHANDLE)(DWORD dwCatalogEntryId, DWORD_PT
 /* Is s in the set? Non-zero if so. */
 typedef int(WSPAPI *LPWPUFDISSET)(SOCKET s, struct wsd_fd_set *fdset);
 
-/* The path of a provider's module: WSAEFAULT *lpProviderDllPathLen (units) too small (needed stored). */
+/* The path of a provider's module: WSAEFAULT *lpProviderDllPathLen (units) too small (needed
+ * stored). */
 typedef int(WSPAPI *LPWPUGETPROVIDERPATH)(GUID *lpProviderId, WCHAR *lpszProviderDllPath,
 					  LPINT lpProviderDllPathLen, LPINT lpErrno);
 
@@ -65,10 +67,10 @@ typedef int(WSPAPI *LPWPUOPENCURRENTTHREAD)(LPWSATHREADID lpThreadId, LPINT lpEr
 typedef int(WSPAPI *LPWPUCLOSETHREAD)(LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /*
- * Report the end of an operation whose hEvent has its low bit clear: exactly once, after the result is
- * stored in *lpOverlapped (PROV-OVL-1, 2). dwError is 0 or the operation's WSA code; cbTransferred counts
- * bytes. The switch may call any function of the provider from inside. WSAEINVAL lpOverlapped NULL;
- * WSAENOTSOCK.
+ * Report the end of an operation whose hEvent has its low bit clear: exactly once, after the result
+ * is stored in *lpOverlapped (PROV-OVL-1, 2). dwError is 0 or the operation's WSA code;
+ * cbTransferred counts bytes. The switch may call any function of the provider from inside.
+ * WSAEINVAL lpOverlapped NULL; WSAENOTSOCK.
  */
 typedef int(WSPAPI *LPWPUCOMPLETEOVERLAPPEDREQUEST)(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 						    DWORD dwError, DWORD cbTransferred,
@@ -113,8 +115,8 @@ typedef struct _WSPUPCALLTABLEEX {
 } WSPUPCALLTABLEEX, *LPWSPUPCALLTABLEEX;
 
 /*
- * Start an ordinary provider. Returns the code itself; here only for completeness, SAN providers export
- * WSPStartupEx and nothing else.
+ * Start an ordinary provider. Returns the code itself; here only for completeness, SAN providers
+ * export WSPStartupEx and nothing else.
  */
 typedef int(WSPAPI *LPWSPSTARTUP)(WORD wVersionRequested, LPWSPDATA lpWSPData,
 				  LPWSAPROTOCOL_INFOW lpProtocolInfo, WSPUPCALLTABLE UpcallTable,

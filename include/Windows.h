@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Another spelling of windows.h. */
+#include <windows.h>

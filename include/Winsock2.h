@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Another spelling of winsock2.h. */
+#include <winsock2.h>
