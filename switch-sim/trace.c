@@ -283,9 +283,10 @@ static int open_sink(const char *where, bool allow_stderr)
 static void write_header(const struct trace *t)
 {
 	struct line l = {.len = 0};
-	put(&l, "# wsdirect trace of process %d: seconds process/thread call(arguments) = result "
-		"[time]; a call with others inside is closed by a line without arguments; WSP... "
-		"goes down to the provider named before it, \"up WPU...\" comes back from it",
+	put(&l,
+	    "# wsdirect trace of process %d: seconds process/thread call(arguments) = result "
+	    "[time]; a call with others inside is closed by a line without arguments; WSP... "
+	    "goes down to the provider named before it, \"up WPU...\" comes back from it",
 	    (int)getpid());
 	flush_line(t->text_fd, &l);
 }

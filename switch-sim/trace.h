@@ -34,7 +34,7 @@ struct trace_span {
 	struct trace_span *outer;
 	enum trace_layer layer;
 	unsigned depth;
-	bool opened; /* a nested record came: the opening line is written */
+	bool opened;     /* a nested record came: the opening line is written */
 	const char *who; /* provider's name; "" for application calls */
 	const char *call;
 	uint64_t start_ns;
@@ -48,24 +48,27 @@ void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be c
 
 /*
  * Both cost one comparison when @t is NULL. Nesting is per thread. The text of @format is a list
- * "key=value, key=value"; no value holds ", ". Values that are handles: trace_number. Both keep errno.
+ * "key=value, key=value"; no value holds ", ". Values that are handles: trace_number. Both keep
+ * errno.
  */
 __attribute__((format(printf, 6, 7))) void trace_enter(struct trace *t, struct trace_span *span,
 						       enum trace_layer layer, const char *who,
 						       const char *call, const char *format, ...);
-/* @error is 0 or a WSA code; @result what the call returned; @format what it gave back ("%s", "" for
- * nothing). */
+/* @error is 0 or a WSA code; @result what the call returned; @format what it gave back ("%s", ""
+ * for nothing). */
 __attribute__((format(printf, 4, 5))) void trace_leave(struct trace_span *span, long long result,
 						       int error, const char *format, ...);
 
 /* Texts for arguments; each writes into @text and returns it. */
 /* "10.77.0.1:5150", "[::1]:80", "NULL", "(unreadable)", "family 77", "(short: 4 bytes)" */
 const char *trace_name(const struct wsd_sockaddr *name, int namelen, char *text, size_t size);
-/* Handles and descriptors: decimal below 0x10000, hexadecimal from there, "INVALID" for all ones. */
+/* Handles and descriptors: decimal below 0x10000, hexadecimal from there, "INVALID" for all ones.
+ */
 const char *trace_number(uint64_t number, char *text, size_t size);
-const char *trace_guid(const GUID *guid, char *text, size_t size);     /* by name if it has one */
-const char *trace_events(long mask, char *text, size_t size);         /* "FD_ACCEPT|FD_CONNECT" */
-const char *trace_option(int level, int option, char *text, size_t size); /* "SOL_SOCKET/SO_DEBUG" */
+const char *trace_guid(const GUID *guid, char *text, size_t size); /* by name if it has one */
+const char *trace_events(long mask, char *text, size_t size);      /* "FD_ACCEPT|FD_CONNECT" */
+const char *trace_option(int level, int option, char *text,
+			 size_t size); /* "SOL_SOCKET/SO_DEBUG" */
 const char *trace_ioctl(uint32_t code, char *text, size_t size);
 const char *trace_family(int af, char *text, size_t size);
 const char *trace_type(int type, char *text, size_t size);
@@ -88,8 +91,9 @@ int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSP
 
 /*
  * The same in two steps, for a provider whose table is known only after it got its upcalls:
- * trace_wrap_begin gives a set (>= 0) or -ENOSPC, trace_wrap_table fills @outer, which may be @inner.
- * trace_unwrap gives the set back when neither side can call any more. A negative set is fine.
+ * trace_wrap_begin gives a set (>= 0) or -ENOSPC, trace_wrap_table fills @outer, which may be
+ * @inner. trace_unwrap gives the set back when neither side can call any more. A negative set is
+ * fine.
  */
 int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *upcalls,
 		     const WSPUPCALLTABLEEX **ret_upcalls);

@@ -19,7 +19,7 @@ struct wrapped {
 #define UNPACK(...) __VA_ARGS__
 
 /* For each set: X(number). The numbers are spelt out because they become part of function names. */
-#define FOR_EACH_SET(X)                                                                           \
+#define FOR_EACH_SET(X) \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 extern struct wrapped wsd_trace_sets[TRACE_WRAPPED_MAX];

@@ -8,47 +8,47 @@
 #include <wsd/abi.h>
 
 /* The function that stands in the table of set @n. */
-#define DOOR(n, type, call, params, args)                                                         \
-	static type door_##n##_##call params                                                      \
-	{                                                                                         \
-		return rec_##call(&wsd_trace_sets[n], UNPACK args);                               \
+#define DOOR(n, type, call, params, args)                           \
+	static type door_##n##_##call params                        \
+	{                                                           \
+		return rec_##call(&wsd_trace_sets[n], UNPACK args); \
 	}
-#define DOORS(type, call, params, args)                                                           \
-	DOOR(0, type, call, params, args)                                                         \
-	DOOR(1, type, call, params, args)                                                         \
-	DOOR(2, type, call, params, args)                                                         \
-	DOOR(3, type, call, params, args)                                                         \
-	DOOR(4, type, call, params, args)                                                         \
-	DOOR(5, type, call, params, args)                                                         \
-	DOOR(6, type, call, params, args)                                                         \
-	DOOR(7, type, call, params, args)                                                         \
-	DOOR(8, type, call, params, args)                                                         \
-	DOOR(9, type, call, params, args)                                                         \
-	DOOR(10, type, call, params, args)                                                        \
-	DOOR(11, type, call, params, args)                                                        \
-	DOOR(12, type, call, params, args)                                                        \
-	DOOR(13, type, call, params, args)                                                        \
-	DOOR(14, type, call, params, args)                                                        \
+#define DOORS(type, call, params, args)    \
+	DOOR(0, type, call, params, args)  \
+	DOOR(1, type, call, params, args)  \
+	DOOR(2, type, call, params, args)  \
+	DOOR(3, type, call, params, args)  \
+	DOOR(4, type, call, params, args)  \
+	DOOR(5, type, call, params, args)  \
+	DOOR(6, type, call, params, args)  \
+	DOOR(7, type, call, params, args)  \
+	DOOR(8, type, call, params, args)  \
+	DOOR(9, type, call, params, args)  \
+	DOOR(10, type, call, params, args) \
+	DOOR(11, type, call, params, args) \
+	DOOR(12, type, call, params, args) \
+	DOOR(13, type, call, params, args) \
+	DOOR(14, type, call, params, args) \
 	DOOR(15, type, call, params, args)
 
 /* Record a function that returns @type; @failed says whether *lpErrno holds a code. */
-#define RECORD(type, call, params, args, failed, enter, leave)                                    \
-	static type rec_##call(struct wrapped *w, UNPACK params)                                  \
-	{                                                                                         \
-		struct trace_span span;                                                           \
-		trace_enter(w->trace, &span, TRACE_DOWNCALL, w->who, #call, UNPACK enter);        \
-		type result = w->inner.lp##call args;                                             \
-		trace_leave(&span, (long long)(intptr_t)result,                                   \
-			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);                    \
-		return result;                                                                    \
-	}                                                                                         \
+#define RECORD(type, call, params, args, failed, enter, leave)                             \
+	static type rec_##call(struct wrapped *w, UNPACK params)                           \
+	{                                                                                  \
+		struct trace_span span;                                                    \
+		trace_enter(w->trace, &span, TRACE_DOWNCALL, w->who, #call, UNPACK enter); \
+		type result = w->inner.lp##call args;                                      \
+		trace_leave(&span, (long long)(intptr_t)result,                            \
+			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);             \
+		return result;                                                             \
+	}                                                                                  \
 	DOORS(type, call, params, args)
 
-#define NOTHING	   ("%s", "")
+#define NOTHING    ("%s", "")
 #define FAILED_INT result == SOCKET_ERROR
-#define S	   trace_number(s, TRACE_TEXT)
+#define S          trace_number(s, TRACE_TEXT)
 
-#define RECORD_INT(call, params, args, enter)                                                     \
+#define RECORD_INT(call, params, args, enter) \
 	RECORD(int, call, params, args, FAILED_INT, enter, NOTHING)
 
 static const char *given_name(int result, const struct wsd_sockaddr *name, const int *len,
@@ -94,34 +94,29 @@ RECORD(int, WSPEnumNetworkEvents,
        ("%s%s", result || !lpNetworkEvents ? "" : "events=",
 	result || !lpNetworkEvents ? ""
 				   : trace_events(lpNetworkEvents->lNetworkEvents, TRACE_TEXT)))
-RECORD_INT(WSPEventSelect,
-	   (SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents, LPINT lpErrno),
+RECORD_INT(WSPEventSelect, (SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents, LPINT lpErrno),
 	   (s, hEventObject, lNetworkEvents, lpErrno),
 	   ("s=%s, event=%s, events=%s", S, trace_number((uintptr_t)hEventObject, TRACE_TEXT),
 	    trace_events(lNetworkEvents, TRACE_TEXT)))
 RECORD(BOOL, WSPGetOverlappedResult,
-       (SOCKET s, LPWSAOVERLAPPED lpOverlapped, LPDWORD lpcbTransfer, BOOL fWait,
-	LPDWORD lpdwFlags, LPINT lpErrno),
+       (SOCKET s, LPWSAOVERLAPPED lpOverlapped, LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
+	LPINT lpErrno),
        (s, lpOverlapped, lpcbTransfer, fWait, lpdwFlags, lpErrno), !result,
        ("s=%s, overlapped=%p, wait=%d", S, (void *)lpOverlapped, fWait),
-       ("%s%u", result ? "bytes=" : "", result && lpcbTransfer ? *lpcbTransfer : 0))
-RECORD(int, WSPGetPeerName,
-       (SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno),
-       (s, name, namelen, lpErrno), FAILED_INT,
-       ("s=%s, namelen=%d", S, namelen ? *namelen : 0),
+       ("%s%u", result ? "bytes=" : "", result &&lpcbTransfer ? *lpcbTransfer : 0))
+RECORD(int, WSPGetPeerName, (SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno),
+       (s, name, namelen, lpErrno), FAILED_INT, ("s=%s, namelen=%d", S, namelen ? *namelen : 0),
        ("%s%s", result ? "" : "name=", given_name(result, name, namelen, TRACE_TEXT)))
-RECORD(int, WSPGetSockName,
-       (SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno),
-       (s, name, namelen, lpErrno), FAILED_INT,
-       ("s=%s, namelen=%d", S, namelen ? *namelen : 0),
+RECORD(int, WSPGetSockName, (SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno),
+       (s, name, namelen, lpErrno), FAILED_INT, ("s=%s, namelen=%d", S, namelen ? *namelen : 0),
        ("%s%s", result ? "" : "name=", given_name(result, name, namelen, TRACE_TEXT)))
 RECORD(int, WSPGetSockOpt,
        (SOCKET s, int level, int optname, char *optval, LPINT optlen, LPINT lpErrno),
        (s, level, optname, optval, optlen, lpErrno), FAILED_INT,
        ("s=%s, option=%s, optlen=%d", S, trace_option(level, optname, TRACE_TEXT),
 	optlen ? *optlen : 0),
-       ("%s%s", result ? "" : "value=",
-	result ? "" : trace_int(optval, optlen ? *optlen : 0, TRACE_TEXT)))
+       ("%s%s",
+	result ? "" : "value=", result ? "" : trace_int(optval, optlen ? *optlen : 0, TRACE_TEXT)))
 RECORD(BOOL, WSPGetQOSByName, (SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS, LPINT lpErrno),
        (s, lpQOSName, lpQOS, lpErrno), !result, ("s=%s", S), NOTHING)
 
@@ -133,15 +128,15 @@ static const char *ioctl_input(DWORD code, const void *in, DWORD size_in, char *
 }
 
 RECORD(int, WSPIoctl,
-       (SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer, DWORD cbInBuffer,
-	LPVOID lpvOutBuffer, DWORD cbOutBuffer, LPDWORD lpcbBytesReturned,
-	LPWSAOVERLAPPED lpOverlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-	LPWSATHREADID lpThreadId, LPINT lpErrno),
+       (SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer, DWORD cbInBuffer, LPVOID lpvOutBuffer,
+	DWORD cbOutBuffer, LPDWORD lpcbBytesReturned, LPWSAOVERLAPPED lpOverlapped,
+	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine, LPWSATHREADID lpThreadId,
+	LPINT lpErrno),
        (s, dwIoControlCode, lpvInBuffer, cbInBuffer, lpvOutBuffer, cbOutBuffer, lpcbBytesReturned,
 	lpOverlapped, lpCompletionRoutine, lpThreadId, lpErrno),
        FAILED_INT,
-       ("s=%s, code=%s, in=%u%s%s, out=%u", S, trace_ioctl(dwIoControlCode, TRACE_TEXT),
-	cbInBuffer, cbInBuffer >= sizeof(GUID) ? ":" : "",
+       ("s=%s, code=%s, in=%u%s%s, out=%u", S, trace_ioctl(dwIoControlCode, TRACE_TEXT), cbInBuffer,
+	cbInBuffer >= sizeof(GUID) ? ":" : "",
 	ioctl_input(dwIoControlCode, lpvInBuffer, cbInBuffer, TRACE_TEXT), cbOutBuffer),
        ("bytes=%u", lpcbBytesReturned ? *lpcbBytesReturned : 0))
 RECORD(SOCKET, WSPJoinLeaf,
@@ -201,13 +196,12 @@ RECORD_INT(WSPSetSockOpt,
 RECORD_INT(WSPShutdown, (SOCKET s, int how, LPINT lpErrno), (s, how, lpErrno),
 	   ("s=%s, how=%d", S, how))
 RECORD(SOCKET, WSPSocket,
-       (int af, int type, int protocol, LPWSAPROTOCOL_INFOW lpProtocolInfo, GROUP g,
-	DWORD dwFlags, LPINT lpErrno),
+       (int af, int type, int protocol, LPWSAPROTOCOL_INFOW lpProtocolInfo, GROUP g, DWORD dwFlags,
+	LPINT lpErrno),
        (af, type, protocol, lpProtocolInfo, g, dwFlags, lpErrno), result == INVALID_SOCKET,
        ("af=%s, type=%s, protocol=%s, group=%u, flags=%s", trace_family(af, TRACE_TEXT),
 	trace_type(type, TRACE_TEXT), trace_protocol(protocol, TRACE_TEXT), g,
-	dwFlags == WSA_FLAG_OVERLAPPED ? "WSA_FLAG_OVERLAPPED"
-				       : trace_number(dwFlags, TRACE_TEXT)),
+	dwFlags == WSA_FLAG_OVERLAPPED ? "WSA_FLAG_OVERLAPPED" : trace_number(dwFlags, TRACE_TEXT)),
        NOTHING)
 RECORD_INT(WSPStringToAddress,
 	   (LPWSTR AddressString, INT AddressFamily, LPWSAPROTOCOL_INFOW lpProtocolInfo,
@@ -215,38 +209,38 @@ RECORD_INT(WSPStringToAddress,
 	   (AddressString, AddressFamily, lpProtocolInfo, lpAddress, lpAddressLength, lpErrno),
 	   ("family=%s", trace_family(AddressFamily, TRACE_TEXT)))
 
-#define TABLE(n)                                                                                  \
-	[n] = {                                                                                   \
-		.lpWSPAccept = door_##n##_WSPAccept,                                              \
-		.lpWSPAddressToString = door_##n##_WSPAddressToString,                            \
-		.lpWSPAsyncSelect = door_##n##_WSPAsyncSelect,                                    \
-		.lpWSPBind = door_##n##_WSPBind,                                                  \
-		.lpWSPCancelBlockingCall = door_##n##_WSPCancelBlockingCall,                      \
-		.lpWSPCleanup = door_##n##_WSPCleanup,                                            \
-		.lpWSPCloseSocket = door_##n##_WSPCloseSocket,                                    \
-		.lpWSPConnect = door_##n##_WSPConnect,                                            \
-		.lpWSPDuplicateSocket = door_##n##_WSPDuplicateSocket,                            \
-		.lpWSPEnumNetworkEvents = door_##n##_WSPEnumNetworkEvents,                        \
-		.lpWSPEventSelect = door_##n##_WSPEventSelect,                                    \
-		.lpWSPGetOverlappedResult = door_##n##_WSPGetOverlappedResult,                    \
-		.lpWSPGetPeerName = door_##n##_WSPGetPeerName,                                    \
-		.lpWSPGetSockName = door_##n##_WSPGetSockName,                                    \
-		.lpWSPGetSockOpt = door_##n##_WSPGetSockOpt,                                      \
-		.lpWSPGetQOSByName = door_##n##_WSPGetQOSByName,                                  \
-		.lpWSPIoctl = door_##n##_WSPIoctl,                                                \
-		.lpWSPJoinLeaf = door_##n##_WSPJoinLeaf,                                          \
-		.lpWSPListen = door_##n##_WSPListen,                                              \
-		.lpWSPRecv = door_##n##_WSPRecv,                                                  \
-		.lpWSPRecvDisconnect = door_##n##_WSPRecvDisconnect,                              \
-		.lpWSPRecvFrom = door_##n##_WSPRecvFrom,                                          \
-		.lpWSPSelect = door_##n##_WSPSelect,                                              \
-		.lpWSPSend = door_##n##_WSPSend,                                                  \
-		.lpWSPSendDisconnect = door_##n##_WSPSendDisconnect,                              \
-		.lpWSPSendTo = door_##n##_WSPSendTo,                                              \
-		.lpWSPSetSockOpt = door_##n##_WSPSetSockOpt,                                      \
-		.lpWSPShutdown = door_##n##_WSPShutdown,                                          \
-		.lpWSPSocket = door_##n##_WSPSocket,                                              \
-		.lpWSPStringToAddress = door_##n##_WSPStringToAddress,                            \
+#define TABLE(n)                                                               \
+	[n] = {                                                                \
+		.lpWSPAccept = door_##n##_WSPAccept,                           \
+		.lpWSPAddressToString = door_##n##_WSPAddressToString,         \
+		.lpWSPAsyncSelect = door_##n##_WSPAsyncSelect,                 \
+		.lpWSPBind = door_##n##_WSPBind,                               \
+		.lpWSPCancelBlockingCall = door_##n##_WSPCancelBlockingCall,   \
+		.lpWSPCleanup = door_##n##_WSPCleanup,                         \
+		.lpWSPCloseSocket = door_##n##_WSPCloseSocket,                 \
+		.lpWSPConnect = door_##n##_WSPConnect,                         \
+		.lpWSPDuplicateSocket = door_##n##_WSPDuplicateSocket,         \
+		.lpWSPEnumNetworkEvents = door_##n##_WSPEnumNetworkEvents,     \
+		.lpWSPEventSelect = door_##n##_WSPEventSelect,                 \
+		.lpWSPGetOverlappedResult = door_##n##_WSPGetOverlappedResult, \
+		.lpWSPGetPeerName = door_##n##_WSPGetPeerName,                 \
+		.lpWSPGetSockName = door_##n##_WSPGetSockName,                 \
+		.lpWSPGetSockOpt = door_##n##_WSPGetSockOpt,                   \
+		.lpWSPGetQOSByName = door_##n##_WSPGetQOSByName,               \
+		.lpWSPIoctl = door_##n##_WSPIoctl,                             \
+		.lpWSPJoinLeaf = door_##n##_WSPJoinLeaf,                       \
+		.lpWSPListen = door_##n##_WSPListen,                           \
+		.lpWSPRecv = door_##n##_WSPRecv,                               \
+		.lpWSPRecvDisconnect = door_##n##_WSPRecvDisconnect,           \
+		.lpWSPRecvFrom = door_##n##_WSPRecvFrom,                       \
+		.lpWSPSelect = door_##n##_WSPSelect,                           \
+		.lpWSPSend = door_##n##_WSPSend,                               \
+		.lpWSPSendDisconnect = door_##n##_WSPSendDisconnect,           \
+		.lpWSPSendTo = door_##n##_WSPSendTo,                           \
+		.lpWSPSetSockOpt = door_##n##_WSPSetSockOpt,                   \
+		.lpWSPShutdown = door_##n##_WSPShutdown,                       \
+		.lpWSPSocket = door_##n##_WSPSocket,                           \
+		.lpWSPStringToAddress = door_##n##_WSPStringToAddress,         \
 	},
 
 const WSPPROC_TABLE wsd_trace_tables[TRACE_WRAPPED_MAX] = {FOR_EACH_SET(TABLE)};

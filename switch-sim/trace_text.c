@@ -135,9 +135,16 @@ const char *trace_guid(const GUID *guid, char *text, size_t size)
 
 const char *trace_events(long mask, char *text, size_t size)
 {
-	static const char *const bits[] = {"FD_READ", "FD_WRITE", "FD_OOB", "FD_ACCEPT",
-					   "FD_CONNECT", "FD_CLOSE", "FD_QOS", "FD_GROUP_QOS",
-					   "FD_ROUTING_INTERFACE_CHANGE", "FD_ADDRESS_LIST_CHANGE"};
+	static const char *const bits[] = {"FD_READ",
+					   "FD_WRITE",
+					   "FD_OOB",
+					   "FD_ACCEPT",
+					   "FD_CONNECT",
+					   "FD_CLOSE",
+					   "FD_QOS",
+					   "FD_GROUP_QOS",
+					   "FD_ROUTING_INTERFACE_CHANGE",
+					   "FD_ADDRESS_LIST_CHANGE"};
 	size_t len = 0;
 	snprintf(text, size, "0");
 	for (size_t i = 0; i < COUNT(bits) && len < size; i++)
@@ -150,26 +157,57 @@ const char *trace_events(long mask, char *text, size_t size)
 	return text;
 }
 
-#define WSD(name) {WSD_##name, #name}
-#define WIN(name) {name, #name}
+#define WSD(name)                 \
+	{                         \
+		WSD_##name, #name \
+	}
+#define WIN(name)           \
+	{                   \
+		name, #name \
+	}
 
 static const struct word levels[] = {
-	{WSD_SOL_SOCKET, "SOL_SOCKET"}, WSD(IPPROTO_TCP), WSD(IPPROTO_IP), WSD(IPPROTO_IPV6),
+	{WSD_SOL_SOCKET, "SOL_SOCKET"},
+	WSD(IPPROTO_TCP),
+	WSD(IPPROTO_IP),
+	WSD(IPPROTO_IPV6),
 	WSD(IPPROTO_UDP),
 };
 
 static const struct word socket_options[] = {
-	WSD(SO_DEBUG),		WSD(SO_ACCEPTCONN),	 WSD(SO_REUSEADDR),
-	WSD(SO_KEEPALIVE),	WSD(SO_DONTROUTE),	 WSD(SO_BROADCAST),
-	WIN(SO_USELOOPBACK),	WSD(SO_LINGER),		 WSD(SO_OOBINLINE),
-	WSD(SO_SNDBUF),		WSD(SO_RCVBUF),		 WSD(SO_SNDLOWAT),
-	WSD(SO_RCVLOWAT),	WSD(SO_SNDTIMEO),	 WSD(SO_RCVTIMEO),
-	WSD(SO_ERROR),		WSD(SO_TYPE),		 WIN(SO_BSP_STATE),
-	WIN(SO_DONTLINGER),	WIN(SO_EXCLUSIVEADDRUSE), WIN(SO_GROUP_ID),
-	WIN(SO_GROUP_PRIORITY), WIN(SO_MAX_MSG_SIZE),	 WIN(SO_PROTOCOL_INFOA),
-	WIN(SO_PROTOCOL_INFOW), WIN(SO_CONDITIONAL_ACCEPT), WIN(SO_PAUSE_ACCEPT),
-	WIN(SO_RANDOMIZE_PORT), WIN(SO_PORT_SCALABILITY), WIN(SO_MAX_RDMA_SIZE),
-	WIN(SO_RDMA_THRESHOLD_SIZE), WIN(SO_UPDATE_ACCEPT_CONTEXT), WIN(SO_CONNECT_TIME),
+	WSD(SO_DEBUG),
+	WSD(SO_ACCEPTCONN),
+	WSD(SO_REUSEADDR),
+	WSD(SO_KEEPALIVE),
+	WSD(SO_DONTROUTE),
+	WSD(SO_BROADCAST),
+	WIN(SO_USELOOPBACK),
+	WSD(SO_LINGER),
+	WSD(SO_OOBINLINE),
+	WSD(SO_SNDBUF),
+	WSD(SO_RCVBUF),
+	WSD(SO_SNDLOWAT),
+	WSD(SO_RCVLOWAT),
+	WSD(SO_SNDTIMEO),
+	WSD(SO_RCVTIMEO),
+	WSD(SO_ERROR),
+	WSD(SO_TYPE),
+	WIN(SO_BSP_STATE),
+	WIN(SO_DONTLINGER),
+	WIN(SO_EXCLUSIVEADDRUSE),
+	WIN(SO_GROUP_ID),
+	WIN(SO_GROUP_PRIORITY),
+	WIN(SO_MAX_MSG_SIZE),
+	WIN(SO_PROTOCOL_INFOA),
+	WIN(SO_PROTOCOL_INFOW),
+	WIN(SO_CONDITIONAL_ACCEPT),
+	WIN(SO_PAUSE_ACCEPT),
+	WIN(SO_RANDOMIZE_PORT),
+	WIN(SO_PORT_SCALABILITY),
+	WIN(SO_MAX_RDMA_SIZE),
+	WIN(SO_RDMA_THRESHOLD_SIZE),
+	WIN(SO_UPDATE_ACCEPT_CONTEXT),
+	WIN(SO_CONNECT_TIME),
 	WIN(SO_UPDATE_CONNECT_CONTEXT),
 };
 

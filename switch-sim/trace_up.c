@@ -7,44 +7,44 @@
 #include <stdio.h>
 #include <wsd/abi.h>
 
-#define DOOR(n, type, call, params, args)                                                         \
-	static type up_##n##_##call params                                                        \
-	{                                                                                         \
-		return rec_##call(&wsd_trace_sets[n], UNPACK args);                               \
+#define DOOR(n, type, call, params, args)                           \
+	static type up_##n##_##call params                          \
+	{                                                           \
+		return rec_##call(&wsd_trace_sets[n], UNPACK args); \
 	}
-#define DOORS(type, call, params, args)                                                           \
-	DOOR(0, type, call, params, args)                                                         \
-	DOOR(1, type, call, params, args)                                                         \
-	DOOR(2, type, call, params, args)                                                         \
-	DOOR(3, type, call, params, args)                                                         \
-	DOOR(4, type, call, params, args)                                                         \
-	DOOR(5, type, call, params, args)                                                         \
-	DOOR(6, type, call, params, args)                                                         \
-	DOOR(7, type, call, params, args)                                                         \
-	DOOR(8, type, call, params, args)                                                         \
-	DOOR(9, type, call, params, args)                                                         \
-	DOOR(10, type, call, params, args)                                                        \
-	DOOR(11, type, call, params, args)                                                        \
-	DOOR(12, type, call, params, args)                                                        \
-	DOOR(13, type, call, params, args)                                                        \
-	DOOR(14, type, call, params, args)                                                        \
+#define DOORS(type, call, params, args)    \
+	DOOR(0, type, call, params, args)  \
+	DOOR(1, type, call, params, args)  \
+	DOOR(2, type, call, params, args)  \
+	DOOR(3, type, call, params, args)  \
+	DOOR(4, type, call, params, args)  \
+	DOOR(5, type, call, params, args)  \
+	DOOR(6, type, call, params, args)  \
+	DOOR(7, type, call, params, args)  \
+	DOOR(8, type, call, params, args)  \
+	DOOR(9, type, call, params, args)  \
+	DOOR(10, type, call, params, args) \
+	DOOR(11, type, call, params, args) \
+	DOOR(12, type, call, params, args) \
+	DOOR(13, type, call, params, args) \
+	DOOR(14, type, call, params, args) \
 	DOOR(15, type, call, params, args)
 
-#define RECORD(type, call, params, args, code, enter)                                             \
-	static type rec_##call(struct wrapped *w, UNPACK params)                                  \
-	{                                                                                         \
-		struct trace_span span;                                                           \
-		trace_enter(w->trace, &span, TRACE_UPCALL, w->who, #call, UNPACK enter);          \
-		type result = w->inner_up.lp##call args;                                          \
-		trace_leave(&span, (long long)(intptr_t)result, (code), "%s", "");                \
-		return result;                                                                    \
-	}                                                                                         \
+#define RECORD(type, call, params, args, code, enter)                                    \
+	static type rec_##call(struct wrapped *w, UNPACK params)                         \
+	{                                                                                \
+		struct trace_span span;                                                  \
+		trace_enter(w->trace, &span, TRACE_UPCALL, w->who, #call, UNPACK enter); \
+		type result = w->inner_up.lp##call args;                                 \
+		trace_leave(&span, (long long)(intptr_t)result, (code), "%s", "");       \
+		return result;                                                           \
+	}                                                                                \
 	DOORS(type, call, params, args)
 
-#define NONZERO	   (result && lpErrno ? *lpErrno : 0)
-#define ZERO	   (!result && lpErrno ? *lpErrno : 0)
-#define NO_SOCKET  (result == INVALID_SOCKET && lpErrno ? *lpErrno : 0)
-#define NUMBER(v)  trace_number((uintptr_t)(v), TRACE_TEXT)
+#define NONZERO   (result && lpErrno ? *lpErrno : 0)
+#define ZERO      (!result && lpErrno ? *lpErrno : 0)
+#define NO_SOCKET (result == INVALID_SOCKET && lpErrno ? *lpErrno : 0)
+#define NUMBER(v) trace_number((uintptr_t)(v), TRACE_TEXT)
 
 static const char *completion(DWORD error, DWORD bytes, char *text, size_t size)
 {
@@ -57,19 +57,16 @@ RECORD(BOOL, WPUCloseEvent, (WSAEVENT hEvent, LPINT lpErrno), (hEvent, lpErrno),
 RECORD(int, WPUCloseSocketHandle, (SOCKET s, LPINT lpErrno), (s, lpErrno), NONZERO,
        ("handle=%s", NUMBER(s)))
 RECORD(WSAEVENT, WPUCreateEvent, (LPINT lpErrno), (lpErrno), ZERO, ("%s", ""))
-RECORD(SOCKET, WPUCreateSocketHandle,
-       (DWORD dwCatalogEntryId, DWORD_PTR dwContext, LPINT lpErrno),
+RECORD(SOCKET, WPUCreateSocketHandle, (DWORD dwCatalogEntryId, DWORD_PTR dwContext, LPINT lpErrno),
        (dwCatalogEntryId, dwContext, lpErrno), NO_SOCKET,
        ("catalog=%u, context=%s", dwCatalogEntryId, NUMBER(dwContext)))
 RECORD(int, WPUFDIsSet, (SOCKET s, struct wsd_fd_set *fdset), (s, fdset), 0,
        ("handle=%s", NUMBER(s)))
 RECORD(int, WPUGetProviderPath,
-       (GUID *lpProviderId, WCHAR *lpszProviderDllPath, LPINT lpProviderDllPathLen,
-	LPINT lpErrno),
+       (GUID * lpProviderId, WCHAR *lpszProviderDllPath, LPINT lpProviderDllPathLen, LPINT lpErrno),
        (lpProviderId, lpszProviderDllPath, lpProviderDllPathLen, lpErrno), NONZERO,
        ("provider=%s", trace_guid(lpProviderId, TRACE_TEXT)))
-RECORD(SOCKET, WPUModifyIFSHandle,
-       (DWORD dwCatalogEntryId, SOCKET ProposedHandle, LPINT lpErrno),
+RECORD(SOCKET, WPUModifyIFSHandle, (DWORD dwCatalogEntryId, SOCKET ProposedHandle, LPINT lpErrno),
        (dwCatalogEntryId, ProposedHandle, lpErrno), NO_SOCKET,
        ("catalog=%u, handle=%s", dwCatalogEntryId, NUMBER(ProposedHandle)))
 RECORD(BOOL, WPUPostMessage, (HWND hWnd, UINT Msg, WPARAM wParam, LPARAM lParam),
@@ -88,35 +85,34 @@ RECORD(BOOL, WPUResetEvent, (WSAEVENT hEvent, LPINT lpErrno), (hEvent, lpErrno),
        ("event=%s", NUMBER(hEvent)))
 RECORD(BOOL, WPUSetEvent, (WSAEVENT hEvent, LPINT lpErrno), (hEvent, lpErrno), ZERO,
        ("event=%s", NUMBER(hEvent)))
-RECORD(int, WPUOpenCurrentThread, (LPWSATHREADID lpThreadId, LPINT lpErrno),
-       (lpThreadId, lpErrno), NONZERO, ("%s", ""))
+RECORD(int, WPUOpenCurrentThread, (LPWSATHREADID lpThreadId, LPINT lpErrno), (lpThreadId, lpErrno),
+       NONZERO, ("%s", ""))
 RECORD(int, WPUCloseThread, (LPWSATHREADID lpThreadId, LPINT lpErrno), (lpThreadId, lpErrno),
        NONZERO, ("%s", ""))
 RECORD(int, WPUCompleteOverlappedRequest,
-       (SOCKET s, LPWSAOVERLAPPED lpOverlapped, DWORD dwError, DWORD cbTransferred,
-	LPINT lpErrno),
+       (SOCKET s, LPWSAOVERLAPPED lpOverlapped, DWORD dwError, DWORD cbTransferred, LPINT lpErrno),
        (s, lpOverlapped, dwError, cbTransferred, lpErrno), NONZERO,
        ("handle=%s, overlapped=%p, %s", NUMBER(s), (void *)lpOverlapped,
 	completion(dwError, cbTransferred, TRACE_TEXT)))
 
-#define TABLE(n)                                                                                  \
-	[n] = {                                                                                   \
-		.lpWPUCloseEvent = up_##n##_WPUCloseEvent,                                        \
-		.lpWPUCloseSocketHandle = up_##n##_WPUCloseSocketHandle,                          \
-		.lpWPUCreateEvent = up_##n##_WPUCreateEvent,                                      \
-		.lpWPUCreateSocketHandle = up_##n##_WPUCreateSocketHandle,                        \
-		.lpWPUFDIsSet = up_##n##_WPUFDIsSet,                                              \
-		.lpWPUGetProviderPath = up_##n##_WPUGetProviderPath,                              \
-		.lpWPUModifyIFSHandle = up_##n##_WPUModifyIFSHandle,                              \
-		.lpWPUPostMessage = up_##n##_WPUPostMessage,                                      \
-		.lpWPUQueryBlockingCallback = up_##n##_WPUQueryBlockingCallback,                  \
-		.lpWPUQuerySocketHandleContext = up_##n##_WPUQuerySocketHandleContext,            \
-		.lpWPUQueueApc = up_##n##_WPUQueueApc,                                            \
-		.lpWPUResetEvent = up_##n##_WPUResetEvent,                                        \
-		.lpWPUSetEvent = up_##n##_WPUSetEvent,                                            \
-		.lpWPUOpenCurrentThread = up_##n##_WPUOpenCurrentThread,                          \
-		.lpWPUCloseThread = up_##n##_WPUCloseThread,                                      \
-		.lpWPUCompleteOverlappedRequest = up_##n##_WPUCompleteOverlappedRequest,          \
+#define TABLE(n)                                                                         \
+	[n] = {                                                                          \
+		.lpWPUCloseEvent = up_##n##_WPUCloseEvent,                               \
+		.lpWPUCloseSocketHandle = up_##n##_WPUCloseSocketHandle,                 \
+		.lpWPUCreateEvent = up_##n##_WPUCreateEvent,                             \
+		.lpWPUCreateSocketHandle = up_##n##_WPUCreateSocketHandle,               \
+		.lpWPUFDIsSet = up_##n##_WPUFDIsSet,                                     \
+		.lpWPUGetProviderPath = up_##n##_WPUGetProviderPath,                     \
+		.lpWPUModifyIFSHandle = up_##n##_WPUModifyIFSHandle,                     \
+		.lpWPUPostMessage = up_##n##_WPUPostMessage,                             \
+		.lpWPUQueryBlockingCallback = up_##n##_WPUQueryBlockingCallback,         \
+		.lpWPUQuerySocketHandleContext = up_##n##_WPUQuerySocketHandleContext,   \
+		.lpWPUQueueApc = up_##n##_WPUQueueApc,                                   \
+		.lpWPUResetEvent = up_##n##_WPUResetEvent,                               \
+		.lpWPUSetEvent = up_##n##_WPUSetEvent,                                   \
+		.lpWPUOpenCurrentThread = up_##n##_WPUOpenCurrentThread,                 \
+		.lpWPUCloseThread = up_##n##_WPUCloseThread,                             \
+		.lpWPUCompleteOverlappedRequest = up_##n##_WPUCompleteOverlappedRequest, \
 	},
 
 const WSPUPCALLTABLEEX wsd_trace_upcalls[TRACE_WRAPPED_MAX] = {FOR_EACH_SET(TABLE)};

@@ -8,7 +8,7 @@
 #include <wsd/errors.h>
 
 static const struct wsaname rows[] = {
-/* clang-format off */
+	/* clang-format off */
 	{WSA_INVALID_HANDLE, "WSA_INVALID_HANDLE", "the event object handle is not valid"},
 	{WSA_NOT_ENOUGH_MEMORY, "WSA_NOT_ENOUGH_MEMORY", "an underlying call had no memory"},
 	{WSA_INVALID_PARAMETER, "WSA_INVALID_PARAMETER", "an underlying call disliked a parameter"},
@@ -104,7 +104,7 @@ static const struct wsaname rows[] = {
 	{WSA_QOS_ESDMODEOBJ, "WSA_QOS_ESDMODEOBJ", "quality of service: never returned here"},
 	{WSA_QOS_ESHAPERATEOBJ, "WSA_QOS_ESHAPERATEOBJ", "quality of service: never returned here"},
 	{WSA_QOS_RESERVED_PETYPE, "WSA_QOS_RESERVED_PETYPE", "quality of service: never returned here"},
-/* clang-format on */
+	/* clang-format on */
 };
 
 static int compare(const void *key, const void *row)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Shared by the files of the SAN side only: san.c (life, listeners), companion.c, service.c (the
+ * thread), hotplug.c (changes).
+ *
+ * Locks, outermost first: socket.lock > start_lock > view_lock. view_lock is held for a pointer
+ * copy only. The service thread takes socket locks while it holds none.
+ */
+#ifndef WSD_SWITCH_SAN_PRIV_H
+#define WSD_SWITCH_SAN_PRIV_H
+
+#include "provider.h"
+#include "san.h"
+#include "subnets.h"
+
+#include <pthread.h>
+
+/* A SAN socket that listens in an application socket's name. */
+struct companion {
+	struct companion *next;
+	struct san_provider *provider;
+	uint32_t addr_be; /* 0: the wildcard [SW-WILD-1] */
+	SOCKET desc;      /* the provider's, for downcalls */
+	SOCKET handle;    /* the switch's, for upcalls */
+};
+
+/* sw_socket.san; guarded by the socket's lock, but for the counter. */
+struct san_listener {
+	struct companion *companions; /* in the order they were made */
+	unsigned count;
+	bool active;          /* san_listen was called; before, only shadows are noted */
+	uint32_t *shadows_be; /* addresses that specific listeners own [SW-WILD-5] */
+	size_t n_shadows;
+	atomic_uint_fast64_t requests; /* FD_ACCEPT seen by the service thread [SW-ACCEPT-2] */
+};
+
+/* A registered provider that did not start; tried again when its entry changes. */
+struct failed_entry {
+	GUID id;
+	struct timespec changed;
+	int code;
+};
+
+struct san {
+	struct sw_process *process;
+	char catalog_dir[4096];
+
+	/* Changed by san_start, then by the service thread (or, before it runs, under start_lock).
+	 */
+	struct catalog *catalog;
+	struct san_provider **providers; /* in order of registration */
+	size_t n_providers;
+	struct san_provider **retired; /* removed; still serve companions [SW-PNP-3] */
+	size_t n_retired;
+	struct failed_entry *failed;
+	size_t n_failed;
+	struct addrs_row *addrs; /* TCP/IP's, of the last refresh */
+	size_t n_addrs;
+
+	pthread_mutex_t view_lock; /* the pointer `view` */
+	struct subnets *view;
+
+	/* The service thread. */
+	pthread_mutex_t start_lock; /* starting it, and the refresh before */
+	atomic_bool running;
+	atomic_bool stopping;
+	pthread_t thread;
+	int epoll_fd, wake_fd;
+	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
+	uint64_t requery_ns[2];               /* when to ask again [SW-PNP-2]; 0: not */
+	uint32_t *suspects_be; /* new addresses of TCP/IP that no provider lists (yet) */
+	size_t n_suspects;
+
+	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
+};
+
+/* The table in force, with a reference. */
+struct subnets *san_view(struct san *san);
+
+/* companion.c. All: caller holds s->lock. */
+/* Bring s's companions in line with @view: close those that have no place, make those that lack
+ * [SW-LISTEN-2, -3, -5, -6; SW-WILD-1, -2, -5]. */
+void san_reconcile(struct san *san, struct sw_socket *s, struct subnets *view);
+void san_close_companions(struct sw_socket *s);
+struct companion *san_find_companion(const struct sw_socket *s, SOCKET handle);
+
+/* service.c */
+int san_service_start(struct san *san); /* 0 or -errno; nothing if it runs */
+void san_service_stop(struct san *san);
+
+/* hotplug.c */
+/* What a look at the world found changed. */
+enum { SAN_ADDRESSES = 1, SAN_DEVICES = 2, SAN_CATALOG = 4 };
+void san_watch_open(struct san *san);
+void san_watch_close(struct san *san);
+/* Which of the watched descriptors had something to say; empties them. */
+unsigned san_watch_drain(struct san *san);
+/* Take changes in. @apply: to the listeners, too; without it only the table is made anew. */
+void san_refresh(struct san *san, unsigned changes, bool apply);
+/* Read the catalogue and start what is new. Return 0 or -ENOMEM. */
+int san_load_catalog(struct san *san, bool *ret_changed);
+int san_build_view(struct san *san, bool *ret_doubtful);
+/* Providers removed that nobody uses any more. */
+void san_drop_retired(struct san *san, bool all);
+
+#endif

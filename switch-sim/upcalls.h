@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The switch's handles and events for SAN sockets, and the upcall table that works on them.
+ *
+ * An upcall brings no context, so this table belongs to the process, not to a struct san. It has
+ * one lock, the innermost of the switch but the trace's; no call-out is made under it.
+ *
+ * A SAN socket's event is part of its handle: setting it costs no descriptor, and queues the socket
+ * for the service thread, which one eventfd wakes. The SPI's WSAEVENT is opaque, so providers
+ * cannot tell.
+ */
+#ifndef WSD_SWITCH_UPCALLS_H
+#define WSD_SWITCH_UPCALLS_H
+
+#include <stdbool.h>
+#include <wsd/abi.h>
+
+struct sw_socket;
+struct catalog;
+
+/**
+ * upcalls_socket - WSPSocket with the handle that the provider asks for meanwhile [SW-BIND-4.1]
+ * @ret_desc: the provider's descriptor, for downcalls; @ret_handle: the switch's, for upcalls
+ * Return: 0 or the provider's code; WSAEINVALIDPROVIDER if it returned a socket without having
+ * asked for a handle (the socket is closed again).
+ */
+int upcalls_socket(const WSPPROC_TABLE *table, WSAPROTOCOL_INFOW *info, SOCKET *ret_desc,
+		   SOCKET *ret_handle);
+
+/* The event of a handle. */
+WSAEVENT upcalls_event(SOCKET handle);
+
+/* From now on the handle's event queues (owner, handle) for the service thread; @owner is borrowed
+ * until upcalls_detach, after which the event does nothing. */
+void upcalls_attach(SOCKET handle, struct sw_socket *owner);
+void upcalls_detach(SOCKET handle);
+
+/* The next socket whose event was set, with a reference to its owner (sw_socket_put). False: none.
+ */
+bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle);
+
+/* Reset by hand an event that the provider left set after it failed. */
+void upcalls_reset(SOCKET handle);
+
+/* The eventfd to write to when a socket is queued; -1: nobody listens. */
+void upcalls_wake_fd(int fd);
+
+/* How many handles live: what providers have not given back. */
+unsigned upcalls_live(void);
+/* Drop those of providers that are gone; logs how many. */
+void upcalls_sweep(void);
+
+/* Where WPUGetProviderPath looks; borrowed, NULL to forget. */
+void upcalls_catalog(const struct catalog *c);
+
+/* In the child after fork: nothing of the parent's is valid [WS-STARTUP-6]. */
+void upcalls_after_fork(void);
+
+#endif
