@@ -42,10 +42,6 @@ WSD_FN(int, recv, (SOCKET s, char *buf, int len, int flags));
 WSD_FN(int, recvfrom,
        (SOCKET s, char *buf, int len, int flags, struct WSD_NAME(sockaddr) * from, int *fromlen));
 
-/* As recv; *flags is in and out: MSG_PARTIAL says that the message goes on. WSAEINVAL flags NULL.
- */
-WSD_FN(int, WSARecvEx, (SOCKET s, char *buf, int len, int *flags));
-
 /*
  * Send from dwBufferCount buffers. lpNumberOfBytesSent (bytes) may be NULL with lpOverlapped.
  * The codes of send; WSAEFAULT lpBuffers NULL, or lpNumberOfBytesSent NULL without lpOverlapped.
