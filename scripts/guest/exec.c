@@ -20,7 +20,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define CHUNK	      32768
+#define CHUNK         32768
 #define PORT_OUT_HIGH (1u << 20) /* above this, take no more output from commands */
 
 struct stream {
@@ -78,6 +78,8 @@ static void kill_all(const struct command *c)
 
 	snprintf(path, sizeof(path), "%s/cgroup.kill", c->cgroup);
 	write_file(path, "1");
+	if (!c->exited) /* it may be so young that it has not entered yet */
+		kill(c->pid, SIGKILL);
 }
 
 /* The fds of one command; theirs[] go to the child and are closed here. */
@@ -149,7 +151,8 @@ static pid_t fork_child(struct command *c, struct child *child)
 	child->cgroup = procs;
 	if (!open_streams(c, theirs)) {
 		if (c->flags & EXEC_TTY) {
-			struct winsize ws = {.ws_row = child->req->rows, .ws_col = child->req->cols};
+			struct winsize ws = {.ws_row = child->req->rows,
+					     .ws_col = child->req->cols};
 
 			ioctl(c->out.fd, TIOCSWINSZ, &ws);
 		}
@@ -187,6 +190,10 @@ void command_start(struct port *port, uint32_t chan, const void *payload, size_t
 	c->err = (struct stream){.fd = -1, .type = WIRE_STDERR, .left = -1};
 	if (len > sizeof(*child.req) &&
 	    parse((const char *)(child.req + 1), (const char *)payload + len, &child)) {
+		const char *warning = view_refresh();
+
+		if (warning)
+			port_send(port, chan, WIRE_STDERR, warning, strlen(warning));
 		c->flags = child.req->flags;
 		c->pid = fork_child(c, &child);
 		text = c->pid < 0 ? strerror(errno) : NULL;
@@ -242,7 +249,8 @@ void command_frame(struct port *port, const struct wire_head *head, const void *
 		c->in_eof = true;
 		write_in(port, c);
 	} else if (head->type == WIRE_SIGNAL && !c->exited) {
-		kill(-c->pid, (int)number);
+		if (kill(-c->pid, (int)number)) /* before its setsid() */
+			kill(c->pid, (int)number);
 	} else if (head->type == WIRE_WINSIZE && (c->flags & EXEC_TTY)) {
 		const uint16_t *size = data;
 		struct winsize ws = {.ws_row = size[0], .ws_col = size[1]};

@@ -23,28 +23,29 @@ struct wire_head {
 };
 
 enum wire_type {
-	WIRE_HELLO = 1,	   /* guest: uint32_t version; modules are loaded */
-	WIRE_CONFIG,	   /* host: key=value strings, each with its NUL */
-	WIRE_READY,	   /* guest: the file tree is there; kernel release as text */
-	WIRE_FAILED,	   /* guest: text; on channel 0 the set-up failed */
-	WIRE_PING,	   /* host */
-	WIRE_PONG,	   /* guest */
-	WIRE_EXEC,	   /* host: struct wire_exec and its strings */
-	WIRE_STDIN,	   /* host: bytes, at most what was credited */
-	WIRE_STDIN_EOF,	   /* host */
-	WIRE_SIGNAL,	   /* host: uint32_t signal for the command's process group */
-	WIRE_WINSIZE,	   /* host: uint16_t rows, cols */
-	WIRE_HANGUP,	   /* host: kill the command and all that it started; no answer wanted */
-	WIRE_CREDIT,	   /* both: uint32_t bytes that the other side may send more */
-	WIRE_STDOUT,	   /* guest: bytes */
-	WIRE_STDERR,	   /* guest: bytes */
+	WIRE_HELLO = 1,    /* guest: uint32_t version; modules are loaded */
+	WIRE_CONFIG,       /* host: key=value strings, each with its NUL */
+	WIRE_READY,        /* guest: the file tree is there; kernel release as text */
+	WIRE_FAILED,       /* guest: text; on channel 0 the set-up failed */
+	WIRE_PING,         /* host */
+	WIRE_PONG,         /* guest */
+	WIRE_EXEC,         /* host: struct wire_exec and its strings */
+	WIRE_STDIN,        /* host: bytes, at most what was credited */
+	WIRE_STDIN_EOF,    /* host */
+	WIRE_SIGNAL,       /* host: uint32_t signal for the command's process group */
+	WIRE_WINSIZE,      /* host: uint16_t rows, cols */
+	WIRE_HANGUP,       /* host: kill the command and all that it started; no answer wanted */
+	WIRE_CREDIT,       /* both: uint32_t bytes that the other side may send more */
+	WIRE_STDOUT,       /* guest: bytes */
+	WIRE_STDERR,       /* guest: bytes */
 	WIRE_STDIN_CLOSED, /* guest: the command reads no more */
-	WIRE_EXIT,	   /* guest: uint32_t status as from wait(); the channel is free again */
+	WIRE_EXIT,         /* guest: uint32_t status as from wait(); the channel is free again */
 };
 
-#define WIRE_OUT_WINDOW (256u << 10) /* bytes of output under way per command, before any credit */
-#define WIRE_IN_WINDOW	(64u << 10)  /* likewise of input */
-#define WIRE_MAX_FRAME	(4u << 20)   /* an argument list and environment fit well */
+#define WIRE_OUT_WINDOW (256u << 10) /* bytes of output under way per command, before any credit \
+				      */
+#define WIRE_IN_WINDOW (64u << 10)   /* likewise of input */
+#define WIRE_MAX_FRAME (4u << 20)    /* an argument list and environment fit well */
 
 enum { EXEC_TTY = 1, EXEC_REAP = 2 };
 
@@ -81,6 +82,13 @@ void boot_early(void);
 /* Both return NULL, or what failed. */
 const char *boot_modules(const char *list);
 const char *boot_system(const char *config, size_t len);
+
+/* view.c: the folders shared with the host. Each has VIEW_TAGS 9p tags, TAG.0, TAG.1, ... */
+#define VIEW_TAGS  3
+#define P9_OPTIONS "trans=virtio,version=9p2000.L,msize=512000,"
+const char *view_add(const char *tag, const char *path);
+int view_mount(const char *tag, const char *target);
+const char *view_refresh(void);
 
 /* exec.c: commands. */
 struct pollfd;

@@ -24,8 +24,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define ROOT   "/newroot"
-#define P9_OPT "trans=virtio,version=9p2000.L,msize=512000,"
+#define ROOT "/newroot"
 
 static char error_text[PATH_MAX + 200];
 
@@ -45,8 +44,8 @@ static const struct mount_row early[] = {
  * reads them); /fresh is the same tree without a cache, for all that people build in.
  */
 static const struct mount_row root_rows[] = {
-	{"9p", "hostroot", "/ro", P9_OPT "cache=loose", MS_RDONLY},
-	{"9p", "fresh", "/fresh", P9_OPT "cache=none", MS_RDONLY},
+	{"9p", "hostroot", "/ro", P9_OPTIONS "cache=loose", MS_RDONLY},
+	{"9p", "fresh", "/fresh", P9_OPTIONS "cache=none", MS_RDONLY},
 	{"tmpfs", "tmpfs", "/rw", NULL, 0},
 };
 
@@ -65,8 +64,8 @@ static const struct mount_row late[] = {
 
 /* Top-level folders of the host that are the system: copied on write, private to the guest. */
 static const char *const system_dirs[] = {
-	"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "lost+found",
-	"proc", "run", "sbin", "sys", "tmp", "usr", "var",
+	"bin",        "boot", "dev", "etc",  "lib", "lib32", "lib64", "libx32",
+	"lost+found", "proc", "run", "sbin", "sys", "tmp",   "usr",   "var",
 };
 
 static const char *fail(const char *what, const char *path)
@@ -171,9 +170,9 @@ static const char *mount_share(const char *tag, const char *path)
 	snprintf(target, sizeof(target), ROOT "%s", path);
 	make_path(target);
 	/* cache=none: with a cache, programs rebuilt outside crashed inside */
-	if (mount(tag, target, "9p", 0, P9_OPT "cache=none"))
+	if (view_mount(tag, target))
 		return fail("mount", path);
-	return NULL;
+	return view_add(tag, path);
 }
 
 static const char *bind_modules(const char *dir)
@@ -275,7 +274,8 @@ const char *boot_system(const char *config, size_t len)
 	mkdir("/rw/upper", 0755);
 	mkdir("/rw/work", 0755);
 	mkdir(ROOT, 0755);
-	if (mount("overlay", ROOT, "overlay", 0, "lowerdir=/ro,upperdir=/rw/upper,workdir=/rw/work"))
+	if (mount("overlay", ROOT, "overlay", 0,
+		  "lowerdir=/ro,upperdir=/rw/upper,workdir=/rw/work"))
 		return fail("mount", "overlay");
 	error = bind_fresh();
 	if (!error)

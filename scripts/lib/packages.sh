@@ -15,7 +15,7 @@ packages_of() {
 		echo qemu-system-x86 kmod iproute2 rdma-core rdmacm-utils ibverbs-utils perftest gcc libc6-dev binutils \
 			python3 xz-utils ca-certificates
 		;;
-	lint)
+	lint | dev)
 		echo clang clang-format clang-tidy shellcheck codespell mingw-w64-common libclang-rt-14-dev
 		;;
 	*)

@@ -11,11 +11,11 @@ import client
 import guest
 import native
 import topology
-from common import Failure, say
+from common import OWN_ERROR, Failure, say
 
 HELP = """\
 usage: scripts/soft-roce up      [HOST...] [--memory MIB] [--cpus N] [--share DIR]... [--bare] [--install]
-       scripts/soft-roce down    [HOST...]
+       scripts/soft-roce down    [HOST...] [--all]
        scripts/soft-roce status  [--json]
        scripts/soft-roce exec    [--host HOST] [--user USER] [--env NAME[=VALUE]]... [--cwd DIR] [--tty] [--no-stdin]
                                  [--reap] -- CMD ARG...
@@ -41,6 +41,8 @@ up:
   --share DIR        one more folder that guests may write and that is never cached
   --bare             no NICs and no RDMA modules: for tests of this script
   --install          as root: install missing packages, saying so
+down:
+  --all              the guests of all instances of this checkout
 exec, shell:
   --user USER        a name or UID[:GID]; default root
   --env NAME[=VALUE] pass on or set; WSD_*, CRITERION_*, LC_*, {ASAN,UBSAN,LSAN,TSAN}_OPTIONS, TERM, LANG, TZ pass anyway
@@ -51,14 +53,15 @@ prepare:             get the kernel and build the agent, so that `up` needs no n
   --refresh          look for a newer kernel
 
 Exit status: exec's is the command's (128+N for signal N, 127 not found, 126 cannot be run); 125 is an error of ours,
-3 packages are missing, 2 wrong usage. A guest's console is <work tree>/.soft-roce/<instance>/<host>.console.
-WSD_ACCEL=tcg|kvm chooses QEMU's accelerator, WSD_BOOT_TIMEOUT the seconds that a guest has to boot (90).
+3 packages are missing, 2 wrong usage; status ends with 1 when no host is up. A guest's console is <work tree>/.soft-roce/<instance>/<host>.console.
+WSD_ACCEL=tcg|kvm chooses QEMU's accelerator; WSD_BOOT_TIMEOUT (90) and WSD_HANG_TIMEOUT (40) are the seconds that a
+guest has to boot, and after which one that does not answer is given up.
 """
 
 COMMON = {"instance": str, "icount": None, "native": None, "qemu": None}
 OPTIONS = {
     "up": {"hosts": str, "memory": int, "cpus": int, "share": list, "bare": None, "install": None},
-    "down": {"hosts": str},
+    "down": {"hosts": str, "all": None},
     "status": {"json": None},
     "exec": {"host": str, "user": str, "env": list, "cwd": str, "tty": None, "no-stdin": None, "reap": None},
     "shell": {"host": str, "user": str, "env": list, "cwd": str},
@@ -66,7 +69,7 @@ OPTIONS = {
 }
 DEFAULTS = {"instance": "default", "icount": False, "native": False, "qemu": False, "hosts": None, "memory": 2048, "cpus": 0,
             "share": (), "bare": False, "install": False, "json": False, "host": "a", "user": None, "env": (), "cwd": None,
-            "tty": False, "no_stdin": False, "reap": False, "refresh": False}
+            "all": False, "tty": False, "no_stdin": False, "reap": False, "refresh": False}
 
 
 class Usage(Exception):
@@ -186,8 +189,14 @@ def do_down(options, rest, instance):
     hosts = host_list(options, rest) or list(topology.HOSTS)
     if not options.qemu and native.host() in hosts and options.instance == "default":
         native.down()
-    if not options.native and not native.in_guest():
-        guest.down(instance, hosts)
+    if options.native or native.in_guest():
+        return 0
+    names = {options.instance, *(guest.instances() if options.all else ())}
+    for name in sorted(names):
+        guest.down(guest.Instance(name), hosts)
+    still = [name for name in guest.instances() if name not in names and guest.Instance(name).running()]
+    if still:
+        say(f"still up: instance {', '.join(still)} (down --all ends these too)")
     return 0
 
 
@@ -198,10 +207,10 @@ def do_status(options, rest, instance):
         rows = [guest.status(instance, host) for host in topology.HOSTS]
     if options.json:
         print(json.dumps(rows, indent=1))
-        return 0
-    for row in rows:
-        print_status(row)
-    return 0
+    else:
+        for row in rows:
+            print_status(row)
+    return 0 if any(row["state"] == "up" for row in rows) else 1
 
 
 def print_status(row):
@@ -292,6 +301,9 @@ def main(words):
     except Failure as e:
         say(str(e))
         return e.status
+    except OSError as e:
+        say(str(e))
+        return OWN_ERROR
     except KeyboardInterrupt:
         return 130
 

@@ -15,6 +15,7 @@ import wire
 from common import OWN_ERROR, Failure, say
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+OUR_OWN = ("WSD_ACCEL", "WSD_SOFT_ROCE", "WSD_BOOT_TIMEOUT", "WSD_HANG_TIMEOUT")  # settings of this script
 PASSED_PREFIXES = ("WSD_", "CRITERION_", "LC_")
 PASSED = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "TERM", "LANG", "TZ", "NO_COLOR")
 BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,7 +24,7 @@ BASE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def environment(extra, user="root"):
     """What a command in the guest gets: little of its own, what tests and sanitizers need, what was asked for."""
     env = {"PATH": BASE_PATH, "HOME": "/tmp", "USER": user, "LOGNAME": user, "SHELL": "/bin/bash"}
-    env.update((k, v) for k, v in os.environ.items() if k in PASSED or k.startswith(PASSED_PREFIXES))
+    env.update((k, v) for k, v in os.environ.items() if k in PASSED or (k.startswith(PASSED_PREFIXES) and k not in OUR_OWN))
     for setting in extra:
         name, equals, value = setting.partition("=")
         if equals:

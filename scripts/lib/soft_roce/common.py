@@ -103,9 +103,10 @@ def boot_id():
 
 
 def start_time(pid):
-    """When a process started, in ticks: a pid alone may have been given to another one since."""
+    """When a living process started, in ticks: a pid alone may have been given to another one since."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-            return int(f.read().rpartition(")")[2].split()[19])
+            fields = f.read().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else int(fields[19])
     except (OSError, ValueError, IndexError):
         return None

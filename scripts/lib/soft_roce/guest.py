@@ -15,7 +15,7 @@ import time
 import client
 import image
 import topology
-from common import LIB, SCRIPTS, Failure, Lock, boot_id, run, say, start_time, work_tree
+from common import LIB, SCRIPTS, Failure, Lock, boot_id, say, start_time, work_tree
 
 NEEDED = ("qemu-system-x86_64", "gcc", "strip", "depmod", "modprobe", "ip", "rdma")
 
@@ -89,6 +89,14 @@ def sockets_folder(instance):
     return folder
 
 
+def seconds(name, default):
+    """A time from the environment. The defaults are long: under emulation on a busy machine much takes seconds."""
+    text = os.environ.get(name, "")
+    if text and not (text.isdigit() and int(text)):
+        raise Failure(f"{name}={text}: not a number of seconds")
+    return int(text or default)
+
+
 def default_cpus():
     return min(2, len(os.sched_getaffinity(0)))
 
@@ -100,12 +108,13 @@ def start(instance, host, options, kernel, initrd):
               "vmlinux": kernel.vmlinux, "kernel": kernel.version, "modules": kernel.modules, "initrd": initrd,
               "accel": "tcg" if options.icount else image.accelerator(boot_id()),
               "memory": options.memory, "cpus": 1 if options.icount else options.cpus or default_cpus(),
-              "icount": options.icount, "bare": options.bare,
+              "icount": options.icount, "bare": options.bare, "boot_timeout": seconds("WSD_BOOT_TIMEOUT", 90),
+              "hang_timeout": seconds("WSD_HANG_TIMEOUT", 40),
               "shares": [os.path.realpath(path) for path in (instance.tree, *options.share)]}
     ours, theirs = socket.socketpair()
-    argv = [sys.executable, "-E", "-s", "-S", *pycache_option(), os.path.join(LIB, "supervisor.py"), str(theirs.fileno())]
+    argv = [sys.executable, "-E", "-s", "-S", *pycache_option(), os.path.join(LIB, "supervisor.py"), str(theirs.fileno()),
+            f"{instance.state}/{host}"]  # the last is for who reads `ps`
     # It lives on when we end; until the guest is ready, our end of the socket is what keeps it.
-    # pylint: disable-next=consider-using-with
     subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True, cwd="/")
     theirs.close()
     ours.sendall(json.dumps(config).encode() + b"\n")
@@ -144,17 +153,37 @@ def up(instance, hosts, options):
             info = instance.info(host)
             if info["state"] == "dead":
                 say(f"host {host} died earlier: {info['reason']}")
-        began = time.monotonic()
-        notifies = {host: start(instance, host, options, kernel, initrd) for host in missing}
         try:
-            for host, notify in notifies.items():
+            boot(instance, missing, options, kernel, initrd)
+        except Failure as e:
+            if os.environ.get("WSD_ACCEL") or image.accelerator(boot_id()) != "kvm":
+                raise
+            # The probe liked it, a kernel does not: seen where virtualization is nested.
+            say(f"{e}\nsoft-roce: trying again without KVM")
+            image.remember_accelerator(boot_id(), "tcg")
+            boot(instance, [host for host in missing if not alive(instance, host)], options, kernel, initrd)
+
+
+def boot(instance, hosts, options, kernel, initrd):
+    """Start guests side by side and wait for all. If one fails the others stay as they are."""
+    began = time.monotonic()
+    wait_ended(instance, hosts, 10)
+    notifies = {host: start(instance, host, options, kernel, initrd) for host in hosts}
+    failures = []
+    try:
+        for host, notify in notifies.items():
+            try:
                 wait_ready(host, notify)
                 say(f"host {host} is up after {time.monotonic() - began:.1f} s")
-        except KeyboardInterrupt:
-            for notify in notifies.values():
-                notify.close()
-            wait_ended(instance, missing, 5)
-            raise
+            except Failure as e:
+                failures.append(str(e))
+    except KeyboardInterrupt:
+        for notify in notifies.values():
+            notify.close()
+        wait_ended(instance, hosts, 5)
+        raise
+    if failures:
+        raise Failure("\n".join(failures))
 
 
 def alive(instance, host):
@@ -193,13 +222,14 @@ def same_process(info, which):
 def end(instance, host):
     info = instance.info(host)
     sock = instance.connect(host)
+    patience = 5 if sock else 0.5
     if sock:
         try:
-            client.control(sock, b"down")
+            client.control(sock, b"down", timeout=3)
         except OSError:
-            pass
+            patience = 0.1  # it does not answer
         sock.close()
-    if not wait_ended(instance, [host], 5 if sock else 0.5):
+    if not wait_ended(instance, [host], patience):
         for which, number in (("pid", signal.SIGTERM), ("pid", signal.SIGKILL)):
             if same_process(info, which):
                 os.kill(info[which], number)
@@ -212,6 +242,15 @@ def end(instance, host):
         time.sleep(0.02)
     if same_process(info, "qemu_pid") or not wait_ended(instance, [host], 1):
         raise Failure(f"host {host}: its processes cannot be ended")
+
+
+def instances():
+    """The names of all instances of this checkout that have ever been up."""
+    root = Instance("default").root
+    try:
+        return sorted(name for name in os.listdir(root) if os.path.exists(os.path.join(root, name, "up.lock")))
+    except OSError:
+        return []
 
 
 def down(instance, hosts):
@@ -263,7 +302,3 @@ def prepare(instance, refresh, install):
         kernel = image.ensure(refresh)
         image.initrd(kernel, instance.root)
     return kernel
-
-
-def host_tool_output(argv):
-    return run([image.tool(argv[0]), *argv[1:]], f"ask {argv[0]}")

@@ -285,5 +285,12 @@ def accelerator(boot):
     except (OSError, ValueError):
         pass
     answer = "kvm" if kvm_works() else "tcg"
-    write_atomically(path, f"{boot} {answer}\n")
+    remember_accelerator(boot, answer)
     return answer
+
+
+def remember_accelerator(boot, answer):
+    try:
+        write_atomically(os.path.join(cache_dir(), "accel"), f"{boot} {answer}\n")
+    except OSError:
+        pass  # somebody else's cache: the probe is done again next time

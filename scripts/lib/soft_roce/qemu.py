@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The QEMU command line of one guest (the reasons for it are in docs/soft-roce facts: q35 and an uncompressed PVH
-kernel boot fast and reliably, microvm does not; datagram sockets make a network 20 times faster than a TCP one)."""
+"""The QEMU command line of one guest. scripts/README.md has the reasons: q35 and an uncompressed PVH kernel boot fast
+and reliably, microvm does not; datagram sockets make a network 20 times faster than a TCP one."""
 
 import topology
+
+VIEW_TAGS = 3  # guest/guest.h says the same, guest/view.c what for
 
 
 def escaped(path):
@@ -24,12 +26,14 @@ def command(config, agent_fd):
             "-serial", f"file:{config['console']}",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent_fd}",
             "-device", "virtserialport,chardev=agent,name=wsd-agent"]
-    exports = [("hostroot", "/", True), ("fresh", "/", True)]
-    exports += [(f"share{i}", path, False) for i, path in enumerate(config["shares"])]
-    for tag, path, readonly in exports:
-        argv += ["-fsdev", f"local,id={tag},path={escaped(path)},security_model=none,multidevs=remap"
-                 + (",readonly=on" if readonly else ""),
-                 "-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}"]
+    exports = [("hostroot", "/", True, ["hostroot"]), ("fresh", "/", True, ["fresh"])]
+    exports += [(f"share{i}", path, False, [f"share{i}.{n}" for n in range(VIEW_TAGS)])
+                for i, path in enumerate(config["shares"])]
+    for export, path, readonly, tags in exports:
+        argv += ["-fsdev", f"local,id={export},path={escaped(path)},security_model=none,multidevs=remap"
+                 + (",readonly=on" if readonly else "")]
+        for tag in tags:
+            argv += ["-device", f"virtio-9p-pci,fsdev={export},mount_tag={tag}"]
     if not config["bare"]:
         argv += nics(host, config["sockets"])
     return argv

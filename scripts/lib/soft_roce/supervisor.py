@@ -6,6 +6,7 @@ it does not outlive the `up` that started it."""
 import errno
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -18,23 +19,24 @@ import topology
 import wire
 from common import Lock, Failure, boot_id, die_with_parent, start_time, write_atomically
 
-BOOT_TIMEOUT = float(os.environ.get("WSD_BOOT_TIMEOUT", "90"))
 PING_EVERY = 2.0
-PING_DEADLINE = 40.0  # a guest on a busy host under emulation may well take seconds
 PAUSE_AFTER = 1.0  # an idle guest under -icount would use a whole processor
 TAIL_LINES = 12
+CAUSE = re.compile(r"Kernel panic|BUG:|Oops|soft lockup|Out of memory")
 
 
 def tail(path, lines=TAIL_LINES):
     try:
         with open(path, "rb") as f:
             f.seek(0, os.SEEK_END)
-            f.seek(max(0, f.tell() - 4096))
+            f.seek(max(0, f.tell() - 16384))
             text = f.read().decode(errors="replace")
     except OSError:
         return ""
-    kept = [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
-    return "".join(f"\n  | {line}" for line in kept)
+    every = [line.rstrip() for line in text.splitlines() if line.strip()]
+    kept = every[-lines:]
+    causes = [line for line in every[:-lines] if CAUSE.search(line)]
+    return "".join(f"\n  | {line}" for line in (*causes[-2:], *kept))
 
 
 class Ended(Exception):
@@ -121,12 +123,13 @@ class Supervisor:
         for path in qemu.socket_files(self.host, self.config["sockets"]):
             if os.path.lexists(path):
                 os.unlink(path)
+        if os.path.exists(self.config["console"]):  # a guest that died may be started anew at once: keep its last words
+            os.replace(self.config["console"], self.config["console"] + ".old")
         open(self.config["console"], "wb").close()
         ours, theirs = socket.socketpair()
         argv = qemu.command(self.config, theirs.fileno())
         self.info["command"] = argv
         try:
-            # pylint: disable-next=consider-using-with
             self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
                                          preexec_fn=die_with_parent)
         except OSError as e:
@@ -159,10 +162,11 @@ class Supervisor:
         for path in qemu.socket_files(self.host, self.config["sockets"]):
             if os.path.lexists(path):
                 os.unlink(path)
-        try:
-            os.rmdir(self.config["sockets"])
-        except OSError:
-            pass  # the other guest's are there too
+        if not os.path.isdir(self.config["state"]):  # no `down` will come to tidy up
+            try:
+                os.rmdir(self.config["sockets"])
+            except OSError:
+                pass  # the other guest's are there too
         self.save(state="dead" if reason else "down", reason=reason or None)
         if not self.ready:
             self.tell({"failed": reason or "interrupted"})
@@ -186,8 +190,8 @@ class Supervisor:
     def check_time(self):
         now = time.monotonic()
         if not self.ready:
-            if now - self.began > BOOT_TIMEOUT:
-                raise Ended(f"guest {self.host} was not ready after {BOOT_TIMEOUT:.0f} s")
+            if now - self.began > self.config["boot_timeout"]:
+                raise Ended(f"guest {self.host} was not ready after {self.config['boot_timeout']} s")
             return
         if self.channels or self.clients:
             self.idle_since = now
@@ -199,8 +203,8 @@ class Supervisor:
         self.check_wanted()
         if self.paused:
             return
-        if self.ping_sent and now - self.ping_sent > PING_DEADLINE:
-            raise Ended(f"guest {self.host} hangs: no answer for {PING_DEADLINE:.0f} s")
+        if self.ping_sent and now - self.ping_sent > self.config["hang_timeout"]:
+            raise Ended(f"guest {self.host} hangs: no answer for {self.config['hang_timeout']} s")
         self.last_ping = now
         if not self.ping_sent:
             self.ping_sent = now
@@ -243,7 +247,9 @@ class Supervisor:
     def on_agent(self, *_):
         frames = self.agent.receive()
         if frames is None:
-            if self.qemu.poll() is None:
+            try:
+                self.qemu.wait(2)
+            except subprocess.TimeoutExpired:
                 self.qemu.kill()
             self.on_qemu_end()
         for kind, chan, data in frames:
