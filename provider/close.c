@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * WSPCloseSocket, in the order of PROV-CLOSE-1: no more work, queued requests refused, names given back, running
+ * upcalls waited for, lpWPUCloseSocketHandle last. Takes sock->call, then what names take; nothing while it waits.
+ */
+#include "prov.h"
+#include "wsp.h"
+
+/* The socket is out of the handle table already; takes the table's reference. */
+void sock_close(struct sock *s)
+{
+	struct prov *p = s->p;
+	pthread_mutex_lock(&s->call);
+	pthread_mutex_lock(&p->lock);
+	struct use *uses = s->uses;
+	s->uses = NULL;
+	for (struct use *u = uses; u; u = u->next)
+		use_unlisten_locked(u);
+	if (s->wildcard)
+		wild_leave_locked(s);
+	struct request *list = request_take_locked(s, 0);
+	s->backlog = 0;
+	s->mask = s->record = 0;
+	s->event = WSA_INVALID_EVENT;
+	pthread_mutex_unlock(&p->lock);
+	sock_move(s, SC_CLOSE);
+	pthread_mutex_unlock(&s->call);
+
+	/* Not for good: the next listener may take the peer, or TCP/IP will [PROV-CONNECT-7]. */
+	request_refuse(p, list, false);
+	for (struct use *u = uses, *next; u; u = next) {
+		next = u->next;
+		use_drop(u);
+	}
+	htable_release(&p->handles, s->descriptor);
+	upcall_close_handle(p, s);
+}
+
+int WSPAPI prov_WSPCloseSocket(SOCKET descriptor, LPINT lpErrno)
+{
+	struct prov *p = prov_get();
+	struct sock *s = p ? htable_remove(&p->handles, descriptor) : NULL;
+	if (s)
+		sock_close(s);
+	if (p)
+		prov_put(p);
+	return sock_fail(lpErrno, s ? 0 : WSAENOTSOCK);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The event thread: CM events, changes of the NICs, the timer; nothing that a call waits for. Between reading and
+ * acknowledging a CM event it takes prov->lock alone; after that everything of the lock order (prov.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "log.h"
+#include "prov.h"
+
+enum { EVENT_BATCH = 64 };
+
+enum source { FROM_CM, FROM_NIC, FROM_TIMER, FROM_WAKE };
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void cm_timer_locked(struct prov *p, int ms)
+{
+	int64_t at = now_ms() + ms;
+	if (p->timer_at_ms && p->timer_at_ms <= at)
+		return;
+	struct itimerspec when = {.it_value = {at / 1000, at % 1000 * 1000000}};
+	if (!timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &when, NULL))
+		p->timer_at_ms = at;
+}
+
+/* Names that wait for a device or for another process. True: again on the timer. */
+static bool retry_names(struct prov *p)
+{
+	bool again = false;
+	struct name *n, *last = NULL;
+	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
+	pthread_mutex_lock(&p->lock);
+	if (p->retry)
+		last = p->retry->rprev; /* those that go back to the end are not tried twice */
+	for (unsigned i = 0; last && (n = p->retry); i++) {
+		if (i == PROV_RETRY_BATCH) {
+			again = true;
+			break;
+		}
+		bool end = n == last;
+		name_forget_retry_locked(n);
+		n->refs++;
+		pthread_mutex_unlock(&p->lock);
+		again |= name_retry(n, snap);
+		name_put(n);
+		pthread_mutex_lock(&p->lock);
+		if (end)
+			break;
+	}
+	pthread_mutex_unlock(&p->lock);
+	nic_snapshot_unref(snap);
+	return again;
+}
+
+/* Whatever waits is looked at, and the timer armed again if something still does. */
+static void on_timer(struct prov *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->timer_at_ms = 0;
+	bool pending = p->wild_pending;
+	pthread_mutex_unlock(&p->lock);
+	if (pending)
+		wild_sync(p);
+	bool soon = !dev_let_go(p);
+	soon |= retry_names(p);
+	request_purge(p, NULL);
+	pthread_mutex_lock(&p->lock);
+	if (soon || p->wild_pending)
+		cm_timer_locked(p, PROV_RETRY_MS);
+	else if (p->requests)
+		cm_timer_locked(p, PROV_PURGE_MS);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_nic(struct prov *p)
+{
+	bool changed = false;
+	int err = nic_monitor_dispatch(p->nic, &changed);
+	if (err)
+		wsd_log(WSD_LOG_WARNING, "provider: the NICs cannot be read: %s", strerror(-err));
+	if (!changed)
+		return;
+	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
+	dev_watch(p, snap);
+	nic_snapshot_unref(snap);
+	wild_sync(p);
+	on_timer(p); /* names that were down, devices that are gone */
+}
+
+static void on_cm_event(struct prov *p, struct rdma_cm_event *event)
+{
+	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
+		request_arrived(p, event);
+		return;
+	}
+	/* An id is destroyed only after this event is acknowledged, so its device may be read. */
+	struct ibv_context *verbs =
+		event->event == RDMA_CM_EVENT_DEVICE_REMOVAL ? event->id->verbs : NULL;
+	wsd_log(WSD_LOG_DEBUG, "provider: %s, status %d", rdma_event_str(event->event),
+		event->status);
+	rdma_ack_cm_event(event);
+	if (!verbs)
+		return;
+	dev_removed(p, verbs);
+	if (dev_let_go(p))
+		return;
+	pthread_mutex_lock(&p->lock);
+	cm_timer_locked(p, PROV_RETRY_MS);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_cm(struct prov *p)
+{
+	struct rdma_cm_event *event;
+	for (int i = 0; i < EVENT_BATCH && !atomic_load(&p->stop); i++) {
+		if (rdma_get_cm_event(p->channel, &event)) {
+			if (errno != EAGAIN && errno != EINTR)
+				wsd_log(WSD_LOG_WARNING, "provider: no CM event: %s",
+					strerror(errno));
+			return;
+		}
+		on_cm_event(p, event);
+	}
+}
+
+static void drain_fd(int fd)
+{
+	uint64_t count;
+	while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+		;
+}
+
+static void *run(void *arg)
+{
+	struct prov *p = arg;
+	pthread_setname_np(pthread_self(), "wsd-rdma");
+	while (!atomic_load(&p->stop)) {
+		struct epoll_event ready[4];
+		int n = epoll_wait(p->epoll_fd, ready, 4, -1);
+		for (int i = 0; i < n && !atomic_load(&p->stop); i++) {
+			switch ((enum source)ready[i].data.u32) {
+			case FROM_CM:
+				on_cm(p);
+				break;
+			case FROM_NIC:
+				on_nic(p);
+				break;
+			case FROM_TIMER:
+				drain_fd(p->timer_fd);
+				on_timer(p);
+				break;
+			case FROM_WAKE:
+				drain_fd(p->wake_fd);
+				break;
+			}
+		}
+	}
+	prov_put(p);
+	return NULL;
+}
+
+static int watch(struct prov *p, int fd, enum source source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel)
+{
+	int flags = fcntl(channel->fd, F_GETFL);
+	if (flags < 0 || fcntl(channel->fd, F_SETFL, flags | O_NONBLOCK))
+		return -errno;
+	return watch(p, channel->fd, FROM_CM);
+}
+
+static int start_thread(struct prov *p)
+{
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old); /* the application's signals are not ours */
+	atomic_fetch_add(&p->refs, 1);
+	int err = pthread_create(&p->thread, NULL, run, p);
+	if (err)
+		atomic_fetch_sub(&p->refs, 1);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+/* What is open on failure, prov_free() closes. */
+int cm_thread_start(struct prov *p)
+{
+	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll_fd < 0)
+		return -errno;
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->wake_fd < 0)
+		return -errno;
+	p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (p->timer_fd < 0)
+		return -errno;
+	int err = watch(p, p->wake_fd, FROM_WAKE);
+	if (!err)
+		err = watch(p, p->timer_fd, FROM_TIMER);
+	if (!err)
+		err = watch(p, nic_monitor_fd(p->nic), FROM_NIC);
+	if (!err && p->channel)
+		err = cm_watch_channel(p, p->channel);
+	return err ? err : start_thread(p);
+}
+
+/* The last cleanup, which may run inside an upcall of this very thread: then it ends by itself. */
+void cm_thread_stop(struct prov *p)
+{
+	uint64_t one = 1;
+	atomic_store(&p->stop, true);
+	while (write(p->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	if (pthread_equal(p->thread, pthread_self()))
+		pthread_detach(p->thread);
+	else
+		pthread_join(p->thread, NULL);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * WSPStartupEx and WSPCleanup: the one process object, its references and what fork leaves of it. Takes the
+ * start lock, the outermost one. PROV-INIT-1 to 10, PROV-MEM-14.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wsd/version.h>
+
+#include "errmap.h"
+#include "log.h"
+#include "prov.h"
+#include "wsp.h"
+
+/* The only mutable global of the module. */
+static struct {
+	pthread_mutex_t lock;
+	struct prov *live;
+	uint64_t serial; /* of the next descriptor: values are unique for the life of the process */
+	bool fork_watched;
+} process = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const WSPPROC_TABLE proc_table = {
+	.lpWSPAccept = refuse_WSPAccept,
+	.lpWSPAddressToString = refuse_WSPAddressToString,
+	.lpWSPAsyncSelect = refuse_WSPAsyncSelect,
+	.lpWSPBind = prov_WSPBind,
+	.lpWSPCancelBlockingCall = refuse_WSPCancelBlockingCall,
+	.lpWSPCleanup = prov_WSPCleanup,
+	.lpWSPCloseSocket = prov_WSPCloseSocket,
+	.lpWSPConnect = refuse_WSPConnect,
+	.lpWSPDuplicateSocket = refuse_WSPDuplicateSocket,
+	.lpWSPEnumNetworkEvents = prov_WSPEnumNetworkEvents,
+	.lpWSPEventSelect = prov_WSPEventSelect,
+	.lpWSPGetOverlappedResult = refuse_WSPGetOverlappedResult,
+	.lpWSPGetPeerName = refuse_WSPGetPeerName,
+	.lpWSPGetSockName = refuse_WSPGetSockName,
+	.lpWSPGetSockOpt = prov_WSPGetSockOpt,
+	.lpWSPGetQOSByName = prov_WSPGetQOSByName,
+	.lpWSPIoctl = prov_WSPIoctl,
+	.lpWSPJoinLeaf = refuse_WSPJoinLeaf,
+	.lpWSPListen = prov_WSPListen,
+	.lpWSPRecv = refuse_WSPRecv,
+	.lpWSPRecvDisconnect = refuse_WSPRecvDisconnect,
+	.lpWSPRecvFrom = refuse_WSPRecvFrom,
+	.lpWSPSelect = refuse_WSPSelect,
+	.lpWSPSend = refuse_WSPSend,
+	.lpWSPSendDisconnect = refuse_WSPSendDisconnect,
+	.lpWSPSendTo = refuse_WSPSendTo,
+	.lpWSPSetSockOpt = prov_WSPSetSockOpt,
+	.lpWSPShutdown = refuse_WSPShutdown,
+	.lpWSPSocket = prov_WSPSocket,
+	.lpWSPStringToAddress = refuse_WSPStringToAddress,
+};
+
+struct prov *prov_get(void)
+{
+	pthread_mutex_lock(&process.lock);
+	struct prov *p = process.live;
+	if (p)
+		atomic_fetch_add(&p->refs, 1);
+	pthread_mutex_unlock(&process.lock);
+	return p;
+}
+
+/* The end of a process object that nobody uses any more. */
+static void prov_free(struct prov *p)
+{
+	dev_free_all(p);
+	if (p->channel)
+		rdma_destroy_event_channel(p->channel);
+	nic_monitor_destroy(p->nic);
+	int fds[] = {p->timer_fd, p->wake_fd, p->epoll_fd};
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(p->buckets);
+	pthread_cond_destroy(&p->cond);
+	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->dev_op);
+	htable_fini(&p->handles);
+	conf_free(p->conf);
+	free(p);
+}
+
+void prov_put(struct prov *p)
+{
+	if (atomic_fetch_sub(&p->refs, 1) == 1)
+		prov_free(p);
+}
+
+/*
+ * In the child of a fork nothing of the parent's works or is harmed: the descriptors are the parent's, and a
+ * copy of a device's keeps others from deleting the device, so they are closed [PROV-MEM-14].
+ */
+static void fork_prepare(void)
+{
+	pthread_mutex_lock(&process.lock);
+	if (process.live)
+		pthread_mutex_lock(&process.live->lock);
+}
+
+static void fork_parent(void)
+{
+	if (process.live)
+		pthread_mutex_unlock(&process.live->lock);
+	pthread_mutex_unlock(&process.lock);
+}
+
+static void fork_child(void)
+{
+	struct prov *p = process.live;
+	if (p) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		for (struct dev *d = p->devs; d && null >= 0; d = d->next) {
+			/* librdmacm's own: the numbers stay taken, so that nothing else gets them. */
+			dup3(null, d->cmd_fd, O_CLOEXEC);
+			dup3(null, d->async_fd, O_CLOEXEC);
+		}
+		if (p->channel && null >= 0)
+			dup3(null, p->channel->fd, O_CLOEXEC);
+		int fds[] = {null, p->timer_fd, p->wake_fd, p->epoll_fd};
+		for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		pthread_mutex_unlock(&p->lock);
+	}
+	process.live = NULL; /* leaked: it is the parent's picture */
+	pthread_mutex_unlock(&process.lock);
+}
+
+/*
+ * rdma_cm itself, or 0 while there is no device: librdmacm gives no channel then, and one is made when
+ * the first device comes [PROV-INIT-8].
+ */
+static int open_rdma_cm(struct prov *p)
+{
+	p->channel = rdma_create_event_channel();
+	if (p->channel)
+		return 0;
+	int err = errno;
+	if (err == ENOMEM || err == EMFILE || err == ENFILE)
+		return -err;
+	int fd = open("/dev/infiniband/rdma_cm", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	if (err != ENODEV)
+		return -err;
+	wsd_log(WSD_LOG_INFO, "provider: no RDMA device yet");
+	return 0;
+}
+
+static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp, struct prov **ret)
+{
+	struct prov *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	/* Before any thread or resource that could make an upcall [PROV-INIT-5]. */
+	p->up = *up;
+	p->tcp = *tcp;
+	p->epoll_fd = p->wake_fd = p->timer_fd = -1;
+	atomic_init(&p->refs, 1);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->dev_op, NULL);
+	pthread_cond_init(&p->cond, NULL);
+	htable_init(&p->handles, 0, 0);
+	int err = conf_load(&p->conf);
+	if (!err) {
+		p->handles.serial = process.serial ? process.serial : 1;
+		p->handles.limit = (uint32_t)conf_long(p->conf, "rdma.max_sockets",
+						       PROV_SOCKETS_MAX, 1, HTABLE_MAX);
+		p->wildcard_available = conf_bool(p->conf, "rdma.wildcard_available", false);
+		p->max_backlog = (unsigned)conf_long(p->conf, "rdma.max_backlog", PROV_BACKLOG_MAX,
+						     1, 65535);
+		p->threshold = (uint32_t)conf_long(p->conf, "rdma.threshold", PROV_THRESHOLD, 0,
+						   INT32_MAX);
+		err = open_rdma_cm(p);
+	}
+	if (!err)
+		err = nic_monitor_create(&p->nic);
+	if (!err)
+		err = cm_thread_start(p);
+	if (err) {
+		prov_free(p);
+		return err;
+	}
+	*ret = p;
+	return 0;
+}
+
+static void fill(LPWSPDATA data, LPWSPPROC_TABLE table)
+{
+	static const char16_t description[] = u"wsdirect: SAN provider over librdmacm " WSDIRECT_VERSION_STRING;
+	_Static_assert(sizeof(description) <= sizeof(data->szDescription), "PROV-INIT-3");
+	memset(data, 0, sizeof(*data));
+	data->wVersion = PROV_VERSION;
+	data->wHighVersion = PROV_VERSION;
+	memcpy(data->szDescription, description, sizeof(description));
+	*table = proc_table;
+}
+
+/* What the provider will call must be there: a NULL would crash it later [PROV-INIT-8]. */
+static bool upcalls_complete(const WSPUPCALLTABLEEX *up)
+{
+	return up->lpWPUCreateSocketHandle && up->lpWPUCloseSocketHandle && up->lpWPUSetEvent &&
+	       up->lpWPUResetEvent;
+}
+
+int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
+			LPWSAPROTOCOL_INFOW lpProtocolInfo, LPWSPUPCALLTABLEEX lpUpcallTable,
+			LPWSPPROC_TABLE lpProcTable)
+{
+	unsigned major = wVersionRequested & 0xff, minor = wVersionRequested >> 8;
+	if (major < 2 || (major == 2 && minor < 2))
+		return WSAVERNOTSUPPORTED;
+	if (!lpWSPData || !lpProcTable || !lpProtocolInfo || !lpUpcallTable ||
+	    !upcalls_complete(lpUpcallTable))
+		return WSAEFAULT;
+
+	int code = 0;
+	pthread_mutex_lock(&process.lock);
+	if (!process.fork_watched)
+		process.fork_watched = !pthread_atfork(fork_prepare, fork_parent, fork_child);
+	struct prov *p = process.live;
+	if (!process.fork_watched) {
+		code = WSASYSNOTREADY;
+	} else if (!p) {
+		int err = prov_create(lpUpcallTable, lpProtocolInfo, &p);
+		if (err) {
+			code = errmap(EO_STARTUP, err);
+			wsd_log(WSD_LOG_ERROR, "provider: cannot start: %s", strerror(-err));
+		}
+	}
+	if (!code) {
+		long max = conf_long(p->conf, "rdma.max_startups", PROV_STARTUPS_MAX, 1, INT32_MAX);
+		if (p->startups >= (unsigned long)max) {
+			code = WSAEPROCLIM;
+		} else {
+			process.live = p;
+			p->startups++;
+			fill(lpWSPData, lpProcTable);
+		}
+	}
+	pthread_mutex_unlock(&process.lock);
+	return code;
+}
+
+int WSPAPI prov_WSPCleanup(LPINT lpErrno)
+{
+	pthread_mutex_lock(&process.lock);
+	struct prov *p = process.live;
+	if (!p) {
+		pthread_mutex_unlock(&process.lock);
+		return sock_fail(lpErrno, WSANOTINITIALISED);
+	}
+	bool last = --p->startups == 0;
+	if (last) {
+		process.live = NULL;
+		htable_close(&p->handles); /* a WSPSocket that is under way fails now */
+		process.serial = p->handles.serial + 1;
+	}
+	pthread_mutex_unlock(&process.lock);
+	if (last) {
+		struct sock *s;
+		while ((s = htable_pop(&p->handles)))
+			sock_close(s); /* [PROV-INIT-10] */
+		cm_thread_stop(p);
+		prov_put(p);
+	}
+	return sock_fail(lpErrno, 0);
+}

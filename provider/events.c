@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * WSPEventSelect and WSPEnumNetworkEvents: the record of a socket's events. Takes sock->call by sock_enter(), then
+ * prov->lock, where the record lives; none over an upcall. PROV-EVENT-1 to 7.
+ */
+#include <string.h>
+
+#include "prov.h"
+#include "wsp.h"
+
+struct selection {
+	WSAEVENT event;
+	int32_t mask, record;
+};
+
+/* Replaces mask and event together; true: a selected condition holds, *u is begun. */
+static bool select_locked(struct sock *s, const struct selection *want, struct selection *ret_old,
+			  struct upcall *u)
+{
+	*ret_old = (struct selection){s->event, s->mask, s->record};
+	s->event = want->event;
+	s->mask = want->mask;
+	s->record = 0;
+	if (!(s->mask & FD_ACCEPT) || !s->queued)
+		return false;
+	s->record = FD_ACCEPT;
+	s->codes[FD_ACCEPT_BIT] = 0;
+	upcall_begin(s->p, s, u);
+	return true;
+}
+
+int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lNetworkEvents,
+			       LPINT lpErrno)
+{
+	struct sock *s;
+	int code = sock_enter(descriptor, SC_QUERY, &s);
+	if (code)
+		return sock_fail(lpErrno, code);
+	struct prov *p = s->p;
+	if ((lNetworkEvents & ~(FD_ACCEPT | FD_CONNECT)) || (lNetworkEvents && !hEventObject)) {
+		sock_leave(s);
+		return sock_fail(lpErrno, WSAEINVAL);
+	}
+	struct selection old, want = {lNetworkEvents ? hEventObject : WSA_INVALID_EVENT,
+				      lNetworkEvents, 0};
+	struct upcall u;
+	pthread_mutex_lock(&p->lock);
+	bool set = select_locked(s, &want, &old, &u);
+	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&s->call);
+
+	if (set && !upcall_set_event(p, s, want.event, &u)) {
+		code = WSAEINVAL; /* no event of the switch's: nothing has changed */
+		pthread_mutex_lock(&p->lock);
+		if (s->event == want.event && s->mask == want.mask) {
+			s->event = old.event;
+			s->mask = old.mask;
+			s->record = old.record;
+		}
+		pthread_mutex_unlock(&p->lock);
+	}
+	upcall_drain(p, s); /* nobody sets the former event after this */
+	sock_unref(s);
+	return sock_fail(lpErrno, code);
+}
+
+/* Resets the switch's event, with no lock held. */
+static bool reset_event(struct prov *p, struct sock *s, WSAEVENT event)
+{
+	struct upcall u;
+	int code = 0;
+	pthread_mutex_lock(&p->lock);
+	upcall_begin(p, s, &u);
+	pthread_mutex_unlock(&p->lock);
+	BOOL ok = p->up.lpWPUResetEvent(event, &code);
+	upcall_end(p, &u);
+	return ok;
+}
+
+/*
+ * The event is reset before the record is copied: what arrives in between is recorded, so it is in the copy, and
+ * its event stays set, which costs the switch one look. The other way round it would be lost [PROV-EVENT-5].
+ */
+int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
+				     LPWSANETWORKEVENTS lpNetworkEvents, LPINT lpErrno)
+{
+	struct sock *s;
+	int code = sock_enter(descriptor, SC_QUERY, &s);
+	if (code)
+		return sock_fail(lpErrno, code);
+	if (!lpNetworkEvents) {
+		sock_leave(s);
+		return sock_fail(lpErrno, WSAEINVAL);
+	}
+	struct prov *p = s->p;
+	if (hEventObject) {
+		pthread_mutex_unlock(&s->call);
+		bool ok = reset_event(p, s, hEventObject);
+		pthread_mutex_lock(&s->call);
+		code = ok ? sock_check(s->state, SC_QUERY) : WSAEINVAL;
+	}
+	if (!code) {
+		WSANETWORKEVENTS out = {0};
+		pthread_mutex_lock(&p->lock);
+		out.lNetworkEvents = s->record;
+		for (int i = 0; i < FD_MAX_EVENTS; i++)
+			if (s->record & (1 << i))
+				out.iErrorCode[i] = s->codes[i];
+		s->record = 0;
+		pthread_mutex_unlock(&p->lock);
+		*lpNetworkEvents = out;
+	}
+	sock_leave(s);
+	return sock_fail(lpErrno, code);
+}

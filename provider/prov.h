@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * prov.h - what the files of the provider share: the process object, sockets, names, devices, requests.
+ *
+ * Lock order, outermost first. A thread may leave steps out; no lock at all is held over an upcall
+ * [PROV-OVL-3].
+ *   1. the start lock of entry.c    who is started; taken for moments, and over a startup
+ *   2. sock->call                   one call at a time on one socket
+ *   3. name->op                     one rdma_cm operation at a time on one name
+ *   4. prov->dev_op                 one anchor is made at a time
+ *   5. prov->lock                   all lists, queues and records; no system call under it but arming the
+ *                                   timer
+ *   6. the lock of the handle table
+ * The event thread takes 2 to 4 only when it holds no unacknowledged CM event: rdma_destroy_id(), called
+ * by others under 3, waits for that acknowledgement.
+ */
+#ifndef WSD_PROVIDER_PROV_H
+#define WSD_PROVIDER_PROV_H
+
+#include <pthread.h>
+#include <rdma/rdma_cma.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wsd/abi.h>
+
+#include "conf.h"
+#include "handle.h"
+#include "nic.h"
+#include "state.h"
+
+#define PROV_VERSION 0x0202
+
+/* Limits, each with its key in the configuration; see provider/README.md. */
+enum {
+	PROV_STARTUPS_MAX = 1 << 20,  /* rdma.max_startups: clients of one process [PROV-INIT-8] */
+	PROV_SOCKETS_MAX = 1 << 20,   /* rdma.max_sockets */
+	PROV_BACKLOG_MAX = 1024,      /* rdma.max_backlog: what SOMAXCONN means [PROV-LISTEN-2] */
+	PROV_KERNEL_BACKLOG = 1024,   /* unread events; the event thread reads them at once */
+	PROV_RETRY_MS = 20,           /* a dormant name is tried again [PROV-BIND-23] */
+	PROV_PURGE_MS = 100,          /* queued requests: is the peer still there? [PROV-ACCEPT-10] */
+	PROV_RETRY_BATCH = 256,       /* dormant names tried in one turn */
+	PROV_THRESHOLD = 16 * 1024,   /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
+	PROV_MSG_UNBOUND = 1 << 20,   /* SO_MAX_MSG_SIZE while no device is known, bytes */
+};
+
+struct prov;
+struct sock;
+struct name;
+
+/* One opened RDMA device. Guarded by prov->lock; anchor by prov->dev_op too. */
+struct dev {
+	struct dev *prev, *next;
+	struct ibv_context *verbs; /* librdmacm's */
+	int cmd_fd, async_fd;      /* of verbs, to let go of the last device */
+	uint32_t index;            /* the kernel's number of the device */
+	uint32_t max_msg;          /* bytes: the smallest max_msg_sz of its ports */
+	struct rdma_cm_id *anchor; /* keeps librdmacm's domain, and tells of the removal */
+	unsigned ids;              /* cm ids of ours on it, the anchor not counted */
+	bool gone;                 /* removed: nothing new on it */
+	bool seen;                 /* was in a snapshot: when it is in none it is gone */
+};
+
+enum name_state {
+	NAME_DOWN,      /* no device for it (now) */
+	NAME_DORMANT,   /* the device is known, another process holds the name */
+	NAME_BOUND,     /* id is bound */
+	NAME_LISTENING, /* id is bound and listens */
+};
+
+struct name_key {
+	uint32_t addr_be;
+	uint16_t port_be;
+	uint16_t zero;
+};
+
+/* One socket's part in one name. Guarded by prov->lock. */
+struct use {
+	struct sock *s;
+	struct name *n;
+	struct use *next;         /* of the socket */
+	struct use *lprev, *lnext; /* of the name's listeners, in rank */
+	bool listening;
+};
+
+/* One request that waits for WSPAccept. Guarded by prov->lock. */
+struct request {
+	struct request *prev, *next;   /* of the listener's queue, oldest first */
+	struct request *pprev, *pnext; /* of all requests of the process */
+	struct rdma_cm_id *id;
+	struct dev *dev;
+	struct sock *s; /* NULL once it is taken out of the queue */
+	unsigned refs;
+	uint64_t pass; /* of the last look whether the peer is still there */
+	struct wsd_sockaddr_in peer, local; /* the true names [PROV-BIND-23] */
+};
+
+struct sock {
+	struct prov *p; /* a reference */
+	atomic_uint refs;
+	SOCKET descriptor;    /* ours */
+	SOCKET switch_handle; /* the switch's: for upcalls only [PROV-SOCKET-3] */
+	pthread_mutex_t call;
+	enum sock_state state; /* written by sock_move() alone, under call */
+	struct wsd_sockaddr_in local; /* as given to WSPBind */
+	bool wildcard;
+	int32_t debug; /* SO_DEBUG */
+	/* Under prov->lock from here on; uses also under call. */
+	struct use *uses;
+	struct sock *wprev, *wnext; /* of prov->wild */
+	unsigned backlog, queued;
+	uint64_t listen_seq; /* rank among listeners; 0 = none */
+	struct request *queue;
+	WSAEVENT event;
+	int32_t mask, record;
+	int32_t codes[FD_MAX_EVENTS];
+	unsigned upcalls;   /* running now, in any thread */
+	bool close_handle;  /* the last upcall that returns closes the switch's handle */
+};
+
+/* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. */
+struct name {
+	struct prov *p;
+	struct name *hnext; /* hash chain */
+	struct name_key key;
+	pthread_mutex_t op;
+	struct rdma_cm_id *id; /* under op */
+	/* Under prov->lock; state and dev are written under op as well. */
+	unsigned refs;
+	enum name_state state;
+	struct dev *dev;  /* while id is there */
+	uint32_t max_msg; /* bytes, of the device last seen; meaningless when NAME_DOWN */
+	struct use *exact, *wild; /* listeners in rank; exact ones come first [PROV-BIND-22] */
+	struct name *rprev, *rnext; /* of prov->retry */
+	bool in_retry;
+};
+
+/* An upcall that is running; lives on the stack of its thread. */
+struct upcall {
+	struct upcall *prev, *next;
+	pthread_t thread;
+	struct sock *s;
+};
+
+struct prov {
+	atomic_uint refs;
+	unsigned startups; /* under the start lock */
+	struct conf *conf;
+	bool wildcard_available;
+	unsigned max_backlog;
+	uint32_t threshold;
+	WSPUPCALLTABLEEX up;
+	WSAPROTOCOL_INFOW tcp; /* what the switch told us of TCP/IP [PROV-INIT-4] */
+	struct htable handles;
+	struct nic_monitor *nic;
+	pthread_t thread;
+	int epoll_fd, wake_fd, timer_fd;
+	atomic_bool stop;
+
+	pthread_mutex_t dev_op;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	struct rdma_event_channel *channel; /* made when the first device is needed */
+	struct name **buckets;
+	size_t bucket_count, names;
+	struct name *retry;
+	struct sock *wild; /* bound wildcard sockets */
+	struct dev *devs;
+	struct request *requests;
+	struct upcall *upcalls;
+	uint64_t listen_seq;
+	unsigned binding; /* threads between rdma_create_id and the entry in dev->ids */
+	bool letting_go;  /* nobody may start binding */
+	bool wild_pending; /* the wildcard sockets were not brought in step yet */
+	size_t wild_count;
+	uint64_t purge_pass;
+	int64_t timer_at_ms; /* CLOCK_MONOTONIC; 0: off */
+};
+
+/* entry.c */
+struct prov *prov_get(void); /* a reference to the started process object, or NULL */
+void prov_put(struct prov *p);
+
+/* upcall.c */
+void upcall_begin(struct prov *p, struct sock *s, struct upcall *u); /* caller holds p->lock */
+void upcall_end(struct prov *p, struct upcall *u);
+bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upcall *u);
+void upcall_drain(struct prov *p, struct sock *s);
+void upcall_close_handle(struct prov *p, struct sock *s);
+
+/* socket.c */
+int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret);
+void sock_leave(struct sock *s);
+void sock_ref(struct sock *s);
+void sock_unref(struct sock *s);
+int sock_fail(LPINT lpErrno, int code); /* stores code (0 too); SOCKET_ERROR unless 0 */
+
+/* name.c: results are 0 or -errno of rdma_cm */
+struct name *name_get(struct prov *p, uint32_t addr_be, uint16_t port_be);
+void name_put(struct name *n);
+int name_bind(struct name *n);
+int name_listen(struct name *n);
+void name_quiet(struct name *n);
+bool name_retry(struct name *n, const struct nic_snapshot *snap); /* taken off prov->retry */
+void name_lost(struct name *n, struct dev *dev);
+struct use *name_first_listener(struct name *n); /* caller holds p->lock */
+void name_want_retry_locked(struct name *n);
+void name_forget_retry_locked(struct name *n);
+
+/* use.c */
+struct use *use_add(struct sock *s, uint32_t addr_be, uint16_t port_be);
+struct use *use_take(struct sock *s, struct use *u); /* out of the socket's list */
+void use_listen_locked(struct use *u);
+void use_unlisten_locked(struct use *u);
+void use_drop(struct use *u); /* out of every list */
+
+/* wild.c */
+int wild_bind(struct sock *s);
+void wild_leave_locked(struct sock *s);
+void wild_sync(struct prov *p);
+
+/* request.c */
+void request_arrived(struct prov *p, struct rdma_cm_event *event); /* acknowledges it */
+struct request *request_take_locked(struct sock *s, unsigned keep);
+void request_refuse(struct prov *p, struct request *list, bool final);
+void request_drop_device(struct prov *p, const struct dev *dev);
+void request_purge(struct prov *p, const struct sock *only);
+
+/* device.c: results are 0 or -errno */
+int dev_gate_enter(struct prov *p, struct rdma_event_channel **ret_channel);
+void dev_gate_leave(struct prov *p);
+int dev_take(struct prov *p, struct rdma_cm_id *id, uint32_t addr_be, struct dev **ret);
+int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg);
+struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs);
+void dev_release_locked(struct dev *dev);
+void dev_removed(struct prov *p, struct ibv_context *verbs);
+bool dev_let_go(struct prov *p); /* false: to be called again */
+void dev_watch(struct prov *p, const struct nic_snapshot *snap);
+void dev_free_all(struct prov *p);
+
+/* served.c */
+bool served(const struct prov *p, const struct nic_addr *a);
+const struct nic_addr *served_find(const struct prov *p, const struct nic_snapshot *snap,
+				   uint32_t addr_be);
+
+/* cm_thread.c */
+int cm_thread_start(struct prov *p);
+void cm_thread_stop(struct prov *p);
+int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel);
+void cm_timer_locked(struct prov *p, int ms); /* the event thread looks again within @ms */
+
+/* close.c */
+void sock_close(struct sock *s); /* already out of the handle table; takes that reference */
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Connection requests from their arrival until WSPAccept: queued on one listener within its backlog, refused, or
+ * dropped when the peer gives up. They are bare cm ids without a queue pair. Takes prov->lock.
+ * PROV-LISTEN-3, PROV-ACCEPT-10, PROV-ACCEPT-12, PROV-BIND-22.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "cmdata.h"
+#include "log.h"
+#include "prov.h"
+
+enum { PURGE_BATCH = 64 };
+
+static void request_unref(struct prov *p, struct request *r)
+{
+	pthread_mutex_lock(&p->lock);
+	bool last = --r->refs == 0;
+	pthread_mutex_unlock(&p->lock);
+	if (!last)
+		return;
+	rdma_destroy_id(r->id); /* tells the peer, if nothing else did */
+	pthread_mutex_lock(&p->lock);
+	dev_release_locked(r->dev);
+	pthread_mutex_unlock(&p->lock);
+	free(r);
+}
+
+/* The caller has the queue's reference now. */
+static void dequeue_locked(struct prov *p, struct request *r)
+{
+	DL_DELETE(r->s->queue, r);
+	DL_DELETE2(p->requests, r, pprev, pnext);
+	r->s->queued--;
+	r->s = NULL;
+}
+
+/* The newest requests beyond @keep, as a list by next. */
+struct request *request_take_locked(struct sock *s, unsigned keep)
+{
+	struct request *list = NULL;
+	while (s->queued > keep) {
+		struct request *r = s->queue->prev; /* the newest */
+		dequeue_locked(s->p, r);
+		r->next = list;
+		list = r;
+	}
+	return list;
+}
+
+/* With our tag the refusal is final for the peer; without it, it goes on to TCP/IP [PROV-CONNECT-7]. */
+static void reject_final(struct rdma_cm_id *id)
+{
+	uint8_t tag[CMDATA_REJECT_SIZE];
+	cmdata_put_reject(tag, CMDATA_BACKLOG);
+	rdma_reject(id, tag, sizeof(tag));
+}
+
+void request_refuse(struct prov *p, struct request *list, bool final)
+{
+	for (struct request *next; list; list = next) {
+		next = list->next;
+		if (final)
+			reject_final(list->id);
+		request_unref(p, list);
+	}
+}
+
+/* The CM's names, and over them the true ones that a peer of our kind claims. False: reject it. */
+static bool true_names(const struct rdma_cm_id *id, const struct rdma_conn_param *param,
+		       struct wsd_sockaddr_in *peer, struct wsd_sockaddr_in *local)
+{
+	const struct sockaddr_in *src = (const struct sockaddr_in *)&id->route.addr.dst_addr;
+	const struct sockaddr_in *dst = (const struct sockaddr_in *)&id->route.addr.src_addr;
+	*peer = (struct wsd_sockaddr_in){
+		.sin_family = WSD_AF_INET,
+		.sin_port = src->sin_port,
+		.sin_addr.s_addr = src->sin_addr.s_addr,
+	};
+	*local = (struct wsd_sockaddr_in){
+		.sin_family = WSD_AF_INET,
+		.sin_port = dst->sin_port,
+		.sin_addr.s_addr = dst->sin_addr.s_addr,
+	};
+	struct cmdata_request claim;
+	switch (cmdata_get_request(param->private_data, param->private_data_len, &claim)) {
+	case CMDATA_FOREIGN:
+		return true;
+	case CMDATA_OURS:
+		peer->sin_port = claim.src_port_be;
+		return claim.src_addr_be == src->sin_addr.s_addr && claim.src_port_be &&
+		       claim.dst_addr_be == dst->sin_addr.s_addr &&
+		       claim.dst_port_be == dst->sin_port;
+	case CMDATA_GARBLED:
+		return false;
+	}
+	return false;
+}
+
+enum fate { QUEUED, FULL, NOBODY };
+
+/* Puts r on the listener in rank, or says why not. On QUEUED, *u is begun if *ret_event is to be set. */
+static enum fate enqueue(struct prov *p, struct name *n, struct request *r, struct sock **ret_s,
+			 WSAEVENT *ret_event, struct upcall *u)
+{
+	enum fate fate = NOBODY;
+	*ret_event = WSA_INVALID_EVENT;
+	pthread_mutex_lock(&p->lock);
+	struct use *first = name_first_listener(n);
+	struct dev *dev = dev_find_locked(p, r->id->verbs);
+	struct sock *s = first ? first->s : NULL;
+	if (s && dev && !dev->gone)
+		fate = s->queued < s->backlog ? QUEUED : FULL;
+	if (fate == FULL)
+		sock_ref(s);
+	if (fate == QUEUED) {
+		r->dev = dev;
+		dev->ids++;
+		r->s = s;
+		DL_APPEND(s->queue, r);
+		DL_APPEND2(p->requests, r, pprev, pnext);
+		s->queued++;
+		cm_timer_locked(p, PROV_PURGE_MS);
+		if (s->mask & FD_ACCEPT) {
+			/* Record first, set second [PROV-EVENT-4]. */
+			s->record |= FD_ACCEPT;
+			s->codes[FD_ACCEPT_BIT] = 0;
+			*ret_event = s->event;
+			upcall_begin(p, s, u);
+		}
+	}
+	pthread_mutex_unlock(&p->lock);
+	*ret_s = s;
+	return fate;
+}
+
+static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
+{
+	struct sock *s;
+	WSAEVENT event;
+	struct upcall u;
+	enum fate fate = enqueue(p, n, r, &s, &event, &u);
+	if (fate == FULL) {
+		request_purge(p, s); /* those who gave up make room */
+		sock_unref(s);
+		fate = enqueue(p, n, r, &s, &event, &u);
+		if (fate == FULL)
+			sock_unref(s);
+	}
+	if (fate == QUEUED) {
+		if (event)
+			upcall_set_event(p, s, event, &u);
+		return;
+	}
+	if (fate == FULL)
+		reject_final(r->id); /* and nothing is signalled here [PROV-LISTEN-3] */
+	rdma_destroy_id(r->id);
+	free(r);
+}
+
+/* A CONNECT_REQUEST. The name cannot go before the event is acknowledged. */
+void request_arrived(struct prov *p, struct rdma_cm_event *event)
+{
+	struct name *n = event->listen_id->context;
+	struct rdma_cm_id *id = event->id;
+	struct request *r = calloc(1, sizeof(*r));
+	if (r && !true_names(id, &event->param.conn, &r->peer, &r->local)) {
+		wsd_log(WSD_LOG_INFO, "provider: a request with a false or garbled name");
+		free(r);
+		r = NULL;
+	}
+	pthread_mutex_lock(&p->lock);
+	n->refs++;
+	pthread_mutex_unlock(&p->lock);
+	rdma_ack_cm_event(event);
+	if (r) {
+		r->id = id;
+		r->refs = 1;
+		queue_or_refuse(p, n, r);
+	} else {
+		rdma_destroy_id(id);
+	}
+	name_put(n);
+}
+
+/* rdma_cm says nothing to a queued id whose peer gave up; asking for queue pair attributes fails then. */
+static bool given_up(struct rdma_cm_id *id)
+{
+	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT};
+	int mask;
+	return rdma_init_qp_attr(id, &attr, &mask) && errno != ENOMEM;
+}
+
+/* One look at each queued request, of one socket or all. The event thread alone. */
+void request_purge(struct prov *p, const struct sock *only)
+{
+	struct request *batch[PURGE_BATCH];
+	unsigned n;
+	uint64_t pass = ++p->purge_pass;
+	do {
+		n = 0;
+		pthread_mutex_lock(&p->lock);
+		for (struct request *r = p->requests; r && n < PURGE_BATCH; r = r->pnext) {
+			if (r->pass == pass || (only && r->s != only))
+				continue;
+			r->pass = pass;
+			r->refs++;
+			batch[n++] = r;
+		}
+		pthread_mutex_unlock(&p->lock);
+		for (unsigned i = 0; i < n; i++) {
+			bool dead = given_up(batch[i]->id);
+			pthread_mutex_lock(&p->lock);
+			dead = dead && batch[i]->s;
+			if (dead)
+				dequeue_locked(p, batch[i]);
+			pthread_mutex_unlock(&p->lock);
+			if (dead)
+				request_unref(p, batch[i]);
+			request_unref(p, batch[i]);
+		}
+	} while (n == PURGE_BATCH);
+}
+
+/* The device is removed: its requests are lost with it. */
+void request_drop_device(struct prov *p, const struct dev *dev)
+{
+	struct request *list = NULL;
+	pthread_mutex_lock(&p->lock);
+	for (struct request *r = p->requests, *next; r; r = next) {
+		next = r->pnext;
+		if (r->dev != dev)
+			continue;
+		dequeue_locked(p, r);
+		r->next = list;
+		list = r;
+	}
+	pthread_mutex_unlock(&p->lock);
+	request_refuse(p, list, false);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state table of provider.md part 5 as data, and the only writer of a socket's state. No locks of its
+ * own: callers hold sock->call.
+ */
+#include "state.h"
+
+#include "log.h"
+#include "prov.h"
+
+struct step {
+	int code;       /* 0: legal */
+	signed char to; /* the next state + 1; 0: stays */
+};
+
+#define NO(code_) { .code = (code_) }
+#define GO(state_) { .to = (state_) + 1 }
+#define OK { .code = 0 }
+#define REASON { .code = SOCK_STORED_REASON }
+
+static const struct step steps[SS_COUNT][SC_COUNT] = {
+	[SS_CREATED] = {
+		[SC_BIND] = GO(SS_BOUND),
+		[SC_LISTEN] = NO(WSAEINVAL),
+		[SC_CONNECT] = NO(WSAEINVAL),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = NO(WSAENOTCONN),
+		[SC_REGISTER] = NO(WSAENOTCONN),
+		[SC_DEREGISTER] = NO(WSAEINVAL),
+		[SC_DUPLICATE] = NO(WSAEINVAL),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_BOUND] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = GO(SS_LISTENING),
+		[SC_CONNECT] = GO(SS_CONNECTING),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = NO(WSAENOTCONN),
+		[SC_REGISTER] = NO(WSAENOTCONN),
+		[SC_DEREGISTER] = NO(WSAEINVAL),
+		[SC_DUPLICATE] = NO(WSAEINVAL),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_LISTENING] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = OK, /* a new backlog */
+		[SC_CONNECT] = NO(WSAEINVAL),
+		[SC_ACCEPT] = OK,
+		[SC_TRANSFER] = NO(WSAENOTCONN),
+		[SC_REGISTER] = NO(WSAENOTCONN),
+		[SC_DEREGISTER] = NO(WSAEINVAL),
+		[SC_DUPLICATE] = GO(SS_HANDED_OVER),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_CONNECTING] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = NO(WSAEINVAL),
+		[SC_CONNECT] = NO(WSAEALREADY),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = NO(WSAENOTCONN),
+		[SC_REGISTER] = NO(WSAENOTCONN),
+		[SC_DEREGISTER] = NO(WSAEINVAL),
+		[SC_DUPLICATE] = NO(WSAEINVAL),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_CONNECTED] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = NO(WSAEISCONN),
+		[SC_CONNECT] = NO(WSAEISCONN),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = OK,
+		[SC_REGISTER] = OK,
+		[SC_DEREGISTER] = OK,
+		[SC_DUPLICATE] = GO(SS_HANDED_OVER),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_BROKEN] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = NO(WSAEISCONN),
+		[SC_CONNECT] = NO(WSAEISCONN),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = REASON,
+		[SC_REGISTER] = NO(WSAENOTCONN),
+		[SC_DEREGISTER] = OK,
+		[SC_DUPLICATE] = NO(WSAEINVAL),
+		[SC_QUERY] = OK,
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_HANDED_OVER] = {
+		[SC_BIND] = NO(WSAEINVAL),
+		[SC_LISTEN] = NO(WSAEINVAL),
+		[SC_CONNECT] = NO(WSAEINVAL),
+		[SC_ACCEPT] = NO(WSAEINVAL),
+		[SC_TRANSFER] = NO(WSAEINVAL),
+		[SC_REGISTER] = NO(WSAEINVAL),
+		[SC_DEREGISTER] = NO(WSAEINVAL),
+		[SC_DUPLICATE] = NO(WSAEINVAL),
+		[SC_QUERY] = NO(WSAEINVAL),
+		[SC_CLOSE] = GO(SS_CLOSED),
+	},
+	[SS_CLOSED] = {
+		[SC_BIND] = NO(WSAENOTSOCK),
+		[SC_LISTEN] = NO(WSAENOTSOCK),
+		[SC_CONNECT] = NO(WSAENOTSOCK),
+		[SC_ACCEPT] = NO(WSAENOTSOCK),
+		[SC_TRANSFER] = NO(WSAENOTSOCK),
+		[SC_REGISTER] = NO(WSAENOTSOCK),
+		[SC_DEREGISTER] = NO(WSAENOTSOCK),
+		[SC_DUPLICATE] = NO(WSAENOTSOCK),
+		[SC_QUERY] = NO(WSAENOTSOCK),
+		[SC_CLOSE] = NO(WSAENOTSOCK),
+	},
+};
+
+static const char *const state_names[] = {
+	[SS_CREATED] = "CREATED",
+	[SS_BOUND] = "BOUND",
+	[SS_LISTENING] = "LISTENING",
+	[SS_CONNECTING] = "CONNECTING",
+	[SS_CONNECTED] = "CONNECTED",
+	[SS_BROKEN] = "BROKEN",
+	[SS_HANDED_OVER] = "HANDED-OVER",
+	[SS_CLOSED] = "CLOSED",
+};
+_Static_assert(sizeof(state_names) / sizeof(state_names[0]) == SS_COUNT, "name every state");
+
+static const char *const call_names[] = {
+	[SC_BIND] = "Bind",
+	[SC_LISTEN] = "Listen",
+	[SC_CONNECT] = "Connect",
+	[SC_ACCEPT] = "Accept",
+	[SC_TRANSFER] = "Transfer",
+	[SC_REGISTER] = "Register",
+	[SC_DEREGISTER] = "Deregister",
+	[SC_DUPLICATE] = "Duplicate",
+	[SC_QUERY] = "Query",
+	[SC_CLOSE] = "Close",
+};
+_Static_assert(sizeof(call_names) / sizeof(call_names[0]) == SC_COUNT, "name every call");
+
+int sock_check(enum sock_state state, enum sock_call call)
+{
+	return steps[state][call].code;
+}
+
+enum sock_state sock_next(enum sock_state state, enum sock_call call)
+{
+	int to = steps[state][call].to;
+	return to ? (enum sock_state)(to - 1) : state;
+}
+
+void sock_move(struct sock *s, enum sock_call call)
+{
+	enum sock_state to = sock_next(s->state, call);
+	if (to != s->state)
+		wsd_log(WSD_LOG_DEBUG, "provider: socket %#lx: %s: %s -> %s",
+			(unsigned long)s->descriptor, call_names[call], state_names[s->state],
+			state_names[to]);
+	s->state = to;
+}
+
+const char *sock_state_name(enum sock_state state)
+{
+	return state_names[state];
+}
+
+const char *sock_call_name(enum sock_call call)
+{
+	return call_names[call];
+}

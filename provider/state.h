@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The states of a SAN socket and what each call does in each of them: provider.md part 5 as data.
+ */
+#ifndef WSD_PROVIDER_STATE_H
+#define WSD_PROVIDER_STATE_H
+
+struct sock;
+
+enum sock_state {
+	SS_CREATED,
+	SS_BOUND,
+	SS_LISTENING,
+	SS_CONNECTING,
+	SS_CONNECTED,
+	SS_BROKEN,      /* the peer reset it, or the transport failed */
+	SS_HANDED_OVER, /* after WSPDuplicateSocket */
+	SS_CLOSED,
+	SS_COUNT
+};
+
+enum sock_call {
+	SC_BIND,
+	SC_LISTEN,
+	SC_CONNECT,
+	SC_ACCEPT,
+	SC_TRANSFER, /* Send, Recv, RDMA */
+	SC_REGISTER,
+	SC_DEREGISTER,
+	SC_DUPLICATE,
+	SC_QUERY, /* EventSelect, Enum, SockOpt, Ioctl */
+	SC_CLOSE,
+	SC_COUNT
+};
+
+/* A code that is none: SS_BROKEN answers transfers with the reason stored in the socket. */
+#define SOCK_STORED_REASON (-1)
+
+/* 0: legal; a WSA code; or SOCK_STORED_REASON. */
+int sock_check(enum sock_state state, enum sock_call call);
+
+/* The state after the call succeeded; meaningful for legal calls. */
+enum sock_state sock_next(enum sock_state state, enum sock_call call);
+
+/* The only writer of s->state. Caller holds s->call, the call was legal and has succeeded. */
+void sock_move(struct sock *s, enum sock_call call);
+
+const char *sock_state_name(enum sock_state state);
+const char *sock_call_name(enum sock_call call);
+
+#endif
