@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "errmap.h"
 #include "prov.h"
 #include "wsp.h"
 
@@ -32,18 +31,7 @@ static int bind_exact(struct sock *s, const struct wsd_sockaddr_in *in)
 	uint32_t addr_be = in->sin_addr.s_addr;
 	if (is_loopback(addr_be)) /* rdma_cm would make it a wildcard */
 		return WSAEADDRNOTAVAIL;
-	const struct nic_snapshot *snap = nic_monitor_snapshot(s->p->nic);
-	bool here = served_find(s->p, snap, addr_be);
-	nic_snapshot_unref(snap);
-	if (!here)
-		return WSAEADDRNOTAVAIL;
-	struct use *u = use_add(s, addr_be, in->sin_port);
-	if (!u)
-		return WSAENOBUFS;
-	int err = name_bind(u->n);
-	if (err)
-		use_drop(use_take(s, u));
-	return errmap(EO_BIND, err);
+	return errmap(EO_BIND, use_add(s, addr_be, in->sin_port, false));
 }
 
 static int bind_wildcard(struct sock *s, const struct wsd_sockaddr_in *in)

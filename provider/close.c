@@ -22,27 +22,31 @@ void sock_close(struct sock *s)
 	s->backlog = 0;
 	s->mask = s->record = 0;
 	s->event = WSA_INVALID_EVENT;
-	pthread_mutex_unlock(&p->lock);
+	bool quiet = !s->upcalls; /* and none can begin now */
 	sock_move(s, SC_CLOSE);
 	pthread_mutex_unlock(&s->call);
 
-	/* Not for good: the next listener may take the peer, or TCP/IP will [PROV-CONNECT-7]. */
-	request_refuse(p, list, false);
+	if (list) {
+		/* Not for good: the next listener may take the peer, or TCP/IP will [PROV-CONNECT-7]. */
+		pthread_mutex_unlock(&p->lock);
+		request_refuse(p, list, false);
+		pthread_mutex_lock(&p->lock);
+	}
+	if (!uses)
+		pthread_mutex_unlock(&p->lock);
 	for (struct use *u = uses, *next; u; u = next) {
 		next = u->next;
-		use_drop(u);
+		use_drop_unlock(u);
+		if (next)
+			pthread_mutex_lock(&p->lock);
 	}
-	htable_release(&p->handles, s->descriptor);
-	upcall_close_handle(p, s);
+	upcall_close_handle(p, s, quiet);
 }
 
 int WSPAPI prov_WSPCloseSocket(SOCKET descriptor, LPINT lpErrno)
 {
-	struct prov *p = prov_get();
-	struct sock *s = p ? htable_remove(&p->handles, descriptor) : NULL;
+	struct sock *s = htable_remove(&prov_process.handles, descriptor);
 	if (s)
 		sock_close(s);
-	if (p)
-		prov_put(p);
 	return sock_fail(lpErrno, s ? 0 : WSAENOTSOCK);
 }

@@ -43,7 +43,6 @@ static bool retry_names(struct prov *p)
 {
 	bool again = false;
 	struct name *n, *last = NULL;
-	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
 	pthread_mutex_lock(&p->lock);
 	if (p->retry)
 		last = p->retry->rprev; /* those that go back to the end are not tried twice */
@@ -56,14 +55,13 @@ static bool retry_names(struct prov *p)
 		name_forget_retry_locked(n);
 		n->refs++;
 		pthread_mutex_unlock(&p->lock);
-		again |= name_retry(n, snap);
+		again |= name_retry(n);
 		name_put(n);
 		pthread_mutex_lock(&p->lock);
 		if (end)
 			break;
 	}
 	pthread_mutex_unlock(&p->lock);
-	nic_snapshot_unref(snap);
 	return again;
 }
 
@@ -96,8 +94,12 @@ static void on_nic(struct prov *p)
 	if (!changed)
 		return;
 	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
-	dev_watch(p, snap);
-	nic_snapshot_unref(snap);
+	pthread_mutex_lock(&p->lock);
+	const struct nic_snapshot *old = p->snap;
+	p->snap = snap;
+	pthread_mutex_unlock(&p->lock);
+	nic_snapshot_unref(old);
+	dev_watch(p, snap); /* this thread alone replaces it */
 	wild_sync(p);
 	on_timer(p); /* names that were down, devices that are gone */
 }

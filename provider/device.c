@@ -39,31 +39,28 @@ static struct rdma_event_channel *open_channel(struct prov *p, int *ret_err)
 	return channel;
 }
 
-int dev_gate_enter(struct prov *p, struct rdma_event_channel **ret_channel)
+/* The lock is given up only if something is in the way. */
+int dev_gate_enter_locked(struct prov *p, struct rdma_event_channel **ret_channel)
 {
-	pthread_mutex_lock(&p->lock);
 	while (p->letting_go)
-		pthread_cond_wait(&p->cond, &p->lock);
+		prov_wait_locked(p);
 	p->binding++;
-	struct rdma_event_channel *channel = p->channel;
-	pthread_mutex_unlock(&p->lock);
 	int err = 0;
-	if (!channel)
-		channel = open_channel(p, &err);
-	if (!channel) {
-		dev_gate_leave(p);
-		return err;
+	*ret_channel = p->channel;
+	if (!p->channel) {
+		pthread_mutex_unlock(&p->lock);
+		*ret_channel = open_channel(p, &err);
+		pthread_mutex_lock(&p->lock);
 	}
-	*ret_channel = channel;
-	return 0;
+	if (err)
+		dev_gate_leave_locked(p);
+	return err;
 }
 
-void dev_gate_leave(struct prov *p)
+void dev_gate_leave_locked(struct prov *p)
 {
-	pthread_mutex_lock(&p->lock);
 	if (--p->binding == 0 && p->letting_go)
-		pthread_cond_broadcast(&p->cond);
-	pthread_mutex_unlock(&p->lock);
+		prov_wake_locked(p);
 }
 
 struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs)
@@ -71,6 +68,16 @@ struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs)
 	struct dev *d = p->devs;
 	while (d && d->verbs != verbs)
 		d = d->next;
+	return d;
+}
+
+/* One more id on a device that is known and not gone; else NULL. */
+struct dev *dev_count_locked(struct prov *p, const struct ibv_context *verbs)
+{
+	struct dev *d = dev_find_locked(p, verbs);
+	if (!d || d->gone)
+		return NULL;
+	d->ids++;
 	return d;
 }
 
@@ -180,14 +187,13 @@ int dev_take(struct prov *p, struct rdma_cm_id *id, uint32_t addr_be, struct dev
 		return -EADDRNOTAVAIL; /* rdma_cm took it for a wildcard */
 	for (;;) {
 		pthread_mutex_lock(&p->lock);
-		struct dev *d = dev_find_locked(p, id->verbs);
-		if (d && !d->gone)
-			d->ids++;
+		struct dev *d = dev_count_locked(p, id->verbs);
+		bool gone = !d && dev_find_locked(p, id->verbs);
 		pthread_mutex_unlock(&p->lock);
-		if (d) {
+		if (d)
 			*ret = d;
-			return d->gone ? -ENODEV : 0;
-		}
+		if (d || gone)
+			return gone ? -ENODEV : 0;
 		pthread_mutex_lock(&p->dev_op);
 		pthread_mutex_lock(&p->lock);
 		d = dev_find_locked(p, id->verbs);
@@ -205,7 +211,9 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id;
 	struct dev *d;
-	int err = dev_gate_enter(p, &channel);
+	pthread_mutex_lock(&p->lock);
+	int err = dev_gate_enter_locked(p, &channel);
+	pthread_mutex_unlock(&p->lock);
 	if (err)
 		return err;
 	err = udp_id(channel, addr_be, &id);
@@ -213,13 +221,13 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 		err = dev_take(p, id, addr_be, &d);
 		rdma_destroy_id(id);
 	}
+	pthread_mutex_lock(&p->lock);
 	if (!err) {
-		pthread_mutex_lock(&p->lock);
 		*ret_max_msg = d->max_msg;
 		dev_release_locked(d);
-		pthread_mutex_unlock(&p->lock);
 	}
-	dev_gate_leave(p);
+	dev_gate_leave_locked(p);
+	pthread_mutex_unlock(&p->lock);
 	return err;
 }
 
@@ -335,7 +343,7 @@ bool dev_let_go(struct prov *p)
 			d = d->next;
 		p->letting_go = d != NULL;
 		while (d && p->binding)
-			pthread_cond_wait(&p->cond, &p->lock);
+			prov_wait_locked(p);
 		pthread_mutex_unlock(&p->lock);
 		more = d && make_librdmacm_look(p, d);
 		pthread_mutex_lock(&p->lock);
@@ -344,7 +352,7 @@ bool dev_let_go(struct prov *p)
 			free(d);
 		}
 		p->letting_go = false;
-		pthread_cond_broadcast(&p->cond);
+		prov_wake_locked(p);
 		if (!more)
 			for (d = p->devs; d; d = d->next)
 				left |= d->gone;

@@ -10,18 +10,14 @@
 #include <unistd.h>
 #include <wsd/version.h>
 
-#include "errmap.h"
 #include "log.h"
 #include "prov.h"
 #include "wsp.h"
 
-/* The only mutable global of the module. */
-static struct {
-	pthread_mutex_t lock;
-	struct prov *live;
-	uint64_t serial; /* of the next descriptor: values are unique for the life of the process */
-	bool fork_watched;
-} process = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct prov_process prov_process = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.handles = HTABLE_INITIALIZER,
+};
 
 static const WSPPROC_TABLE proc_table = {
 	.lpWSPAccept = refuse_WSPAccept,
@@ -56,14 +52,33 @@ static const WSPPROC_TABLE proc_table = {
 	.lpWSPStringToAddress = refuse_WSPStringToAddress,
 };
 
-struct prov *prov_get(void)
+struct prov *prov_get(struct sock **ret_spare)
 {
-	pthread_mutex_lock(&process.lock);
-	struct prov *p = process.live;
+	pthread_mutex_lock(&prov_process.lock);
+	struct prov *p = prov_process.live;
+	struct sock *spare = p ? prov_process.spares : NULL;
 	if (p)
 		atomic_fetch_add(&p->refs, 1);
-	pthread_mutex_unlock(&process.lock);
+	if (spare) {
+		prov_process.spares = spare->spare;
+		prov_process.spare_count--;
+	}
+	*ret_spare = spare;
+	pthread_mutex_unlock(&prov_process.lock);
 	return p;
+}
+
+void prov_wait_locked(struct prov *p)
+{
+	p->waiters++;
+	pthread_cond_wait(&p->cond, &p->lock);
+	p->waiters--;
+}
+
+void prov_wake_locked(struct prov *p)
+{
+	if (p->waiters)
+		pthread_cond_broadcast(&p->cond);
 }
 
 /* The end of a process object that nobody uses any more. */
@@ -77,11 +92,15 @@ static void prov_free(struct prov *p)
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	nic_snapshot_unref(p->snap);
+	for (struct name *n = p->spare_names, *next; n; n = next) {
+		next = n->hnext;
+		free(n);
+	}
 	free(p->buckets);
 	pthread_cond_destroy(&p->cond);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->dev_op);
-	htable_fini(&p->handles);
 	conf_free(p->conf);
 	free(p);
 }
@@ -98,21 +117,24 @@ void prov_put(struct prov *p)
  */
 static void fork_prepare(void)
 {
-	pthread_mutex_lock(&process.lock);
-	if (process.live)
-		pthread_mutex_lock(&process.live->lock);
+	pthread_mutex_lock(&prov_process.lock);
+	if (prov_process.live)
+		pthread_mutex_lock(&prov_process.live->lock);
+	htable_fork_prepare(&prov_process.handles);
 }
 
 static void fork_parent(void)
 {
-	if (process.live)
-		pthread_mutex_unlock(&process.live->lock);
-	pthread_mutex_unlock(&process.lock);
+	htable_fork_parent(&prov_process.handles);
+	if (prov_process.live)
+		pthread_mutex_unlock(&prov_process.live->lock);
+	pthread_mutex_unlock(&prov_process.lock);
 }
 
 static void fork_child(void)
 {
-	struct prov *p = process.live;
+	struct prov *p = prov_process.live;
+	htable_fork_child(&prov_process.handles);
 	if (p) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		for (struct dev *d = p->devs; d && null >= 0; d = d->next) {
@@ -128,8 +150,8 @@ static void fork_child(void)
 				close(fds[i]);
 		pthread_mutex_unlock(&p->lock);
 	}
-	process.live = NULL; /* leaked: it is the parent's picture */
-	pthread_mutex_unlock(&process.lock);
+	prov_process.live = NULL; /* leaked: it is the parent's picture */
+	pthread_mutex_unlock(&prov_process.lock);
 }
 
 /*
@@ -167,12 +189,8 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->dev_op, NULL);
 	pthread_cond_init(&p->cond, NULL);
-	htable_init(&p->handles, 0, 0);
 	int err = conf_load(&p->conf);
 	if (!err) {
-		p->handles.serial = process.serial ? process.serial : 1;
-		p->handles.limit = (uint32_t)conf_long(p->conf, "rdma.max_sockets",
-						       PROV_SOCKETS_MAX, 1, HTABLE_MAX);
 		p->wildcard_available = conf_bool(p->conf, "rdma.wildcard_available", false);
 		p->max_backlog = (unsigned)conf_long(p->conf, "rdma.max_backlog", PROV_BACKLOG_MAX,
 						     1, 65535);
@@ -182,8 +200,10 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 	}
 	if (!err)
 		err = nic_monitor_create(&p->nic);
-	if (!err)
+	if (!err) {
+		p->snap = nic_monitor_snapshot(p->nic);
 		err = cm_thread_start(p);
+	}
 	if (err) {
 		prov_free(p);
 		return err;
@@ -222,11 +242,11 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 		return WSAEFAULT;
 
 	int code = 0;
-	pthread_mutex_lock(&process.lock);
-	if (!process.fork_watched)
-		process.fork_watched = !pthread_atfork(fork_prepare, fork_parent, fork_child);
-	struct prov *p = process.live;
-	if (!process.fork_watched) {
+	pthread_mutex_lock(&prov_process.lock);
+	if (!prov_process.fork_watched)
+		prov_process.fork_watched = !pthread_atfork(fork_prepare, fork_parent, fork_child);
+	struct prov *p = prov_process.live;
+	if (!prov_process.fork_watched) {
 		code = WSASYSNOTREADY;
 	} else if (!p) {
 		int err = prov_create(lpUpcallTable, lpProtocolInfo, &p);
@@ -240,36 +260,51 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 		if (p->startups >= (unsigned long)max) {
 			code = WSAEPROCLIM;
 		} else {
-			process.live = p;
+			if (!prov_process.live)
+				htable_open(&prov_process.handles,
+					    (uint32_t)conf_long(p->conf, "rdma.max_sockets",
+								PROV_SOCKETS_MAX, 1, HTABLE_MAX));
+			prov_process.live = p;
 			p->startups++;
 			fill(lpWSPData, lpProcTable);
 		}
 	}
-	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_unlock(&prov_process.lock);
 	return code;
+}
+
+static bool is_of(const void *obj, const void *arg)
+{
+	return ((const struct sock *)obj)->p == arg;
 }
 
 int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 {
-	pthread_mutex_lock(&process.lock);
-	struct prov *p = process.live;
+	pthread_mutex_lock(&prov_process.lock);
+	struct prov *p = prov_process.live;
 	if (!p) {
-		pthread_mutex_unlock(&process.lock);
+		pthread_mutex_unlock(&prov_process.lock);
 		return sock_fail(lpErrno, WSANOTINITIALISED);
 	}
 	bool last = --p->startups == 0;
 	if (last) {
-		process.live = NULL;
-		htable_close(&p->handles); /* a WSPSocket that is under way fails now */
-		process.serial = p->handles.serial + 1;
+		prov_process.live = NULL;
+		atomic_store(&p->closing, true); /* a WSPSocket that is under way fails now */
+		htable_close(&prov_process.handles);
 	}
-	pthread_mutex_unlock(&process.lock);
+	pthread_mutex_unlock(&prov_process.lock);
 	if (last) {
 		struct sock *s;
-		while ((s = htable_pop(&p->handles)))
+		uint32_t cursor = 0;
+		while ((s = htable_take(&prov_process.handles, &cursor, is_of, p)))
 			sock_close(s); /* [PROV-INIT-10] */
+		htable_trim(&prov_process.handles);
 		cm_thread_stop(p);
 		prov_put(p);
+		pthread_mutex_lock(&prov_process.lock);
+		if (!prov_process.live)
+			sock_free_spares_locked();
+		pthread_mutex_unlock(&prov_process.lock);
 	}
 	return sock_fail(lpErrno, 0);
 }

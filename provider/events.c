@@ -24,7 +24,7 @@ static bool select_locked(struct sock *s, const struct selection *want, struct s
 	if (!(s->mask & FD_ACCEPT) || !s->queued)
 		return false;
 	s->record = FD_ACCEPT;
-	s->codes[FD_ACCEPT_BIT] = 0;
+	s->accept_code = 0;
 	upcall_begin(s->p, s, u);
 	return true;
 }
@@ -64,7 +64,7 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 	return sock_fail(lpErrno, code);
 }
 
-/* Resets the switch's event, with no lock held. */
+/* Resets the switch's event, with no lock held. Caller holds s->call, and again at return. */
 static bool reset_event(struct prov *p, struct sock *s, WSAEVENT event)
 {
 	struct upcall u;
@@ -72,8 +72,10 @@ static bool reset_event(struct prov *p, struct sock *s, WSAEVENT event)
 	pthread_mutex_lock(&p->lock);
 	upcall_begin(p, s, &u);
 	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&s->call);
 	BOOL ok = p->up.lpWPUResetEvent(event, &code);
 	upcall_end(p, &u);
+	pthread_mutex_lock(&s->call);
 	return ok;
 }
 
@@ -94,18 +96,17 @@ int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
 	}
 	struct prov *p = s->p;
 	if (hEventObject) {
-		pthread_mutex_unlock(&s->call);
 		bool ok = reset_event(p, s, hEventObject);
-		pthread_mutex_lock(&s->call);
 		code = ok ? sock_check(s->state, SC_QUERY) : WSAEINVAL;
 	}
 	if (!code) {
 		WSANETWORKEVENTS out = {0};
 		pthread_mutex_lock(&p->lock);
 		out.lNetworkEvents = s->record;
-		for (int i = 0; i < FD_MAX_EVENTS; i++)
-			if (s->record & (1 << i))
-				out.iErrorCode[i] = s->codes[i];
+		if (s->record & FD_ACCEPT)
+			out.iErrorCode[FD_ACCEPT_BIT] = s->accept_code;
+		if (s->record & FD_CONNECT)
+			out.iErrorCode[FD_CONNECT_BIT] = s->connect_code;
 		s->record = 0;
 		pthread_mutex_unlock(&p->lock);
 		*lpNetworkEvents = out;

@@ -11,22 +11,56 @@
 
 #define NONE UINT32_MAX
 
-int htable_init(struct htable *t, uint32_t limit, uint64_t serial)
+void htable_open(struct htable *t, uint32_t limit)
 {
-	memset(t, 0, sizeof(*t));
+	pthread_mutex_lock(&t->lock);
 	t->limit = limit < HTABLE_MAX ? limit : HTABLE_MAX;
-	t->free_first = NONE;
-	t->serial = serial ? serial : 1; /* so that no value is 0 */
-	return -pthread_mutex_init(&t->lock, NULL);
+	t->closed = false;
+	pthread_mutex_unlock(&t->lock);
 }
 
-uint64_t htable_fini(struct htable *t)
+void htable_close(struct htable *t)
 {
-	for (uint32_t i = 0; i < t->chunk_count; i++)
-		free(t->chunks[i]);
-	free(t->chunks);
-	pthread_mutex_destroy(&t->lock);
-	return t->serial;
+	pthread_mutex_lock(&t->lock);
+	t->closed = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
+static void forget(struct htable *t)
+{
+	t->slots = t->used = 0;
+	t->free_first = NONE;
+}
+
+void htable_trim(struct htable *t)
+{
+	pthread_mutex_lock(&t->lock);
+	if (!t->used) {
+		for (uint32_t i = 0; i < t->chunk_count; i++)
+			free(t->chunks[i]);
+		free(t->chunks);
+		t->chunks = NULL;
+		t->chunk_count = 0;
+		forget(t);
+	}
+	pthread_mutex_unlock(&t->lock);
+}
+
+void htable_fork_prepare(struct htable *t)
+{
+	pthread_mutex_lock(&t->lock);
+}
+
+void htable_fork_parent(struct htable *t)
+{
+	pthread_mutex_unlock(&t->lock);
+}
+
+void htable_fork_child(struct htable *t)
+{
+	forget(t);
+	t->closed = true;
+	pthread_mutex_unlock(&t->lock);
 }
 
 static struct hslot *slot_at(const struct htable *t, uint32_t i)
@@ -57,7 +91,7 @@ static int grow(struct htable *t)
 	return 0;
 }
 
-int htable_reserve(struct htable *t, uint64_t *ret_value)
+int htable_reserve(struct htable *t, struct hslot **ret_slot)
 {
 	int err = 0;
 	pthread_mutex_lock(&t->lock);
@@ -75,25 +109,26 @@ int htable_reserve(struct htable *t, uint64_t *ret_value)
 			t->free_first = slot_at(t, i)->next_free;
 		struct hslot *slot = slot_at(t, i);
 		slot->value = t->serial++ << HTABLE_INDEX_BITS | i;
-		slot->obj = NULL;
 		t->used++;
-		*ret_value = slot->value;
+		*ret_slot = slot;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return err;
 }
 
-int htable_publish(struct htable *t, uint64_t value, void *obj)
+void htable_publish(struct hslot *slot, void *obj)
 {
-	int err = -ESHUTDOWN;
-	pthread_mutex_lock(&t->lock);
-	struct hslot *slot = slot_of(t, value);
-	if (slot && !t->closed) {
-		slot->obj = obj;
-		err = 0;
-	}
-	pthread_mutex_unlock(&t->lock);
-	return err;
+	atomic_store_explicit(&slot->obj, obj, memory_order_release);
+}
+
+static void free_locked(struct htable *t, struct hslot *slot)
+{
+	uint32_t i = (uint32_t)(slot->value & (HTABLE_MAX - 1));
+	slot->value = 0;
+	slot->obj = NULL;
+	slot->next_free = t->free_first;
+	t->free_first = i;
+	t->used--;
 }
 
 void *htable_remove(struct htable *t, uint64_t value)
@@ -101,25 +136,18 @@ void *htable_remove(struct htable *t, uint64_t value)
 	void *obj = NULL;
 	pthread_mutex_lock(&t->lock);
 	struct hslot *slot = slot_of(t, value);
-	if (slot) {
+	if (slot && slot->obj) {
 		obj = slot->obj;
-		slot->obj = NULL;
+		free_locked(t, slot);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return obj;
 }
 
-void htable_release(struct htable *t, uint64_t value)
+void htable_release(struct htable *t, struct hslot *slot)
 {
 	pthread_mutex_lock(&t->lock);
-	struct hslot *slot = slot_of(t, value);
-	if (slot) {
-		slot->value = 0;
-		slot->obj = NULL;
-		slot->next_free = t->free_first;
-		t->free_first = (uint32_t)(value & (HTABLE_MAX - 1));
-		t->used--;
-	}
+	free_locked(t, slot);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -136,24 +164,17 @@ void *htable_get(struct htable *t, uint64_t value, void (*ref)(void *obj))
 	return obj;
 }
 
-void htable_close(struct htable *t)
-{
-	pthread_mutex_lock(&t->lock);
-	t->closed = true;
-	pthread_mutex_unlock(&t->lock);
-}
-
-void *htable_pop(struct htable *t)
+void *htable_take(struct htable *t, uint32_t *cursor, bool (*match)(const void *obj, const void *arg),
+		  const void *arg)
 {
 	void *obj = NULL;
 	pthread_mutex_lock(&t->lock);
-	/* Only the last cleanup comes here, after htable_close(): slots at the end go first, for good. */
-	while (!obj && t->slots) {
-		struct hslot *slot = slot_at(t, t->slots - 1);
+	for (; !obj && *cursor < t->slots; ++*cursor) {
+		struct hslot *slot = slot_at(t, *cursor);
+		if (!slot->value || !slot->obj || !match(slot->obj, arg))
+			continue;
 		obj = slot->obj;
-		slot->obj = NULL;
-		if (!obj)
-			t->slots--;
+		free_locked(t, slot);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return obj;

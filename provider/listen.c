@@ -3,7 +3,6 @@
  * WSPListen: first, and again with a new backlog. Takes sock->call by sock_enter(), then what names take.
  * PROV-LISTEN-1 to 6.
  */
-#include "errmap.h"
 #include "prov.h"
 #include "wsp.h"
 
@@ -34,9 +33,13 @@ static int listen_first(struct sock *s, unsigned backlog)
 	int code = 0;
 	pthread_mutex_lock(&p->lock);
 	set_listening_locked(s, backlog);
-	pthread_mutex_unlock(&p->lock);
-	for (struct use *u = s->uses; u && !code; u = u->next) {
-		code = errmap(EO_LISTEN, name_listen(u->n));
+	struct use *u = s->uses;
+	if (!u)
+		pthread_mutex_unlock(&p->lock);
+	for (; u && !code; u = u->next) {
+		if (u != s->uses)
+			pthread_mutex_lock(&p->lock);
+		code = errmap(EO_LISTEN, name_listen_unlock(u->n));
 		if (s->wildcard && code == WSAENETDOWN)
 			code = 0; /* one NIC of many: it joins when it is back [PROV-LISTEN-5] */
 	}
@@ -47,7 +50,7 @@ static int listen_first(struct sock *s, unsigned backlog)
 	struct request *list = request_take_locked(s, 0);
 	pthread_mutex_unlock(&p->lock);
 	request_refuse(p, list, false);
-	for (struct use *u = s->uses; u; u = u->next)
+	for (u = s->uses; u; u = u->next)
 		name_quiet(u->n);
 	return code;
 }
@@ -60,8 +63,10 @@ static void listen_again(struct sock *s, unsigned backlog)
 	struct request *list = request_take_locked(s, backlog);
 	pthread_mutex_unlock(&s->p->lock);
 	request_refuse(s->p, list, true);
-	for (struct use *u = s->uses; u; u = u->next)
-		name_listen(u->n);
+	for (struct use *u = s->uses; u; u = u->next) {
+		pthread_mutex_lock(&s->p->lock);
+		name_listen_unlock(u->n);
+	}
 }
 
 int WSPAPI prov_WSPListen(SOCKET descriptor, int backlog, LPINT lpErrno)

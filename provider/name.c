@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Name objects: one for each (IP, port) of the process, shared by its sockets, owning at most one passive cm id
- * [PROV-BIND-22 PROV-BIND-23]. Takes name->op, then prov->lock. rdma_cm is asked under op only, and never with
+ * [PROV-BIND-22 PROV-BIND-23]. All under prov->lock; what asks rdma_cm is the name's owner (busy) and gives the lock
+ * up meanwhile. Functions in _unlock are called with prov->lock held and return without it. rdma_cm never sees
  * 0.0.0.0 or 127/8.
  *
  * The id is bound without RDMA_OPTION_ID_REUSEADDR: with it on both sides two processes could bind one name, and
@@ -17,20 +18,20 @@
 
 enum { BUCKETS_MIN = 64 };
 
-/* ---- the table; under prov->lock ---- */
+/* ---- the table ---- */
 
-static size_t hash(const struct prov *p, const struct name_key *key)
+static size_t hash(const struct prov *p, uint32_t addr_be, uint16_t port_be)
 {
-	uint64_t h = ((uint64_t)key->addr_be << 16 | key->port_be) * 0x9e3779b97f4a7c15u;
+	uint64_t h = ((uint64_t)addr_be << 16 | port_be) * 0x9e3779b97f4a7c15u;
 	return (h >> 32) & (p->bucket_count - 1);
 }
 
-static struct name *find_locked(struct prov *p, const struct name_key *key)
+static struct name *find_locked(struct prov *p, uint32_t addr_be, uint16_t port_be)
 {
 	if (!p->bucket_count)
 		return NULL;
-	struct name *n = p->buckets[hash(p, key)];
-	while (n && memcmp(&n->key, key, sizeof(*key)) != 0)
+	struct name *n = p->buckets[hash(p, addr_be, port_be)];
+	while (n && (n->addr_be != addr_be || n->port_be != port_be))
 		n = n->hnext;
 	return n;
 }
@@ -51,7 +52,7 @@ static int grow_locked(struct prov *p)
 	for (size_t i = 0; i < old_count; i++) {
 		for (struct name *n = old[i], *next; n; n = next) {
 			next = n->hnext;
-			size_t b = hash(p, &n->key);
+			size_t b = hash(p, n->addr_be, n->port_be);
 			n->hnext = buckets[b];
 			buckets[b] = n;
 		}
@@ -60,9 +61,32 @@ static int grow_locked(struct prov *p)
 	return 0;
 }
 
-static void remove_locked(struct prov *p, struct name *n)
+static struct name *make_locked(struct prov *p, uint32_t addr_be, uint16_t port_be)
 {
-	struct name **at = &p->buckets[hash(p, &n->key)];
+	if (grow_locked(p))
+		return NULL;
+	struct name *n = p->spare_names ? p->spare_names : malloc(sizeof(*n));
+	if (!n)
+		return NULL;
+	if (n == p->spare_names) {
+		p->spare_names = n->hnext;
+		p->spare_count--;
+	}
+	memset(n, 0, sizeof(*n));
+	n->p = p;
+	n->addr_be = addr_be;
+	n->port_be = port_be;
+	size_t b = hash(p, addr_be, port_be);
+	n->hnext = p->buckets[b];
+	p->buckets[b] = n;
+	p->names++;
+	return n;
+}
+
+static void remove_locked(struct name *n)
+{
+	struct prov *p = n->p;
+	struct name **at = &p->buckets[hash(p, n->addr_be, n->port_be)];
 	while (*at != n)
 		at = &(*at)->hnext;
 	*at = n->hnext;
@@ -70,106 +94,105 @@ static void remove_locked(struct prov *p, struct name *n)
 	name_forget_retry_locked(n);
 }
 
-/* The name, with a reference; made if it is not there. NULL: no memory. */
-struct name *name_get(struct prov *p, uint32_t addr_be, uint16_t port_be)
+/* ---- the owner: one rdma_cm operation at a time on one name ---- */
+
+static void own_locked(struct name *n)
 {
-	struct name_key key = {.addr_be = addr_be, .port_be = port_be};
-	struct name *fresh = NULL;
-	pthread_mutex_lock(&p->lock);
-	struct name *n = find_locked(p, &key);
-	if (!n && !grow_locked(p) && (fresh = calloc(1, sizeof(*fresh)))) {
-		n = fresh;
-		n->p = p;
-		n->key = key;
-		pthread_mutex_init(&n->op, NULL);
-		size_t b = hash(p, &key);
-		n->hnext = p->buckets[b];
-		p->buckets[b] = n;
-		p->names++;
-	}
-	if (n)
-		n->refs++;
+	while (n->busy)
+		prov_wait_locked(n->p);
+	n->busy = true;
+}
+
+static void disown_unlock(struct name *n)
+{
+	struct prov *p = n->p;
+	n->busy = false;
+	prov_wake_locked(p);
 	pthread_mutex_unlock(&p->lock);
-	return n;
 }
 
-/* ---- the id; under name->op ---- */
-
-static void set_state(struct name *n, enum name_state state)
-{
-	pthread_mutex_lock(&n->p->lock);
-	n->state = state;
-	pthread_mutex_unlock(&n->p->lock);
-}
-
-/* Destroys the id, if there is one. */
-static void drop_id(struct name *n, enum name_state state)
+/* Destroys the id, if there is one. The owner, under the lock, which it gives up meanwhile. */
+static void drop_id_locked(struct name *n, enum name_state state)
 {
 	struct rdma_cm_id *id = n->id;
-	n->id = NULL;
-	if (id)
+	if (id) {
+		pthread_mutex_unlock(&n->p->lock);
 		rdma_destroy_id(id);
-	pthread_mutex_lock(&n->p->lock);
-	if (n->dev)
+		pthread_mutex_lock(&n->p->lock);
 		dev_release_locked(n->dev);
+	}
+	n->id = NULL;
 	n->dev = NULL;
 	n->state = state;
-	pthread_mutex_unlock(&n->p->lock);
 }
 
 /* rdma_cm has no room for the name: is the address ours, and another process in the way? */
-static int make_dormant(struct name *n)
+static int make_dormant_locked(struct name *n)
 {
 	uint32_t max_msg;
-	int err = dev_probe(n->p, n->key.addr_be, &max_msg);
+	pthread_mutex_unlock(&n->p->lock);
+	int err = dev_probe(n->p, n->addr_be, &max_msg);
+	pthread_mutex_lock(&n->p->lock);
 	if (err)
 		return err;
-	pthread_mutex_lock(&n->p->lock);
 	n->state = NAME_DORMANT;
 	n->max_msg = max_msg;
-	pthread_mutex_unlock(&n->p->lock);
-	wsd_log(WSD_LOG_INFO, "provider: port %u is held by another process: the name waits",
-		ntohs(n->key.port_be));
 	return 0;
 }
 
+static int ask_bind(struct name *n, struct rdma_event_channel *channel, struct rdma_cm_id **ret)
+{
+	struct rdma_cm_id *id;
+	if (rdma_create_id(channel, &id, n, RDMA_PS_TCP))
+		return -errno;
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = n->port_be,
+		.sin_addr.s_addr = n->addr_be,
+	};
+	if (!rdma_bind_addr(id, (struct sockaddr *)&addr)) {
+		*ret = id;
+		return 0;
+	}
+	int err = -errno;
+	rdma_destroy_id(id);
+	return err;
+}
+
+/* Makes an id for a name without one. The owner, under the lock, which it gives up meanwhile. */
 static int bind_locked(struct name *n)
 {
 	struct prov *p = n->p;
 	struct rdma_event_channel *channel;
-	int err = dev_gate_enter(p, &channel);
+	struct rdma_cm_id *id = NULL;
+	int err = dev_gate_enter_locked(p, &channel);
 	if (err)
 		return err;
-	struct rdma_cm_id *id;
-	if (rdma_create_id(channel, &id, n, RDMA_PS_TCP)) {
-		err = -errno;
-		dev_gate_leave(p);
-		return err;
-	}
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = n->key.port_be,
-		.sin_addr.s_addr = n->key.addr_be,
-	};
-	struct dev *dev = NULL;
-	if (rdma_bind_addr(id, (struct sockaddr *)&addr))
-		err = -errno;
-	else
-		err = dev_take(p, id, n->key.addr_be, &dev);
-	if (err) {
-		rdma_destroy_id(id);
-	} else {
-		n->id = id;
-		pthread_mutex_lock(&p->lock);
-		n->state = NAME_BOUND;
-		n->dev = dev;
-		n->max_msg = dev->max_msg;
+	pthread_mutex_unlock(&p->lock);
+	err = ask_bind(n, channel, &id);
+	pthread_mutex_lock(&p->lock);
+	/* The common case is a device that is known. */
+	struct dev *dev = err ? NULL : dev_count_locked(p, id->verbs);
+	if (!dev && !err) {
 		pthread_mutex_unlock(&p->lock);
+		err = dev_take(p, id, n->addr_be, &dev);
+		if (err)
+			rdma_destroy_id(id);
+		pthread_mutex_lock(&p->lock);
 	}
-	dev_gate_leave(p);
-	return err == -EADDRINUSE || err == -EADDRNOTAVAIL ? make_dormant(n) : err;
+	dev_gate_leave_locked(p);
+	if (err == -EADDRINUSE || err == -EADDRNOTAVAIL)
+		return make_dormant_locked(n);
+	if (err)
+		return err;
+	n->id = id;
+	n->dev = dev;
+	n->max_msg = dev->max_msg;
+	n->state = NAME_BOUND;
+	return 0;
 }
 
+/* Makes the name listening or dormant. The owner, under the lock, which it gives up meanwhile. */
 static int listen_locked(struct name *n)
 {
 	int err = 0;
@@ -177,132 +200,172 @@ static int listen_locked(struct name *n)
 		err = bind_locked(n);
 	if (err || n->state != NAME_BOUND)
 		return err;
-	if (!rdma_listen(n->id, PROV_KERNEL_BACKLOG)) {
-		set_state(n, NAME_LISTENING);
-		return 0;
+	pthread_mutex_unlock(&n->p->lock);
+	err = rdma_listen(n->id, PROV_KERNEL_BACKLOG) ? -errno : 0;
+	pthread_mutex_lock(&n->p->lock);
+	if (!err) {
+		n->state = NAME_LISTENING;
+	} else if (err == -EADDRINUSE || err == -EADDRNOTAVAIL) {
+		/* Another id is bound to the name beside ours: out of its way, and wait. */
+		drop_id_locked(n, NAME_DORMANT);
+		err = 0;
 	}
-	err = -errno;
-	if (err != -EADDRINUSE && err != -EADDRNOTAVAIL)
-		return err;
-	/* Another id is bound to the name beside ours: out of its way, and wait. */
-	drop_id(n, NAME_DORMANT);
-	return 0;
-}
-
-/* Makes the name bound or dormant. It stays as it is when that fails. */
-int name_bind(struct name *n)
-{
-	pthread_mutex_lock(&n->op);
-	int err = n->state == NAME_DOWN ? bind_locked(n) : 0;
-	pthread_mutex_unlock(&n->op);
-	return err;
-}
-
-/* Makes the name listening or dormant. */
-int name_listen(struct name *n)
-{
-	pthread_mutex_lock(&n->op);
-	int err = listen_locked(n);
-	if (n->state != NAME_LISTENING) {
-		pthread_mutex_lock(&n->p->lock);
-		name_want_retry_locked(n);
-		if (n->in_retry)
-			cm_timer_locked(n->p, PROV_RETRY_MS);
-		pthread_mutex_unlock(&n->p->lock);
-	}
-	pthread_mutex_unlock(&n->op);
 	return err;
 }
 
 /*
- * After a listener left: a name without any stops listening. rdma_cm cannot undo a listen, so the id is made anew;
- * if another process takes the name in between, it is dormant, which hurts nobody.
+ * A name without listeners stops listening. rdma_cm cannot undo a listen, so the id is made anew; if another process
+ * takes the name in between, it is dormant, which hurts nobody. The owner, under the lock, which it gives up.
  */
+static void quiet_locked(struct name *n)
+{
+	drop_id_locked(n, NAME_DOWN);
+	int err = bind_locked(n);
+	if (err)
+		wsd_log(WSD_LOG_WARNING, "provider: port %u cannot be bound again: %s",
+			ntohs(n->port_be), strerror(-err));
+}
+
+static bool is_quiet(const struct name *n)
+{
+	return !n->exact && !n->wild;
+}
+
+/* ---- what sockets do with names ---- */
+
+/*
+ * Ties the use to the name, which is made if it is not there, and makes that bound or dormant. @tolerant: a name that
+ * cannot be bound stays, and is down; only what no other NIC would help with is an error. On failure
+ * the use is tied to nothing.
+ */
+int name_join(struct use *u, uint32_t addr_be, uint16_t port_be, bool tolerant)
+{
+	struct prov *p = u->s->p;
+	pthread_mutex_lock(&p->lock);
+	struct name *n = NULL;
+	int err = tolerant || served_find(p, p->snap, addr_be) ? -ENOMEM : -EADDRNOTAVAIL;
+	if (err == -ENOMEM) {
+		n = find_locked(p, addr_be, port_be);
+		if (!n)
+			n = make_locked(p, addr_be, port_be);
+	}
+	if (!n) {
+		pthread_mutex_unlock(&p->lock);
+		return err;
+	}
+	n->refs++;
+	own_locked(n);
+	err = n->state == NAME_DOWN ? bind_locked(n) : 0;
+	if (err && tolerant && errmap(EO_BIND, err) != WSAENOBUFS)
+		err = 0;
+	if (!err) {
+		u->n = n;
+		u->next = u->s->uses;
+		u->s->uses = u;
+	}
+	disown_unlock(n);
+	if (err)
+		name_put(n);
+	return err;
+}
+
+/* Makes the name listening or dormant. */
+int name_listen_unlock(struct name *n)
+{
+	own_locked(n);
+	int err = listen_locked(n);
+	name_want_retry_locked(n);
+	if (n->in_retry)
+		cm_timer_locked(n->p, PROV_RETRY_MS);
+	disown_unlock(n);
+	return err;
+}
+
+/* After a listen that failed. */
 void name_quiet(struct name *n)
 {
-	pthread_mutex_lock(&n->op);
 	pthread_mutex_lock(&n->p->lock);
-	bool quiet = !n->exact && !n->wild;
-	bool last = n->refs == 1;
-	if (quiet)
+	own_locked(n);
+	if (is_quiet(n))
 		name_forget_retry_locked(n);
-	pthread_mutex_unlock(&n->p->lock);
-	if (quiet && !last && n->state == NAME_LISTENING) {
-		drop_id(n, NAME_DOWN);
-		int err = bind_locked(n);
-		if (err)
-			wsd_log(WSD_LOG_WARNING, "provider: port %u cannot be bound again: %s",
-				ntohs(n->key.port_be), strerror(-err));
-	}
-	pthread_mutex_unlock(&n->op);
+	if (is_quiet(n) && n->state == NAME_LISTENING)
+		quiet_locked(n);
+	disown_unlock(n);
 }
 
-/* The last reference destroys the id before the name is forgotten: a newcomer waits at op. */
+/*
+ * Gives a reference back. The last one destroys the id before the name is forgotten: a newcomer waits for the
+ * owner and binds anew.
+ */
+void name_leave_unlock(struct name *n)
+{
+	own_locked(n);
+	for (;;) {
+		if (is_quiet(n))
+			name_forget_retry_locked(n);
+		if (n->refs == 1 && n->id)
+			drop_id_locked(n, NAME_DOWN);
+		else if (n->refs > 1 && is_quiet(n) && n->state == NAME_LISTENING)
+			quiet_locked(n);
+		else
+			break;
+	}
+	bool last = --n->refs == 0;
+	if (last)
+		remove_locked(n);
+	bool spare = last && n->p->spare_count < PROV_SPARES;
+	if (spare) {
+		n->hnext = n->p->spare_names;
+		n->p->spare_names = n;
+		n->p->spare_count++;
+	}
+	disown_unlock(n);
+	if (last && !spare)
+		free(n);
+}
+
 void name_put(struct name *n)
 {
-	struct prov *p = n->p;
-	pthread_mutex_lock(&p->lock);
-	bool last = n->refs == 1;
-	if (!last)
-		n->refs--;
-	pthread_mutex_unlock(&p->lock);
-	if (!last)
-		return;
-	pthread_mutex_lock(&n->op);
-	pthread_mutex_lock(&p->lock);
-	last = n->refs == 1;
-	pthread_mutex_unlock(&p->lock);
-	if (last)
-		drop_id(n, NAME_DOWN);
-	pthread_mutex_lock(&p->lock);
-	last = --n->refs == 0;
-	if (last)
-		remove_locked(p, n);
-	pthread_mutex_unlock(&p->lock);
-	pthread_mutex_unlock(&n->op);
-	if (last) {
-		pthread_mutex_destroy(&n->op);
-		free(n);
-	}
+	pthread_mutex_lock(&n->p->lock);
+	name_leave_unlock(n);
 }
 
-/* The name's device was removed. Called by the event thread, with a reference. */
-void name_lost(struct name *n, struct dev *dev)
+/* ---- what the event thread does with names; it has a reference ---- */
+
+/* The name's device was removed. */
+void name_lost(struct name *n, const struct dev *dev)
 {
-	pthread_mutex_lock(&n->op);
+	pthread_mutex_lock(&n->p->lock);
+	own_locked(n);
 	if (n->dev == dev) {
-		drop_id(n, NAME_DOWN);
-		pthread_mutex_lock(&n->p->lock);
+		drop_id_locked(n, NAME_DOWN);
 		name_want_retry_locked(n);
-		pthread_mutex_unlock(&n->p->lock);
 	}
-	pthread_mutex_unlock(&n->op);
+	disown_unlock(n);
 }
 
 /*
  * One more try for a name with listeners, which the caller took off prov->retry; it goes back there if it is
  * not done. True: it must be tried on the timer; false: done, or the next snapshot brings it back.
  */
-bool name_retry(struct name *n, const struct nic_snapshot *snap)
+bool name_retry(struct name *n)
 {
-	bool here = served_find(n->p, snap, n->key.addr_be);
-	pthread_mutex_lock(&n->op);
-	pthread_mutex_lock(&n->p->lock);
-	bool wanted = n->exact || n->wild;
-	pthread_mutex_unlock(&n->p->lock);
-	int err = wanted && here ? listen_locked(n) : 0;
-	pthread_mutex_lock(&n->p->lock);
+	struct prov *p = n->p;
+	int err = 0;
+	pthread_mutex_lock(&p->lock);
+	own_locked(n);
+	bool here = served_find(p, p->snap, n->addr_be);
+	if (here && !is_quiet(n))
+		err = listen_locked(n);
 	name_want_retry_locked(n);
 	bool again = n->in_retry && here;
-	pthread_mutex_unlock(&n->p->lock);
-	pthread_mutex_unlock(&n->op);
+	disown_unlock(n);
 	if (err)
-		wsd_log(WSD_LOG_DEBUG, "provider: port %u: %s", ntohs(n->key.port_be),
-			strerror(-err));
+		wsd_log(WSD_LOG_DEBUG, "provider: port %u: %s", ntohs(n->port_be), strerror(-err));
 	return again;
 }
 
-/* ---- listeners and the list of names to be tried again; under prov->lock ---- */
+/* ---- listeners and the list of names to be tried again ---- */
 
 /* Exact beats wildcard, then the earliest [PROV-BIND-22]. */
 struct use *name_first_listener(struct name *n)
@@ -313,7 +376,7 @@ struct use *name_first_listener(struct name *n)
 /* Puts the name on the list if it has listeners and does not listen. */
 void name_want_retry_locked(struct name *n)
 {
-	if (n->in_retry || n->state == NAME_LISTENING || (!n->exact && !n->wild))
+	if (n->in_retry || n->state == NAME_LISTENING || is_quiet(n))
 		return;
 	n->in_retry = true;
 	DL_APPEND2(n->p->retry, n, rprev, rnext);

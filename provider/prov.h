@@ -6,7 +6,7 @@
  * [PROV-OVL-3].
  *   1. the start lock of entry.c    who is started; taken for moments, and over a startup
  *   2. sock->call                   one call at a time on one socket
- *   3. name->op                     one rdma_cm operation at a time on one name
+ *   3. being a name's owner         one rdma_cm operation at a time on one name (name->busy)
  *   4. prov->dev_op                 one anchor is made at a time
  *   5. prov->lock                   all lists, queues and records; no system call under it but arming the
  *                                   timer
@@ -26,6 +26,7 @@
 #include <wsd/abi.h>
 
 #include "conf.h"
+#include "errmap.h"
 #include "handle.h"
 #include "nic.h"
 #include "state.h"
@@ -41,6 +42,7 @@ enum {
 	PROV_RETRY_MS = 20,           /* a dormant name is tried again [PROV-BIND-23] */
 	PROV_PURGE_MS = 100,          /* queued requests: is the peer still there? [PROV-ACCEPT-10] */
 	PROV_RETRY_BATCH = 256,       /* dormant names tried in one turn */
+	PROV_SPARES = 64,             /* sockets and names kept for the next bind */
 	PROV_THRESHOLD = 16 * 1024,   /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
 	PROV_MSG_UNBOUND = 1 << 20,   /* SO_MAX_MSG_SIZE while no device is known, bytes */
 };
@@ -48,6 +50,16 @@ enum {
 struct prov;
 struct sock;
 struct name;
+
+/* The only mutable global of the module. */
+extern struct prov_process {
+	pthread_mutex_t lock;  /* the start lock */
+	struct prov *live;     /* NULL: not started */
+	struct htable handles; /* of all startups: a value is unique for the life of the process */
+	struct sock *spares;   /* a few, so that a bind costs the heap nothing; under lock */
+	unsigned spare_count;
+	bool fork_watched;
+} prov_process;
 
 /* One opened RDMA device. Guarded by prov->lock; anchor by prov->dev_op too. */
 struct dev {
@@ -67,12 +79,6 @@ enum name_state {
 	NAME_DORMANT,   /* the device is known, another process holds the name */
 	NAME_BOUND,     /* id is bound */
 	NAME_LISTENING, /* id is bound and listens */
-};
-
-struct name_key {
-	uint32_t addr_be;
-	uint16_t port_be;
-	uint16_t zero;
 };
 
 /* One socket's part in one name. Guarded by prov->lock. */
@@ -97,43 +103,45 @@ struct request {
 };
 
 struct sock {
+	pthread_mutex_t call; /* stays initialised while the memory is spare */
+	struct sock *spare;   /* the next spare one */
 	struct prov *p; /* a reference */
 	atomic_uint refs;
 	SOCKET descriptor;    /* ours */
 	SOCKET switch_handle; /* the switch's: for upcalls only [PROV-SOCKET-3] */
-	pthread_mutex_t call;
 	enum sock_state state; /* written by sock_move() alone, under call */
 	struct wsd_sockaddr_in local; /* as given to WSPBind */
 	bool wildcard;
 	int32_t debug; /* SO_DEBUG */
 	/* Under prov->lock from here on; uses also under call. */
 	struct use *uses;
+	struct use first_use; /* what nearly every socket needs; n is NULL while it is free */
 	struct sock *wprev, *wnext; /* of prov->wild */
 	unsigned backlog, queued;
 	uint64_t listen_seq; /* rank among listeners; 0 = none */
 	struct request *queue;
 	WSAEVENT event;
 	int32_t mask, record;
-	int32_t codes[FD_MAX_EVENTS];
+	int32_t accept_code, connect_code;
 	unsigned upcalls;   /* running now, in any thread */
 	bool close_handle;  /* the last upcall that returns closes the switch's handle */
 };
 
-/* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. */
+/* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under prov->lock. */
 struct name {
 	struct prov *p;
-	struct name *hnext; /* hash chain */
-	struct name_key key;
-	pthread_mutex_t op;
-	struct rdma_cm_id *id; /* under op */
-	/* Under prov->lock; state and dev are written under op as well. */
-	unsigned refs;
+	struct name *hnext; /* hash chain, or the next spare one */
+	uint32_t addr_be;
+	uint16_t port_be;
+	bool busy; /* it has an owner, which alone writes state, id, dev and max_msg */
+	bool in_retry;
 	enum name_state state;
+	unsigned refs;
+	struct rdma_cm_id *id;
 	struct dev *dev;  /* while id is there */
 	uint32_t max_msg; /* bytes, of the device last seen; meaningless when NAME_DOWN */
 	struct use *exact, *wild; /* listeners in rank; exact ones come first [PROV-BIND-22] */
 	struct name *rprev, *rnext; /* of prov->retry */
-	bool in_retry;
 };
 
 /* An upcall that is running; lives on the stack of its thread. */
@@ -152,7 +160,7 @@ struct prov {
 	uint32_t threshold;
 	WSPUPCALLTABLEEX up;
 	WSAPROTOCOL_INFOW tcp; /* what the switch told us of TCP/IP [PROV-INIT-4] */
-	struct htable handles;
+	atomic_bool closing; /* the last cleanup has begun */
 	struct nic_monitor *nic;
 	pthread_t thread;
 	int epoll_fd, wake_fd, timer_fd;
@@ -161,9 +169,13 @@ struct prov {
 	pthread_mutex_t dev_op;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
+	unsigned waiters; /* threads at cond */
 	struct rdma_event_channel *channel; /* made when the first device is needed */
 	struct name **buckets;
 	size_t bucket_count, names;
+	struct name *spare_names; /* by hnext */
+	unsigned spare_count;
+	const struct nic_snapshot *snap; /* the latest */
 	struct name *retry;
 	struct sock *wild; /* bound wildcard sockets */
 	struct dev *devs;
@@ -179,41 +191,47 @@ struct prov {
 };
 
 /* entry.c */
-struct prov *prov_get(void); /* a reference to the started process object, or NULL */
+/* A reference to the started process object, or NULL; with it memory for a socket, if some is spare. */
+struct prov *prov_get(struct sock **ret_spare);
 void prov_put(struct prov *p);
+/* Until something changes; caller holds p->lock, which is given up meanwhile. */
+void prov_wait_locked(struct prov *p);
+void prov_wake_locked(struct prov *p);
 
 /* upcall.c */
 void upcall_begin(struct prov *p, struct sock *s, struct upcall *u); /* caller holds p->lock */
 void upcall_end(struct prov *p, struct upcall *u);
 bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upcall *u);
 void upcall_drain(struct prov *p, struct sock *s);
-void upcall_close_handle(struct prov *p, struct sock *s);
+void upcall_close_handle(struct prov *p, struct sock *s, bool quiet);
 
 /* socket.c */
 int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret);
 void sock_leave(struct sock *s);
 void sock_ref(struct sock *s);
 void sock_unref(struct sock *s);
+void sock_free_spares_locked(void);
 int sock_fail(LPINT lpErrno, int code); /* stores code (0 too); SOCKET_ERROR unless 0 */
 
 /* name.c: results are 0 or -errno of rdma_cm */
-struct name *name_get(struct prov *p, uint32_t addr_be, uint16_t port_be);
-void name_put(struct name *n);
-int name_bind(struct name *n);
-int name_listen(struct name *n);
+int name_join(struct use *u, uint32_t addr_be, uint16_t port_be, bool tolerant);
+int name_listen_unlock(struct name *n);
+void name_leave_unlock(struct name *n);
 void name_quiet(struct name *n);
-bool name_retry(struct name *n, const struct nic_snapshot *snap); /* taken off prov->retry */
-void name_lost(struct name *n, struct dev *dev);
-struct use *name_first_listener(struct name *n); /* caller holds p->lock */
+void name_put(struct name *n);
+bool name_retry(struct name *n);
+void name_lost(struct name *n, const struct dev *dev);
+struct use *name_first_listener(struct name *n);
 void name_want_retry_locked(struct name *n);
 void name_forget_retry_locked(struct name *n);
 
 /* use.c */
-struct use *use_add(struct sock *s, uint32_t addr_be, uint16_t port_be);
-struct use *use_take(struct sock *s, struct use *u); /* out of the socket's list */
+int use_add(struct sock *s, uint32_t addr_be, uint16_t port_be, bool tolerant);
+struct use *use_find(const struct sock *s, uint32_t addr_be);
+void use_remove(struct sock *s, struct use *u);
 void use_listen_locked(struct use *u);
 void use_unlisten_locked(struct use *u);
-void use_drop(struct use *u); /* out of every list */
+void use_drop_unlock(struct use *u); /* out of every list already */
 
 /* wild.c */
 int wild_bind(struct sock *s);
@@ -228,8 +246,9 @@ void request_drop_device(struct prov *p, const struct dev *dev);
 void request_purge(struct prov *p, const struct sock *only);
 
 /* device.c: results are 0 or -errno */
-int dev_gate_enter(struct prov *p, struct rdma_event_channel **ret_channel);
-void dev_gate_leave(struct prov *p);
+int dev_gate_enter_locked(struct prov *p, struct rdma_event_channel **ret_channel);
+void dev_gate_leave_locked(struct prov *p);
+struct dev *dev_count_locked(struct prov *p, const struct ibv_context *verbs);
 int dev_take(struct prov *p, struct rdma_cm_id *id, uint32_t addr_be, struct dev **ret);
 int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg);
 struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs);

@@ -127,7 +127,7 @@ static enum fate enqueue(struct prov *p, struct name *n, struct request *r, stru
 		if (s->mask & FD_ACCEPT) {
 			/* Record first, set second [PROV-EVENT-4]. */
 			s->record |= FD_ACCEPT;
-			s->codes[FD_ACCEPT_BIT] = 0;
+			s->accept_code = 0;
 			*ret_event = s->event;
 			upcall_begin(p, s, u);
 		}

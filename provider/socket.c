@@ -33,9 +33,30 @@ void sock_unref(struct sock *s)
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	struct prov *p = s->p;
-	pthread_mutex_destroy(&s->call);
-	free(s);
+	pthread_mutex_lock(&prov_process.lock);
+	bool keep = prov_process.live && prov_process.spare_count < PROV_SPARES;
+	if (keep) {
+		s->spare = prov_process.spares;
+		prov_process.spares = s;
+		prov_process.spare_count++;
+	}
+	pthread_mutex_unlock(&prov_process.lock);
+	if (!keep) {
+		pthread_mutex_destroy(&s->call);
+		free(s);
+	}
 	prov_put(p);
+}
+
+void sock_free_spares_locked(void)
+{
+	while (prov_process.spares) {
+		struct sock *s = prov_process.spares;
+		prov_process.spares = s->spare;
+		pthread_mutex_destroy(&s->call);
+		free(s);
+	}
+	prov_process.spare_count = 0;
 }
 
 /*
@@ -44,11 +65,7 @@ void sock_unref(struct sock *s)
  */
 int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret)
 {
-	struct prov *p = prov_get();
-	if (!p)
-		return WSAENOTSOCK;
-	struct sock *s = htable_get(&p->handles, descriptor, ref_object);
-	prov_put(p); /* s holds one */
+	struct sock *s = htable_get(&prov_process.handles, descriptor, ref_object);
 	if (!s)
 		return WSAENOTSOCK;
 	pthread_mutex_lock(&s->call);
@@ -85,23 +102,42 @@ static int check_kind(int af, int type, int protocol, GROUP g, DWORD flags)
 	return 0;
 }
 
-static int sock_create(struct prov *p, struct sock **ret)
+/* Takes @spare, and on success the caller's reference to p. */
+static int sock_create(struct prov *p, struct sock *spare, struct sock **ret,
+		       struct hslot **ret_slot)
 {
-	struct sock *s = calloc(1, sizeof(*s));
+	struct sock *s = spare ? spare : malloc(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	uint64_t value;
-	int err = htable_reserve(&p->handles, &value);
+	if (!spare)
+		pthread_mutex_init(&s->call, NULL);
+	int err = htable_reserve(&prov_process.handles, ret_slot);
 	if (err) {
+		pthread_mutex_destroy(&s->call);
 		free(s);
 		return err;
 	}
-	s->p = p; /* takes the caller's reference */
+	size_t kept = sizeof(s->call);
+	memset((char *)s + kept, 0, sizeof(*s) - kept);
+	s->p = p;
 	atomic_init(&s->refs, 1);
-	pthread_mutex_init(&s->call, NULL);
-	s->descriptor = (SOCKET)value;
+	s->descriptor = (SOCKET)(*ret_slot)->value;
 	*ret = s;
 	return 0;
+}
+
+/* From now on the descriptor is found, unless the last cleanup came first. The code. */
+static int sock_publish(struct sock *s, struct hslot *slot)
+{
+	struct prov *p = s->p;
+	SOCKET descriptor = s->descriptor;
+	htable_publish(slot, s);
+	if (!atomic_load(&p->closing))
+		return 0;
+	/* The cleanup closes those that it finds; one that it did not find is closed here. */
+	if (htable_remove(&prov_process.handles, descriptor))
+		sock_close(s);
+	return errmap(EO_SOCKET, -ESHUTDOWN);
 }
 
 SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW lpProtocolInfo,
@@ -111,7 +147,8 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 	/* Take-over of a duplicated socket is not built yet, so the value names none [PROV-SOCKET-7]. */
 	if (!code && lpProtocolInfo && lpProtocolInfo->dwProviderReserved)
 		code = WSAEINVAL;
-	struct prov *p = code ? NULL : prov_get();
+	struct sock *spare = NULL;
+	struct prov *p = code ? NULL : prov_get(&spare);
 	if (!code && !p)
 		code = errmap(EO_SOCKET, -ESHUTDOWN);
 	if (code) {
@@ -120,30 +157,24 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 	}
 
 	struct sock *s;
-	int err = sock_create(p, &s);
+	struct hslot *slot;
+	int err = sock_create(p, spare, &s, &slot);
 	if (err) {
 		prov_put(p);
 		sock_fail(lpErrno, errmap(EO_SOCKET, err));
 		return INVALID_SOCKET;
 	}
 	DWORD entry = lpProtocolInfo ? lpProtocolInfo->dwCatalogEntryId : p->tcp.dwCatalogEntryId;
+	SOCKET descriptor = s->descriptor;
 	/* The context by which the switch can name the socket to us is the descriptor [PROV-SOCKET-2]. */
-	s->switch_handle = p->up.lpWPUCreateSocketHandle(entry, s->descriptor, &code);
+	s->switch_handle = p->up.lpWPUCreateSocketHandle(entry, descriptor, &code);
 	if (s->switch_handle == INVALID_SOCKET) {
 		code = code ? code : WSAENOBUFS;
-	} else if (htable_publish(&p->handles, s->descriptor, s)) {
-		code = errmap(EO_SOCKET, -ESHUTDOWN);
-		int ignored;
-		p->up.lpWPUCloseSocketHandle(s->switch_handle, &ignored);
-	} else {
-		code = 0;
-	}
-	SOCKET descriptor = s->descriptor;
-	sock_fail(lpErrno, code);
-	if (code) {
-		htable_release(&p->handles, descriptor);
+		htable_release(&prov_process.handles, slot);
 		sock_unref(s);
-		return INVALID_SOCKET;
+	} else {
+		code = sock_publish(s, slot);
 	}
-	return descriptor;
+	sock_fail(lpErrno, code);
+	return code ? INVALID_SOCKET : descriptor;
 }

@@ -5,20 +5,14 @@
  */
 #include "state.h"
 
-#include "log.h"
 #include "prov.h"
-
-struct step {
-	int code;       /* 0: legal */
-	signed char to; /* the next state + 1; 0: stays */
-};
 
 #define NO(code_) { .code = (code_) }
 #define GO(state_) { .to = (state_) + 1 }
 #define OK { .code = 0 }
 #define REASON { .code = SOCK_STORED_REASON }
 
-static const struct step steps[SS_COUNT][SC_COUNT] = {
+const struct sock_step sock_steps[SS_COUNT][SC_COUNT] = {
 	[SS_CREATED] = {
 		[SC_BIND] = GO(SS_BOUND),
 		[SC_LISTEN] = NO(WSAEINVAL),
@@ -143,25 +137,9 @@ static const char *const call_names[] = {
 };
 _Static_assert(sizeof(call_names) / sizeof(call_names[0]) == SC_COUNT, "name every call");
 
-int sock_check(enum sock_state state, enum sock_call call)
-{
-	return steps[state][call].code;
-}
-
-enum sock_state sock_next(enum sock_state state, enum sock_call call)
-{
-	int to = steps[state][call].to;
-	return to ? (enum sock_state)(to - 1) : state;
-}
-
 void sock_move(struct sock *s, enum sock_call call)
 {
-	enum sock_state to = sock_next(s->state, call);
-	if (to != s->state)
-		wsd_log(WSD_LOG_DEBUG, "provider: socket %#lx: %s: %s -> %s",
-			(unsigned long)s->descriptor, call_names[call], state_names[s->state],
-			state_names[to]);
-	s->state = to;
+	s->state = sock_next(s->state, call);
 }
 
 const char *sock_state_name(enum sock_state state)

@@ -36,11 +36,24 @@ enum sock_call {
 /* A code that is none: SS_BROKEN answers transfers with the reason stored in the socket. */
 #define SOCK_STORED_REASON (-1)
 
-/* 0: legal; a WSA code; or SOCK_STORED_REASON. */
-int sock_check(enum sock_state state, enum sock_call call);
+struct sock_step {
+	int code;       /* 0: legal; a WSA code; or SOCK_STORED_REASON */
+	signed char to; /* the next state + 1; 0: it stays */
+};
+
+extern const struct sock_step sock_steps[SS_COUNT][SC_COUNT];
+
+static inline int sock_check(enum sock_state state, enum sock_call call)
+{
+	return sock_steps[state][call].code;
+}
 
 /* The state after the call succeeded; meaningful for legal calls. */
-enum sock_state sock_next(enum sock_state state, enum sock_call call);
+static inline enum sock_state sock_next(enum sock_state state, enum sock_call call)
+{
+	int to = sock_steps[state][call].to;
+	return to ? (enum sock_state)(to - 1) : state;
+}
 
 /* The only writer of s->state. Caller holds s->call, the call was legal and has succeeded. */
 void sock_move(struct sock *s, enum sock_call call);

@@ -44,7 +44,7 @@ void upcall_end(struct prov *p, struct upcall *u)
 	bool close = --s->upcalls == 0 && s->close_handle;
 	if (close)
 		s->close_handle = false;
-	pthread_cond_broadcast(&p->cond);
+	prov_wake_locked(p);
 	pthread_mutex_unlock(&p->lock);
 	if (close) {
 		close_handle_now(p, s);
@@ -86,20 +86,25 @@ void upcall_drain(struct prov *p, struct sock *s)
 	bool inside;
 	pthread_mutex_lock(&p->lock);
 	while (others(p, s, &inside) && !inside)
-		pthread_cond_wait(&p->cond, &p->lock);
+		prov_wait_locked(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* The last upcall of s, now or when those that run have returned. Takes the caller's reference. */
-void upcall_close_handle(struct prov *p, struct sock *s)
+/*
+ * The last upcall of s, now or when those that run have returned. Takes the caller's reference. @quiet: none
+ * runs and none can begin.
+ */
+void upcall_close_handle(struct prov *p, struct sock *s, bool quiet)
 {
 	bool inside;
-	unsigned n;
-	pthread_mutex_lock(&p->lock);
-	while ((n = others(p, s, &inside)) && !inside)
-		pthread_cond_wait(&p->cond, &p->lock);
-	s->close_handle = n > 0;
-	pthread_mutex_unlock(&p->lock);
+	unsigned n = 0;
+	if (!quiet) {
+		pthread_mutex_lock(&p->lock);
+		while ((n = others(p, s, &inside)) && !inside)
+			prov_wait_locked(p);
+		s->close_handle = n > 0;
+		pthread_mutex_unlock(&p->lock);
+	}
 	if (!n) {
 		close_handle_now(p, s);
 		sock_unref(s);

@@ -1,35 +1,43 @@
 /* SPDX-License-Identifier: MIT
  *
  * What ties sockets to names, and the order of listeners on a name [PROV-BIND-18 PROV-BIND-22]. A use is in its
- * socket's list from bind on and in its name's list of listeners from listen on. Takes prov->lock; name_put() under
- * use_drop() takes name->op.
+ * socket's list from bind on and in its name's list of listeners from listen on. Takes prov->lock.
  */
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "prov.h"
 
-/* A use of a name that may still have to be bound; NULL: no memory. Caller holds s->call. */
-struct use *use_add(struct sock *s, uint32_t addr_be, uint16_t port_be)
+/*
+ * One more name of the socket, bound or dormant (@tolerant: or down). 0, or -errno and nothing has changed. Caller
+ * holds s->call.
+ */
+int use_add(struct sock *s, uint32_t addr_be, uint16_t port_be, bool tolerant)
 {
-	struct use *u = calloc(1, sizeof(*u));
-	if (!u)
-		return NULL;
-	u->s = s;
-	u->n = name_get(s->p, addr_be, port_be);
-	if (!u->n) {
-		free(u);
-		return NULL;
+	struct use *u = &s->first_use;
+	if (u->n) {
+		u = calloc(1, sizeof(*u));
+		if (!u)
+			return -ENOMEM;
 	}
-	pthread_mutex_lock(&s->p->lock);
-	u->next = s->uses;
-	s->uses = u;
-	pthread_mutex_unlock(&s->p->lock);
+	u->s = s;
+	int err = name_join(u, addr_be, port_be, tolerant);
+	if (err && u != &s->first_use)
+		free(u);
+	return err;
+}
+
+/* Caller holds s->call. */
+struct use *use_find(const struct sock *s, uint32_t addr_be)
+{
+	struct use *u = s->uses;
+	while (u && u->n->addr_be != addr_be)
+		u = u->next;
 	return u;
 }
 
-/* Out of the socket's list and the listeners; still to be dropped. Caller holds s->call. */
-struct use *use_take(struct sock *s, struct use *u)
+/* Takes one name off the socket. Caller holds s->call. */
+void use_remove(struct sock *s, struct use *u)
 {
 	pthread_mutex_lock(&s->p->lock);
 	struct use **at = &s->uses;
@@ -37,8 +45,7 @@ struct use *use_take(struct sock *s, struct use *u)
 		at = &(*at)->next;
 	*at = u->next;
 	use_unlisten_locked(u);
-	pthread_mutex_unlock(&s->p->lock);
-	return u;
+	use_drop_unlock(u);
 }
 
 /* By rank: the earliest listener first. It is nearly always the newest that comes. */
@@ -68,9 +75,11 @@ void use_unlisten_locked(struct use *u)
 		DL_DELETE2(u->n->exact, u, lprev, lnext);
 }
 
-void use_drop(struct use *u)
+void use_drop_unlock(struct use *u)
 {
-	name_quiet(u->n);
-	name_put(u->n);
-	free(u);
+	name_leave_unlock(u->n);
+	if (u == &u->s->first_use)
+		u->n = NULL;
+	else
+		free(u);
 }

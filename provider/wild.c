@@ -8,35 +8,19 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "errmap.h"
 #include "log.h"
 #include "prov.h"
-
-static struct use *find_use(const struct sock *s, uint32_t addr_be)
-{
-	struct use *u = s->uses;
-	while (u && u->n->key.addr_be != addr_be)
-		u = u->next;
-	return u;
-}
 
 /* One more address. A name that cannot be bound now stays down: the next snapshot or listen tries it again. */
 static int add_address(struct sock *s, uint32_t addr_be)
 {
-	struct use *u = use_add(s, addr_be, s->local.sin_port);
-	if (!u)
-		return -ENOMEM;
-	int err = name_bind(u->n);
-	if (err && errmap(EO_BIND, err) == WSAENOBUFS) {
-		use_drop(use_take(s, u));
+	int err = use_add(s, addr_be, s->local.sin_port, true);
+	if (err || s->state != SS_LISTENING)
 		return err;
-	}
-	if (s->state != SS_LISTENING)
-		return 0;
+	struct use *u = use_find(s, addr_be);
 	pthread_mutex_lock(&s->p->lock);
 	use_listen_locked(u);
-	pthread_mutex_unlock(&s->p->lock);
-	name_listen(u->n);
+	name_listen_unlock(u->n);
 	return 0;
 }
 
@@ -45,7 +29,7 @@ static int add_missing(struct sock *s, const struct nic_snapshot *snap)
 	int err = 0;
 	for (size_t i = 0; i < nic_snapshot_addrs(snap) && !err; i++) {
 		const struct nic_addr *a = nic_snapshot_addr(snap, i);
-		if (served(s->p, a) && !find_use(s, a->addr_be))
+		if (served(s->p, a) && !use_find(s, a->addr_be))
 			err = add_address(s, a->addr_be);
 	}
 	return err;
@@ -64,8 +48,8 @@ static void drop_vanished(struct sock *s, const struct nic_snapshot *snap)
 {
 	for (struct use *u = s->uses, *next; u; u = next) {
 		next = u->next;
-		if (vanished(snap, u->n->key.addr_be))
-			use_drop(use_take(s, u));
+		if (vanished(snap, u->n->addr_be))
+			use_remove(s, u);
 	}
 }
 
@@ -84,7 +68,7 @@ int wild_bind(struct sock *s)
 	if (!err)
 		return 0;
 	while (s->uses)
-		use_drop(use_take(s, s->uses));
+		use_remove(s, s->uses);
 	pthread_mutex_lock(&p->lock);
 	wild_leave_locked(s);
 	pthread_mutex_unlock(&p->lock);
