@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPBind: the checks in their order, then the name. Takes sock->call by sock_enter(), then what names take.
- * PROV-BIND-1 to 25.
+ * WSPBind: the checks in their order, then the name. Takes sock->call by sock_enter(), then what
+ * names take. PROV-BIND-1 to 25.
  */
 #include <string.h>
 

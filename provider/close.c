@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPCloseSocket, in the order of PROV-CLOSE-1: no more work, queued requests refused, names given back, running
- * upcalls waited for, lpWPUCloseSocketHandle last. Takes sock->call, then what names take; nothing while it waits.
+ * WSPCloseSocket, in the order of PROV-CLOSE-1: no more work, queued requests refused, names given
+ * back, running upcalls waited for, lpWPUCloseSocketHandle last. Takes sock->call, then what names
+ * take; nothing while it waits.
  */
 #include "prov.h"
 #include "wsp.h"
@@ -27,7 +28,8 @@ void sock_close(struct sock *s)
 	pthread_mutex_unlock(&s->call);
 
 	if (list) {
-		/* Not for good: the next listener may take the peer, or TCP/IP will [PROV-CONNECT-7]. */
+		/* Not for good: the next listener may take the peer, or TCP/IP will
+		 * [PROV-CONNECT-7]. */
 		pthread_mutex_unlock(&p->lock);
 		request_refuse(p, list, false);
 		pthread_mutex_lock(&p->lock);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The event thread: CM events, changes of the NICs, the timer; nothing that a call waits for. Between reading and
- * acknowledging a CM event it takes prov->lock alone; after that everything of the lock order (prov.h).
+ * The event thread: CM events, changes of the NICs, the timer; nothing that a call waits for.
+ * Between reading and acknowledging a CM event it takes prov->lock alone; after that everything of
+ * the lock order (prov.h).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -6,9 +6,9 @@
  *    | W | S | D |ver|len|kind| 0 | 0 | src addr |s.port|d.port| dst addr |   request, 20 bytes
  *    | W | S | D |ver|len|kind|why| 0 |                                       reject, 8 bytes
  *
- * The receiver always sees the transport's maximum (56 bytes of a request, 148 of a reject), never what was sent:
- * hence len, the bytes that count. Addresses and ports are in network order. A later version may be
- * longer; what it adds stands at the end and version 1 ignores it.
+ * The receiver always sees the transport's maximum (56 bytes of a request, 148 of a reject), never
+ * what was sent: hence len, the bytes that count. Addresses and ports are in network order. A later
+ * version may be longer; what it adds stands at the end and version 1 ignores it.
  */
 #ifndef WSD_PROVIDER_CMDATA_H
 #define WSD_PROVIDER_CMDATA_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Devices that librdmacm has open because of us: an anchor for each, and letting go when one is removed
- * [PROV-BIND-12 PROV-BIND-24, platform-facts-2 part 3]. Takes prov->dev_op, then prov->lock.
+ * Devices that librdmacm has open because of us: an anchor for each, and letting go when one is
+ * removed [PROV-BIND-12 PROV-BIND-24, platform-facts-2 part 3]. Takes prov->dev_op, then
+ * prov->lock.
  *
- * The anchor is an id in the UDP port space, which no name of ours lives in: it keeps librdmacm's protection
- * domain (else each bind would make one) and tells of the removal. The gate: between rdma_create_id and the
- * entry in dev->ids a thread is "binding"; letting go of a device waits for these, and they for it.
+ * The anchor is an id in the UDP port space, which no name of ours lives in: it keeps librdmacm's
+ * protection domain (else each bind would make one) and tells of the removal. The gate: between
+ * rdma_create_id and the entry in dev->ids a thread is "binding"; letting go of a device waits for
+ * these, and they for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -269,8 +271,7 @@ void dev_removed(struct prov *p, struct ibv_context *verbs)
 	pthread_mutex_unlock(&p->lock);
 	if (!d || known)
 		return;
-	wsd_log(WSD_LOG_INFO, "provider: device %s is removed",
-		ibv_get_device_name(verbs->device));
+	wsd_log(WSD_LOG_INFO, "provider: device %s is removed", ibv_get_device_name(verbs->device));
 	lose_names(p, d);
 	request_drop_device(p, d);
 	drop_anchor(p, d);
@@ -288,8 +289,8 @@ static bool any_device(void)
 }
 
 /*
- * The last device: librdmacm drops no device when it finds none. Nothing of ours is on the context, so its two
- * descriptors become /dev/null's; librdmacm closes it when another device comes.
+ * The last device: librdmacm drops no device when it finds none. Nothing of ours is on the context,
+ * so its two descriptors become /dev/null's; librdmacm closes it when another device comes.
  */
 static bool hollow_out(const struct dev *d)
 {
@@ -302,8 +303,8 @@ static bool hollow_out(const struct dev *d)
 }
 
 /*
- * rdma_get_devices() makes librdmacm look, and drop what is gone; it also opens all the others, which
- * therefore must be watched from now on. Nobody is binding. True: the device is let go.
+ * rdma_get_devices() makes librdmacm look, and drop what is gone; it also opens all the others,
+ * which therefore must be watched from now on. Nobody is binding. True: the device is let go.
  */
 static bool make_librdmacm_look(struct prov *p, const struct dev *gone)
 {

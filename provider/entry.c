@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPStartupEx and WSPCleanup: the one process object, its references and what fork leaves of it. Takes the
- * start lock, the outermost one. PROV-INIT-1 to 10, PROV-MEM-14.
+ * WSPStartupEx and WSPCleanup: the one process object, its references and what fork leaves of it.
+ * Takes the start lock, the outermost one. PROV-INIT-1 to 10, PROV-MEM-14.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -112,8 +112,9 @@ void prov_put(struct prov *p)
 }
 
 /*
- * In the child of a fork nothing of the parent's works or is harmed: the descriptors are the parent's, and a
- * copy of a device's keeps others from deleting the device, so they are closed [PROV-MEM-14].
+ * In the child of a fork nothing of the parent's works or is harmed: the descriptors are the
+ * parent's, and a copy of a device's keeps others from deleting the device, so they are closed
+ * [PROV-MEM-14].
  */
 static void fork_prepare(void)
 {
@@ -138,7 +139,8 @@ static void fork_child(void)
 	if (p) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		for (struct dev *d = p->devs; d && null >= 0; d = d->next) {
-			/* librdmacm's own: the numbers stay taken, so that nothing else gets them. */
+			/* librdmacm's own: the numbers stay taken, so that nothing else gets them.
+			 */
 			dup3(null, d->cmd_fd, O_CLOEXEC);
 			dup3(null, d->async_fd, O_CLOEXEC);
 		}
@@ -155,8 +157,8 @@ static void fork_child(void)
 }
 
 /*
- * rdma_cm itself, or 0 while there is no device: librdmacm gives no channel then, and one is made when
- * the first device comes [PROV-INIT-8].
+ * rdma_cm itself, or 0 while there is no device: librdmacm gives no channel then, and one is made
+ * when the first device comes [PROV-INIT-8].
  */
 static int open_rdma_cm(struct prov *p)
 {
@@ -214,7 +216,8 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 
 static void fill(LPWSPDATA data, LPWSPPROC_TABLE table)
 {
-	static const char16_t description[] = u"wsdirect: SAN provider over librdmacm " WSDIRECT_VERSION_STRING;
+	static const char16_t description[] =
+		u"wsdirect: SAN provider over librdmacm " WSDIRECT_VERSION_STRING;
 	_Static_assert(sizeof(description) <= sizeof(data->szDescription), "PROV-INIT-3");
 	memset(data, 0, sizeof(*data));
 	data->wVersion = PROV_VERSION;

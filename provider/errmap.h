@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From an errno of rdma_cm or the system to the WSA code of an operation: data, row by row, each with its
- * reason. Only codes that the operation's list in provider.md allows.
+ * From an errno of rdma_cm or the system to the WSA code of an operation: data, row by row, each
+ * with its reason. Only codes that the operation's list in provider.md allows.
  */
 #ifndef WSD_PROVIDER_ERRMAP_H
 #define WSD_PROVIDER_ERRMAP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPEventSelect and WSPEnumNetworkEvents: the record of a socket's events. Takes sock->call by sock_enter(), then
- * prov->lock, where the record lives; none over an upcall. PROV-EVENT-1 to 7.
+ * WSPEventSelect and WSPEnumNetworkEvents: the record of a socket's events. Takes sock->call by
+ * sock_enter(), then prov->lock, where the record lives; none over an upcall. PROV-EVENT-1 to 7.
  */
 #include <string.h>
 
@@ -41,8 +41,8 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 		sock_leave(s);
 		return sock_fail(lpErrno, WSAEINVAL);
 	}
-	struct selection old, want = {lNetworkEvents ? hEventObject : WSA_INVALID_EVENT,
-				      lNetworkEvents, 0};
+	struct selection old,
+		want = {lNetworkEvents ? hEventObject : WSA_INVALID_EVENT, lNetworkEvents, 0};
 	struct upcall u;
 	pthread_mutex_lock(&p->lock);
 	bool set = select_locked(s, &want, &old, &u);
@@ -80,8 +80,9 @@ static bool reset_event(struct prov *p, struct sock *s, WSAEVENT event)
 }
 
 /*
- * The event is reset before the record is copied: what arrives in between is recorded, so it is in the copy, and
- * its event stays set, which costs the switch one look. The other way round it would be lost [PROV-EVENT-5].
+ * The event is reset before the record is copied: what arrives in between is recorded, so it is in
+ * the copy, and its event stays set, which costs the switch one look. The other way round it would
+ * be lost [PROV-EVENT-5].
  */
 int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
 				     LPWSANETWORKEVENTS lpNetworkEvents, LPINT lpErrno)

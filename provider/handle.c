@@ -164,8 +164,8 @@ void *htable_get(struct htable *t, uint64_t value, void (*ref)(void *obj))
 	return obj;
 }
 
-void *htable_take(struct htable *t, uint32_t *cursor, bool (*match)(const void *obj, const void *arg),
-		  const void *arg)
+void *htable_take(struct htable *t, uint32_t *cursor,
+		  bool (*match)(const void *obj, const void *arg), const void *arg)
 {
 	void *obj = NULL;
 	pthread_mutex_lock(&t->lock);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table from descriptors to objects. A value is never given twice in the life of the process, so
- * a stale one is always recognised [PROV-SOCKET-4 PROV-CLOSE-6]; every operation but htable_take is O(1).
+ * The table from descriptors to objects. A value is never given twice in the life of the process,
+ * so a stale one is always recognised [PROV-SOCKET-4 PROV-CLOSE-6]; every operation but htable_take
+ * is O(1).
  */
 #ifndef WSD_PROVIDER_HANDLE_H
 #define WSD_PROVIDER_HANDLE_H
@@ -18,7 +19,7 @@ enum {
 };
 
 struct hslot {
-	uint64_t value;    /* 0: free */
+	uint64_t value;      /* 0: free */
 	_Atomic(void *) obj; /* NULL: reserved, not yet to be found */
 	uint32_t next_free;
 };
@@ -33,10 +34,10 @@ struct htable {
 	bool closed;
 };
 
-#define HTABLE_INITIALIZER                                                                         \
-	{                                                                                          \
-		.lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX, .serial = 1,          \
-		.closed = true                                                                     \
+#define HTABLE_INITIALIZER                                                                \
+	{                                                                                 \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX, .serial = 1, \
+		.closed = true                                                            \
 	}
 
 /* Opens it for at most @limit objects; what is in it stays. */
@@ -60,8 +61,9 @@ void *htable_remove(struct htable *t, uint64_t value);
 void htable_release(struct htable *t, struct hslot *slot);
 /* The object, with @ref called on it under the lock, or NULL. */
 void *htable_get(struct htable *t, uint64_t value, void (*ref)(void *obj));
-/* Removes the next object for which @match says yes; NULL when there is none. *cursor starts at 0. */
-void *htable_take(struct htable *t, uint32_t *cursor, bool (*match)(const void *obj, const void *arg),
-		  const void *arg);
+/* Removes the next object for which @match says yes; NULL when there is none. *cursor starts at 0.
+ */
+void *htable_take(struct htable *t, uint32_t *cursor,
+		  bool (*match)(const void *obj, const void *arg), const void *arg);
 
 #endif

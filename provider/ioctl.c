@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPIoctl: extension pointers and the address list. Takes sock->call by sock_enter(). PROV-IOCTL-1 to 5.
+ * WSPIoctl: extension pointers and the address list. Takes sock->call by sock_enter(). PROV-IOCTL-1
+ * to 5.
  */
 #include <string.h>
 

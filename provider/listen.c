@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPListen: first, and again with a new backlog. Takes sock->call by sock_enter(), then what names take.
- * PROV-LISTEN-1 to 6.
+ * WSPListen: first, and again with a new backlog. Takes sock->call by sock_enter(), then what names
+ * take. PROV-LISTEN-1 to 6.
  */
 #include "prov.h"
 #include "wsp.h"
@@ -55,7 +55,8 @@ static int listen_first(struct sock *s, unsigned backlog)
 	return code;
 }
 
-/* A new backlog; the newest excess requests are refused [PROV-LISTEN-4]. Dormant names are tried at once. */
+/* A new backlog; the newest excess requests are refused [PROV-LISTEN-4]. Dormant names are tried at
+ * once. */
 static void listen_again(struct sock *s, unsigned backlog)
 {
 	pthread_mutex_lock(&s->p->lock);

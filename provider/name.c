@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Name objects: one for each (IP, port) of the process, shared by its sockets, owning at most one passive cm id
- * [PROV-BIND-22 PROV-BIND-23]. All under prov->lock; what asks rdma_cm is the name's owner (busy) and gives the lock
- * up meanwhile. Functions in _unlock are called with prov->lock held and return without it. rdma_cm never sees
- * 0.0.0.0 or 127/8.
+ * Name objects: one for each (IP, port) of the process, shared by its sockets, owning at most one
+ * passive cm id [PROV-BIND-22 PROV-BIND-23]. All under prov->lock; what asks rdma_cm is the name's
+ * owner (busy) and gives the lock up meanwhile. Functions in _unlock are called with prov->lock
+ * held and return without it. rdma_cm never sees 0.0.0.0 or 127/8.
  *
- * The id is bound without RDMA_OPTION_ID_REUSEADDR: with it on both sides two processes could bind one name, and
- * then rdma_cm refuses listen to each of them for ever; without it one has the name and the other is dormant.
+ * The id is bound without RDMA_OPTION_ID_REUSEADDR: with it on both sides two processes could bind
+ * one name, and then rdma_cm refuses listen to each of them for ever; without it one has the name
+ * and the other is dormant.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -214,8 +215,9 @@ static int listen_locked(struct name *n)
 }
 
 /*
- * A name without listeners stops listening. rdma_cm cannot undo a listen, so the id is made anew; if another process
- * takes the name in between, it is dormant, which hurts nobody. The owner, under the lock, which it gives up.
+ * A name without listeners stops listening. rdma_cm cannot undo a listen, so the id is made anew;
+ * if another process takes the name in between, it is dormant, which hurts nobody. The owner, under
+ * the lock, which it gives up.
  */
 static void quiet_locked(struct name *n)
 {
@@ -234,9 +236,9 @@ static bool is_quiet(const struct name *n)
 /* ---- what sockets do with names ---- */
 
 /*
- * Ties the use to the name, which is made if it is not there, and makes that bound or dormant. @tolerant: a name that
- * cannot be bound stays, and is down; only what no other NIC would help with is an error. On failure
- * the use is tied to nothing.
+ * Ties the use to the name, which is made if it is not there, and makes that bound or dormant.
+ * @tolerant: a name that cannot be bound stays, and is down; only what no other NIC would help with
+ * is an error. On failure the use is tied to nothing.
  */
 int name_join(struct use *u, uint32_t addr_be, uint16_t port_be, bool tolerant)
 {
@@ -294,8 +296,8 @@ void name_quiet(struct name *n)
 }
 
 /*
- * Gives a reference back. The last one destroys the id before the name is forgotten: a newcomer waits for the
- * owner and binds anew.
+ * Gives a reference back. The last one destroys the id before the name is forgotten: a newcomer
+ * waits for the owner and binds anew.
  */
 void name_leave_unlock(struct name *n)
 {
@@ -345,8 +347,9 @@ void name_lost(struct name *n, const struct dev *dev)
 }
 
 /*
- * One more try for a name with listeners, which the caller took off prov->retry; it goes back there if it is
- * not done. True: it must be tried on the timer; false: done, or the next snapshot brings it back.
+ * One more try for a name with listeners, which the caller took off prov->retry; it goes back there
+ * if it is not done. True: it must be tried on the timer; false: done, or the next snapshot brings
+ * it back.
  */
 bool name_retry(struct name *n)
 {

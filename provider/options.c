@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPGetSockOpt, WSPSetSockOpt and WSPGetQOSByName: one row per option, each value 32 bits. Takes sock->call by
- * sock_enter(), then prov->lock. PROV-OPT-1 to 4.
+ * WSPGetSockOpt, WSPSetSockOpt and WSPGetQOSByName: one row per option, each value 32 bits. Takes
+ * sock->call by sock_enter(), then prov->lock. PROV-OPT-1 to 4.
  */
 #include <string.h>
 
@@ -75,8 +75,8 @@ static const struct option *find_option(int name)
 }
 
 /* Order: descriptor, level, option, pointers and length. */
-int WSPAPI prov_WSPGetSockOpt(SOCKET descriptor, int level, int optname, char *optval,
-			      LPINT optlen, LPINT lpErrno)
+int WSPAPI prov_WSPGetSockOpt(SOCKET descriptor, int level, int optname, char *optval, LPINT optlen,
+			      LPINT lpErrno)
 {
 	struct sock *s;
 	int code = sock_enter(descriptor, SC_QUERY, &s);

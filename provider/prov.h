@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * prov.h - what the files of the provider share: the process object, sockets, names, devices, requests.
+ * prov.h - what the files of the provider share: the process object, sockets, names, devices,
+ * requests.
  *
  * Lock order, outermost first. A thread may leave steps out; no lock at all is held over an upcall
  * [PROV-OVL-3].
@@ -8,11 +9,11 @@
  *   2. sock->call                   one call at a time on one socket
  *   3. being a name's owner         one rdma_cm operation at a time on one name (name->busy)
  *   4. prov->dev_op                 one anchor is made at a time
- *   5. prov->lock                   all lists, queues and records; no system call under it but arming the
- *                                   timer
+ *   5. prov->lock                   all lists, queues and records; no system call under it but
+ * arming the timer
  *   6. the lock of the handle table
- * The event thread takes 2 to 4 only when it holds no unacknowledged CM event: rdma_destroy_id(), called
- * by others under 3, waits for that acknowledgement.
+ * The event thread takes 2 to 4 only when it holds no unacknowledged CM event: rdma_destroy_id(),
+ * called by others under 3, waits for that acknowledgement.
  */
 #ifndef WSD_PROVIDER_PROV_H
 #define WSD_PROVIDER_PROV_H
@@ -35,16 +36,16 @@
 
 /* Limits, each with its key in the configuration; see provider/README.md. */
 enum {
-	PROV_STARTUPS_MAX = 1 << 20,  /* rdma.max_startups: clients of one process [PROV-INIT-8] */
-	PROV_SOCKETS_MAX = 1 << 20,   /* rdma.max_sockets */
-	PROV_BACKLOG_MAX = 1024,      /* rdma.max_backlog: what SOMAXCONN means [PROV-LISTEN-2] */
-	PROV_KERNEL_BACKLOG = 1024,   /* unread events; the event thread reads them at once */
-	PROV_RETRY_MS = 20,           /* a dormant name is tried again [PROV-BIND-23] */
-	PROV_PURGE_MS = 100,          /* queued requests: is the peer still there? [PROV-ACCEPT-10] */
-	PROV_RETRY_BATCH = 256,       /* dormant names tried in one turn */
-	PROV_SPARES = 64,             /* sockets and names kept for the next bind */
-	PROV_THRESHOLD = 16 * 1024,   /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
-	PROV_MSG_UNBOUND = 1 << 20,   /* SO_MAX_MSG_SIZE while no device is known, bytes */
+	PROV_STARTUPS_MAX = 1 << 20, /* rdma.max_startups: clients of one process [PROV-INIT-8] */
+	PROV_SOCKETS_MAX = 1 << 20,  /* rdma.max_sockets */
+	PROV_BACKLOG_MAX = 1024,     /* rdma.max_backlog: what SOMAXCONN means [PROV-LISTEN-2] */
+	PROV_KERNEL_BACKLOG = 1024,  /* unread events; the event thread reads them at once */
+	PROV_RETRY_MS = 20,          /* a dormant name is tried again [PROV-BIND-23] */
+	PROV_PURGE_MS = 100,        /* queued requests: is the peer still there? [PROV-ACCEPT-10] */
+	PROV_RETRY_BATCH = 256,     /* dormant names tried in one turn */
+	PROV_SPARES = 64,           /* sockets and names kept for the next bind */
+	PROV_THRESHOLD = 16 * 1024, /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
+	PROV_MSG_UNBOUND = 1 << 20, /* SO_MAX_MSG_SIZE while no device is known, bytes */
 };
 
 struct prov;
@@ -85,7 +86,7 @@ enum name_state {
 struct use {
 	struct sock *s;
 	struct name *n;
-	struct use *next;         /* of the socket */
+	struct use *next;          /* of the socket */
 	struct use *lprev, *lnext; /* of the name's listeners, in rank */
 	bool listening;
 };
@@ -98,24 +99,24 @@ struct request {
 	struct dev *dev;
 	struct sock *s; /* NULL once it is taken out of the queue */
 	unsigned refs;
-	uint64_t pass; /* of the last look whether the peer is still there */
+	uint64_t pass;                      /* of the last look whether the peer is still there */
 	struct wsd_sockaddr_in peer, local; /* the true names [PROV-BIND-23] */
 };
 
 struct sock {
 	pthread_mutex_t call; /* stays initialised while the memory is spare */
 	struct sock *spare;   /* the next spare one */
-	struct prov *p; /* a reference */
+	struct prov *p;       /* a reference */
 	atomic_uint refs;
-	SOCKET descriptor;    /* ours */
-	SOCKET switch_handle; /* the switch's: for upcalls only [PROV-SOCKET-3] */
-	enum sock_state state; /* written by sock_move() alone, under call */
+	SOCKET descriptor;            /* ours */
+	SOCKET switch_handle;         /* the switch's: for upcalls only [PROV-SOCKET-3] */
+	enum sock_state state;        /* written by sock_move() alone, under call */
 	struct wsd_sockaddr_in local; /* as given to WSPBind */
 	bool wildcard;
 	int32_t debug; /* SO_DEBUG */
 	/* Under prov->lock from here on; uses also under call. */
 	struct use *uses;
-	struct use first_use; /* what nearly every socket needs; n is NULL while it is free */
+	struct use first_use;       /* what nearly every socket needs; n is NULL while it is free */
 	struct sock *wprev, *wnext; /* of prov->wild */
 	unsigned backlog, queued;
 	uint64_t listen_seq; /* rank among listeners; 0 = none */
@@ -123,11 +124,12 @@ struct sock {
 	WSAEVENT event;
 	int32_t mask, record;
 	int32_t accept_code, connect_code;
-	unsigned upcalls;   /* running now, in any thread */
-	bool close_handle;  /* the last upcall that returns closes the switch's handle */
+	unsigned upcalls;  /* running now, in any thread */
+	bool close_handle; /* the last upcall that returns closes the switch's handle */
 };
 
-/* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under prov->lock. */
+/* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under
+ * prov->lock. */
 struct name {
 	struct prov *p;
 	struct name *hnext; /* hash chain, or the next spare one */
@@ -138,9 +140,9 @@ struct name {
 	enum name_state state;
 	unsigned refs;
 	struct rdma_cm_id *id;
-	struct dev *dev;  /* while id is there */
-	uint32_t max_msg; /* bytes, of the device last seen; meaningless when NAME_DOWN */
-	struct use *exact, *wild; /* listeners in rank; exact ones come first [PROV-BIND-22] */
+	struct dev *dev;            /* while id is there */
+	uint32_t max_msg;           /* bytes, of the device last seen; meaningless when NAME_DOWN */
+	struct use *exact, *wild;   /* listeners in rank; exact ones come first [PROV-BIND-22] */
 	struct name *rprev, *rnext; /* of prov->retry */
 };
 
@@ -160,7 +162,7 @@ struct prov {
 	uint32_t threshold;
 	WSPUPCALLTABLEEX up;
 	WSAPROTOCOL_INFOW tcp; /* what the switch told us of TCP/IP [PROV-INIT-4] */
-	atomic_bool closing; /* the last cleanup has begun */
+	atomic_bool closing;   /* the last cleanup has begun */
 	struct nic_monitor *nic;
 	pthread_t thread;
 	int epoll_fd, wake_fd, timer_fd;
@@ -169,7 +171,7 @@ struct prov {
 	pthread_mutex_t dev_op;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	unsigned waiters; /* threads at cond */
+	unsigned waiters;                   /* threads at cond */
 	struct rdma_event_channel *channel; /* made when the first device is needed */
 	struct name **buckets;
 	size_t bucket_count, names;
@@ -182,8 +184,8 @@ struct prov {
 	struct request *requests;
 	struct upcall *upcalls;
 	uint64_t listen_seq;
-	unsigned binding; /* threads between rdma_create_id and the entry in dev->ids */
-	bool letting_go;  /* nobody may start binding */
+	unsigned binding;  /* threads between rdma_create_id and the entry in dev->ids */
+	bool letting_go;   /* nobody may start binding */
 	bool wild_pending; /* the wildcard sockets were not brought in step yet */
 	size_t wild_count;
 	uint64_t purge_pass;
@@ -191,7 +193,8 @@ struct prov {
 };
 
 /* entry.c */
-/* A reference to the started process object, or NULL; with it memory for a socket, if some is spare. */
+/* A reference to the started process object, or NULL; with it memory for a socket, if some is
+ * spare. */
 struct prov *prov_get(struct sock **ret_spare);
 void prov_put(struct prov *p);
 /* Until something changes; caller holds p->lock, which is given up meanwhile. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Named refusals. A bad descriptor is WSAENOTSOCK, everything else WSAEOPNOTSUPP, nothing changes. The first
- * group waits for issue B (accept, connect, data, memory, duplication); the second no switch ever calls.
+ * Named refusals. A bad descriptor is WSAENOTSOCK, everything else WSAEOPNOTSUPP, nothing changes.
+ * The first group waits for issue B (accept, connect, data, memory, duplication); the second no
+ * switch ever calls.
  */
 #include "prov.h"
 #include "wsp.h"
@@ -106,8 +107,7 @@ INT WSPAPI refuse_WSPAddressToString(LPSOCKADDR lpsaAddress, DWORD dwAddressLeng
 	return sock_fail(lpErrno, WSAEOPNOTSUPP);
 }
 
-int WSPAPI refuse_WSPAsyncSelect(SOCKET s, HWND hWnd, unsigned int wMsg, LONG lEvent,
-				 LPINT lpErrno)
+int WSPAPI refuse_WSPAsyncSelect(SOCKET s, HWND hWnd, unsigned int wMsg, LONG lEvent, LPINT lpErrno)
 {
 	return refuse(s, lpErrno);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Connection requests from their arrival until WSPAccept: queued on one listener within its backlog, refused, or
- * dropped when the peer gives up. They are bare cm ids without a queue pair. Takes prov->lock.
- * PROV-LISTEN-3, PROV-ACCEPT-10, PROV-ACCEPT-12, PROV-BIND-22.
+ * Connection requests from their arrival until WSPAccept: queued on one listener within its
+ * backlog, refused, or dropped when the peer gives up. They are bare cm ids without a queue pair.
+ * Takes prov->lock. PROV-LISTEN-3, PROV-ACCEPT-10, PROV-ACCEPT-12, PROV-BIND-22.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,7 +51,8 @@ struct request *request_take_locked(struct sock *s, unsigned keep)
 	return list;
 }
 
-/* With our tag the refusal is final for the peer; without it, it goes on to TCP/IP [PROV-CONNECT-7]. */
+/* With our tag the refusal is final for the peer; without it, it goes on to TCP/IP
+ * [PROV-CONNECT-7]. */
 static void reject_final(struct rdma_cm_id *id)
 {
 	uint8_t tag[CMDATA_REJECT_SIZE];
@@ -102,7 +103,8 @@ static bool true_names(const struct rdma_cm_id *id, const struct rdma_conn_param
 
 enum fate { QUEUED, FULL, NOBODY };
 
-/* Puts r on the listener in rank, or says why not. On QUEUED, *u is begun if *ret_event is to be set. */
+/* Puts r on the listener in rank, or says why not. On QUEUED, *u is begun if *ret_event is to be
+ * set. */
 static enum fate enqueue(struct prov *p, struct name *n, struct request *r, struct sock **ret_s,
 			 WSAEVENT *ret_event, struct upcall *u)
 {
@@ -186,7 +188,8 @@ void request_arrived(struct prov *p, struct rdma_cm_event *event)
 	name_put(n);
 }
 
-/* rdma_cm says nothing to a queued id whose peer gave up; asking for queue pair attributes fails then. */
+/* rdma_cm says nothing to a queued id whose peer gave up; asking for queue pair attributes fails
+ * then. */
 static bool given_up(struct rdma_cm_id *id)
 {
 	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which addresses the provider serves now: those that the NIC snapshot calls usable, less those that
- * IPAutoconfigurationEnabled takes away [PROV-BIND-11 PROV-BIND-17 PROV-IOCTL-2]. No locks.
+ * Which addresses the provider serves now: those that the NIC snapshot calls usable, less those
+ * that IPAutoconfigurationEnabled takes away [PROV-BIND-11 PROV-BIND-17 PROV-IOCTL-2]. No locks.
  */
 #include <stdio.h>
 

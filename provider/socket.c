@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Socket objects: WSPSocket, look-up of descriptors, references. Takes sock->call (sock_enter keeps it until
- * sock_leave) and the handle table's lock. PROV-SOCKET-1 to 8, PROV-CLOSE-6.
+ * Socket objects: WSPSocket, look-up of descriptors, references. Takes sock->call (sock_enter keeps
+ * it until sock_leave) and the handle table's lock. PROV-SOCKET-1 to 8, PROV-CLOSE-6.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -144,7 +144,8 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 			     GROUP g, DWORD dwFlags, LPINT lpErrno)
 {
 	int code = check_kind(af, type, protocol, g, dwFlags);
-	/* Take-over of a duplicated socket is not built yet, so the value names none [PROV-SOCKET-7]. */
+	/* Take-over of a duplicated socket is not built yet, so the value names none
+	 * [PROV-SOCKET-7]. */
 	if (!code && lpProtocolInfo && lpProtocolInfo->dwProviderReserved)
 		code = WSAEINVAL;
 	struct sock *spare = NULL;
@@ -166,7 +167,8 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 	}
 	DWORD entry = lpProtocolInfo ? lpProtocolInfo->dwCatalogEntryId : p->tcp.dwCatalogEntryId;
 	SOCKET descriptor = s->descriptor;
-	/* The context by which the switch can name the socket to us is the descriptor [PROV-SOCKET-2]. */
+	/* The context by which the switch can name the socket to us is the descriptor
+	 * [PROV-SOCKET-2]. */
 	s->switch_handle = p->up.lpWPUCreateSocketHandle(entry, descriptor, &code);
 	if (s->switch_handle == INVALID_SOCKET) {
 		code = code ? code : WSAENOBUFS;

@@ -3,9 +3,10 @@
  * Upcalls to the switch: none under a lock, and none for a socket after its lpWPUCloseSocketHandle
  * [PROV-OVL-3 PROV-CLOSE-1 PROV-CLOSE-2]. Takes prov->lock for moments.
  *
- * A running upcall is an entry in prov->upcalls on its thread's stack. Closing a socket waits for those of other
- * threads, unless the closing thread is itself inside an upcall (of any socket): then two threads could
- * wait for each other, so the last upcall to return closes the switch's handle instead [PROV-CLOSE-7].
+ * A running upcall is an entry in prov->upcalls on its thread's stack. Closing a socket waits for
+ * those of other threads, unless the closing thread is itself inside an upcall (of any socket):
+ * then two threads could wait for each other, so the last upcall to return closes the switch's
+ * handle instead [PROV-CLOSE-7].
  */
 #include "log.h"
 #include "prov.h"
@@ -59,13 +60,15 @@ bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upc
 	int code = 0;
 	BOOL ok = p->up.lpWPUSetEvent(event, &code);
 	if (!ok)
-		wsd_log(WSD_LOG_WARNING, "provider: socket %#lx: the switch cannot set its event: %d",
+		wsd_log(WSD_LOG_WARNING,
+			"provider: socket %#lx: the switch cannot set its event: %d",
 			(unsigned long)s->descriptor, code);
 	upcall_end(p, u);
 	return ok;
 }
 
-/* How many upcalls of s run in other threads; *ret_inside: whether this thread is in one, of any. */
+/* How many upcalls of s run in other threads; *ret_inside: whether this thread is in one, of any.
+ */
 static unsigned others(const struct prov *p, const struct sock *s, bool *ret_inside)
 {
 	unsigned n = 0;
@@ -91,8 +94,8 @@ void upcall_drain(struct prov *p, struct sock *s)
 }
 
 /*
- * The last upcall of s, now or when those that run have returned. Takes the caller's reference. @quiet: none
- * runs and none can begin.
+ * The last upcall of s, now or when those that run have returned. Takes the caller's reference.
+ * @quiet: none runs and none can begin.
  */
 void upcall_close_handle(struct prov *p, struct sock *s, bool quiet)
 {

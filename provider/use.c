@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What ties sockets to names, and the order of listeners on a name [PROV-BIND-18 PROV-BIND-22]. A use is in its
- * socket's list from bind on and in its name's list of listeners from listen on. Takes prov->lock.
+ * What ties sockets to names, and the order of listeners on a name [PROV-BIND-18 PROV-BIND-22]. A
+ * use is in its socket's list from bind on and in its name's list of listeners from listen on.
+ * Takes prov->lock.
  */
 #include <stdlib.h>
 #include <utlist.h>
@@ -9,8 +10,8 @@
 #include "prov.h"
 
 /*
- * One more name of the socket, bound or dormant (@tolerant: or down). 0, or -errno and nothing has changed. Caller
- * holds s->call.
+ * One more name of the socket, bound or dormant (@tolerant: or down). 0, or -errno and nothing has
+ * changed. Caller holds s->call.
  */
 int use_add(struct sock *s, uint32_t addr_be, uint16_t port_be, bool tolerant)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Wildcard sockets: one use for each address served, kept in step with the NICs, since rdma_cm is never given
- * 0.0.0.0 [PROV-BIND-13 PROV-BIND-23 PROV-LISTEN-5]. Takes sock->call, then what names take.
+ * Wildcard sockets: one use for each address served, kept in step with the NICs, since rdma_cm is
+ * never given 0.0.0.0 [PROV-BIND-13 PROV-BIND-23 PROV-LISTEN-5]. Takes sock->call, then what names
+ * take.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 #include "log.h"
 #include "prov.h"
 
-/* One more address. A name that cannot be bound now stays down: the next snapshot or listen tries it again. */
+/* One more address. A name that cannot be bound now stays down: the next snapshot or listen tries
+ * it again. */
 static int add_address(struct sock *s, uint32_t addr_be)
 {
 	int err = use_add(s, addr_be, s->local.sin_port, true);
@@ -98,7 +100,8 @@ static void sync_one(struct sock *s, const struct nic_snapshot *snap)
 	pthread_mutex_unlock(&s->call);
 }
 
-/* After a change of the NICs. The event thread alone; wild_pending says that it must be called again. */
+/* After a change of the NICs. The event thread alone; wild_pending says that it must be called
+ * again. */
 void wild_sync(struct prov *p)
 {
 	size_t n = 0;

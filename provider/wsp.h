@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The functions that stand in the procedure table and behind the extension GUIDs. prov_: what the
- * provider does. refuse_: what it answers to calls that are not built yet (issue B) or that a switch never
- * makes (provider.md part 1); a slot is never NULL.
+ * provider does. refuse_: what it answers to calls that are not built yet (issue B) or that a
+ * switch never makes (provider.md part 1); a slot is never NULL.
  */
 #ifndef WSD_PROVIDER_WSP_H
 #define WSD_PROVIDER_WSP_H
@@ -15,8 +15,7 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 int WSPAPI prov_WSPBind(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPINT lpErrno);
 int WSPAPI prov_WSPListen(SOCKET s, int backlog, LPINT lpErrno);
 int WSPAPI prov_WSPCloseSocket(SOCKET s, LPINT lpErrno);
-int WSPAPI prov_WSPEventSelect(SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents,
-			       LPINT lpErrno);
+int WSPAPI prov_WSPEventSelect(SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents, LPINT lpErrno);
 int WSPAPI prov_WSPEnumNetworkEvents(SOCKET s, WSAEVENT hEventObject,
 				     LPWSANETWORKEVENTS lpNetworkEvents, LPINT lpErrno);
 int WSPAPI prov_WSPGetSockOpt(SOCKET s, int level, int optname, char *optval, LPINT optlen,
@@ -73,10 +72,8 @@ INT WSPAPI refuse_WSPAddressToString(LPSOCKADDR lpsaAddress, DWORD dwAddressLeng
 int WSPAPI refuse_WSPAsyncSelect(SOCKET s, HWND hWnd, unsigned int wMsg, LONG lEvent,
 				 LPINT lpErrno);
 int WSPAPI refuse_WSPCancelBlockingCall(LPINT lpErrno);
-int WSPAPI refuse_WSPGetPeerName(SOCKET s, struct wsd_sockaddr *name, LPINT namelen,
-				 LPINT lpErrno);
-int WSPAPI refuse_WSPGetSockName(SOCKET s, struct wsd_sockaddr *name, LPINT namelen,
-				 LPINT lpErrno);
+int WSPAPI refuse_WSPGetPeerName(SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno);
+int WSPAPI refuse_WSPGetSockName(SOCKET s, struct wsd_sockaddr *name, LPINT namelen, LPINT lpErrno);
 SOCKET WSPAPI refuse_WSPJoinLeaf(SOCKET s, const struct wsd_sockaddr *name, int namelen,
 				 LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
 				 LPQOS lpGQOS, DWORD dwFlags, LPINT lpErrno);

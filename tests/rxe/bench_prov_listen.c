@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What WSPSocket + WSPBind + WSPListen + WSPCloseSocket cost beside raw librdmacm's create_id + bind_addr + listen +
- * destroy_id on the same address, interleaved, medians. The raw loop keeps one more id open, else it would pay for a
- * protection domain in each cycle. Run it in the guest, best under --icount:
+ * What WSPSocket + WSPBind + WSPListen + WSPCloseSocket cost beside raw librdmacm's create_id +
+ * bind_addr + listen + destroy_id on the same address, interleaved, medians. The raw loop keeps one
+ * more id open, else it would pay for a protection domain in each cycle. Run it in the guest, best
+ * under --icount:
  *
  *   scripts/soft-roce exec --icount -- build/tests/rxe/bench_prov_listen [CYCLES]
  */
@@ -105,7 +106,9 @@ int main(int argc, char **argv)
 {
 	size_t cycles = argc > 1 ? strtoul(argv[1], NULL, 10) : DEFAULT_CYCLES;
 	void *module = dlopen(WSD_TEST_PROVIDER_PATH, RTLD_NOW);
-	LPWSPSTARTUPEX startup = module ? (LPWSPSTARTUPEX)dlsym(module, "WSPStartupEx") : NULL;
+	LPWSPSTARTUPEX startup = NULL;
+	if (module)
+		*(void **)&startup = dlsym(module, "WSPStartupEx");
 	WSPDATA data;
 	WSPPROC_TABLE proc;
 	WSAPROTOCOL_INFOW tcp = {.dwCatalogEntryId = 1};

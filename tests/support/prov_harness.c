@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The miniature switch of provider tests. The handle table is under its own lock; events are atomic.
+ * The miniature switch of provider tests. The handle table is under its own lock; events are
+ * atomic.
  */
 #include "prov_harness.h"
 
@@ -147,7 +148,8 @@ void ph_load(void)
 	const char *path = getenv("WSD_TEST_PROVIDER");
 	void *module = dlopen(path ? path : WSD_TEST_PROVIDER_PATH, RTLD_NOW | RTLD_LOCAL);
 	cr_assert_not_null(module, "%s", dlerror());
-	LPWSPSTARTUPEX startup = (LPWSPSTARTUPEX)dlsym(module, "WSPStartupEx");
+	LPWSPSTARTUPEX startup = NULL;
+	*(void **)&startup = dlsym(module, "WSPStartupEx");
 	cr_assert_not_null(startup, "no WSPStartupEx");
 	ph_use(startup);
 	ph.module = module;

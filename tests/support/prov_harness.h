@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A switch in miniature for tests of the provider: loads the module by the door that users use, gives it an
- * upcall table that counts and checks, and keeps handles and events. One at a time in a process.
+ * A switch in miniature for tests of the provider: loads the module by the door that users use,
+ * gives it an upcall table that counts and checks, and keeps handles and events. One at a time in a
+ * process.
  */
 #ifndef WSD_TESTS_PROV_HARNESS_H
 #define WSD_TESTS_PROV_HARNESS_H
@@ -12,17 +13,17 @@
 #include <stdbool.h>
 #include <wsd/abi.h>
 
-#define PH_SAN0 "10.77.0.1"
-#define PH_SAN1 "10.77.1.1"
-#define PH_SAN2 "10.77.2.1"
-#define PH_SAN2B "10.77.2.101"
-#define PH_LAN0 "10.78.0.1"
+#define PH_SAN0          "10.77.0.1"
+#define PH_SAN1          "10.77.1.1"
+#define PH_SAN2          "10.77.2.1"
+#define PH_SAN2B         "10.77.2.101"
+#define PH_LAN0          "10.78.0.1"
 #define PH_CATALOG_ENTRY 4711
 
 /* An event of this switch; as a WSAEVENT it is its address. */
 struct ph_event {
-	atomic_int set;   /* now */
-	atomic_int sets;  /* how often */
+	atomic_int set;  /* now */
+	atomic_int sets; /* how often */
 	atomic_int resets;
 	bool bad; /* lpWPUSetEvent and lpWPUResetEvent answer FALSE */
 	/* Runs inside lpWPUSetEvent, as the switch would re-enter. */
@@ -62,7 +63,8 @@ void ph_use(LPWSPSTARTUPEX startup);
 int ph_startup(void); /* the code */
 int ph_cleanup(void); /* the code */
 
-/* Loads, starts, and has librdmacm open every device (it keeps them); so call it before WSD_TEST_BEGIN(). */
+/* Loads, starts, and has librdmacm open every device (it keeps them); so call it before
+ * WSD_TEST_BEGIN(). */
 void ph_up(void);
 void ph_down(void);
 
@@ -80,7 +82,8 @@ unsigned short ph_port(void); /* one that no other test of this run uses */
 
 unsigned ph_open_handles(void);
 
-/* Runs a command by fork and exec with every descriptor closed but 0 to 2; its status, -1 on failure. */
+/* Runs a command by fork and exec with every descriptor closed but 0 to 2; its status, -1 on
+ * failure. */
 int ph_run(const char *const argv[], int timeout_ms);
 #define PH_RUN(...) ph_run((const char *const[]){__VA_ARGS__, NULL}, 20000)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A raw librdmacm client without a queue pair: the other side of a listener, on the same device. Each has an
- * event channel of its own; calls wait with a deadline.
+ * A raw librdmacm client without a queue pair: the other side of a listener, on the same device.
+ * Each has an event channel of its own; calls wait with a deadline.
  */
 #ifndef WSD_TESTS_RDMA_PEER_H
 #define WSD_TESTS_RDMA_PEER_H
@@ -10,20 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Private data is at most 196 bytes long. */
 struct rdma_peer {
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id;
 	/* Of the last event. */
 	enum rdma_cm_event_type event;
 	int status;
-	uint8_t data[RDMA_MAX_PRIVATE_DATA];
+	uint8_t data[256];
 	size_t data_len;
 };
 
 /* What came instead of an event. */
 enum { RDMA_PEER_NOTHING = -1, RDMA_PEER_ERROR = -2 };
 
-/* From @src (NULL: the kernel's choice) to @dst; the request is on its way at return. 0 or -errno. */
+/* From @src (NULL: the kernel's choice) to @dst; the request is on its way at return. 0 or -errno.
+ */
 int rdma_peer_connect(struct rdma_peer *c, const char *src, const char *dst, uint16_t port,
 		      const void *data, uint8_t data_len);
 /* The next event (RDMA_CM_EVENT_...), RDMA_PEER_NOTHING after @ms, or RDMA_PEER_ERROR. */
