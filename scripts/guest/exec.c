@@ -165,6 +165,7 @@ static pid_t fork_child(struct command *c, struct child *child)
 	}
 	for (int i = 0; i < 3; i++)
 		close_fd(&theirs[i]);
+	child->cgroup = NULL; /* it was this function's */
 	return pid;
 }
 

@@ -213,7 +213,7 @@ static void name_interfaces(void)
 		const unsigned char *mac = (const unsigned char *)req.ifr_hwaddr.sa_data;
 
 		strncpy(req.ifr_name, p->if_name, IFNAMSIZ - 1);
-		if (ioctl(fd, SIOCGIFHWADDR, &req) || memcmp(mac, "\x52\x54\x00\x77", 4) ||
+		if (ioctl(fd, SIOCGIFHWADDR, &req) || memcmp(mac, "\x52\x54\x00\x77", 4) != 0 ||
 		    mac[4] >= 4)
 			continue;
 		strncpy(req.ifr_newname, names[mac[4]], IFNAMSIZ - 1);

@@ -124,7 +124,7 @@ static bool is_stale(const struct share *s)
 	last[0] = '\0';
 	d = opendir("/proc");
 	while (d && !stale && (de = readdir(d)))
-		if (isdigit((unsigned char)de->d_name[0]) && strcmp(de->d_name, "1"))
+		if (isdigit((unsigned char)de->d_name[0]) && strcmp(de->d_name, "1") != 0)
 			stale = maps_replaced(de->d_name, st.st_dev, last, sizeof(last));
 	if (d)
 		closedir(d);

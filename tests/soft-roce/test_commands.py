@@ -18,6 +18,9 @@ def test_up_starts_a_guest_and_is_quiet_the_second_time():
     again = need_up()
     equal(again.err, b"")
     check(again.seconds < 3, again)
+    for words in (["--memory", "777"], ["--share", "/usr"], ["--bare"]):
+        other = soft_roce("up", *words)
+        check(other.status == 125 and words[0].encode() in other.err, other)
 
 
 def test_exec_of_true_takes_less_than_a_second():

@@ -67,7 +67,7 @@ OPTIONS = {
     "shell": {"host": str, "user": str, "env": list, "cwd": str},
     "prepare": {"refresh": None, "install": None},
 }
-DEFAULTS = {"instance": "default", "icount": False, "native": False, "qemu": False, "hosts": None, "memory": 2048, "cpus": 0,
+DEFAULTS = {"instance": "default", "icount": False, "native": False, "qemu": False, "hosts": None, "memory": 0, "cpus": 0,
             "share": (), "bare": False, "install": False, "json": False, "host": "a", "user": None, "env": (), "cwd": None,
             "all": False, "tty": False, "no_stdin": False, "reap": False, "refresh": False}
 

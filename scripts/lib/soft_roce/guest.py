@@ -17,6 +17,7 @@ import image
 import topology
 from common import LIB, SCRIPTS, Failure, Lock, boot_id, say, start_time, work_tree
 
+DEFAULT_MEMORY = 2048
 NEEDED = ("qemu-system-x86_64", "gcc", "strip", "depmod", "modprobe", "ip", "rdma")
 
 
@@ -107,7 +108,7 @@ def start(instance, host, options, kernel, initrd):
               "console": instance.path(host + ".console"), "log": instance.path(host + ".log"),
               "vmlinux": kernel.vmlinux, "kernel": kernel.version, "modules": kernel.modules, "initrd": initrd,
               "accel": "tcg" if options.icount else image.accelerator(boot_id()),
-              "memory": options.memory, "cpus": 1 if options.icount else options.cpus or default_cpus(),
+              "memory": options.memory or DEFAULT_MEMORY, "cpus": 1 if options.icount else options.cpus or default_cpus(),
               "icount": options.icount, "bare": options.bare, "boot_timeout": seconds("WSD_BOOT_TIMEOUT", 90),
               "hang_timeout": seconds("WSD_HANG_TIMEOUT", 40),
               "shares": [os.path.realpath(path) for path in (instance.tree, *options.share)]}
@@ -144,6 +145,8 @@ def up(instance, hosts, options):
     instance.make()
     with instance.lock():
         missing = [host for host in hosts if not alive(instance, host)]
+        for host in set(hosts) - set(missing):
+            check_same(instance.info(host), options)
         if not missing:
             return
         check_packages(options.install)
@@ -184,6 +187,15 @@ def boot(instance, hosts, options, kernel, initrd):
         raise
     if failures:
         raise Failure("\n".join(failures))
+
+
+def check_same(info, options):
+    """A guest that is up cannot be changed: refuse to pass it off as what was asked for."""
+    wanted = {"memory": options.memory, "cpus": options.cpus, "bare": options.bare}
+    differs = [f"--{name}" for name, value in wanted.items() if value and info[name] != value]
+    differs += [f"--share {path}" for path in options.share if os.path.realpath(path) not in info["shares"]]
+    if differs:
+        raise Failure(f"host {info['host']} is up without {', '.join(differs)}: take it down first")
 
 
 def alive(instance, host):

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 
 import qemu
 import topology
@@ -148,7 +149,10 @@ class Supervisor:
         """Tell everybody, leave no process and no socket."""
         if self.qemu and self.qemu.poll() is None:
             self.qemu.kill()
-            self.qemu.wait()
+            try:
+                self.qemu.wait(10)
+            except subprocess.TimeoutExpired:  # stuck in the kernel, as with a KVM that hangs: it goes when it can
+                print(f"QEMU {self.qemu.pid} does not end", flush=True)
         if reason:
             reason += f"; the end of its console, {self.config['console']}:" + (tail(self.config["console"]) or "\n  | (empty)")
         for client in list(self.clients):
@@ -419,8 +423,12 @@ def main(fd):
                 supervisor.start()
                 supervisor.loop()
             except Ended as e:
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
-                supervisor.finish(str(e))
+                reason = str(e)
+            except Exception as e:  # a mistake of ours must not leave the clients without a word
+                traceback.print_exc()
+                reason = f"guest {config['host']} was ended, its supervisor failed: {e!r}"
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            supervisor.finish(reason)
     except Failure as e:
         notify.sendall(json.dumps({"failed": str(e)}).encode() + b"\n")
         return 1
