@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The whole stack on soft-RoCE: libwsdirect over the real provider, asked by its exported calls and
+ * answered to a bare librdmacm client. What is shown to be on the SAN is shown by its refusal: a full
+ * backlog is refused with our tag, which neither the kernel nor TCP/IP can do.
+ */
+#include "peer.h"
+#include "rdma_peer.h"
+
+#include <sys/resource.h>
+
+#define SAN0 "10.77.0.1"
+#define SAN1 "10.77.1.1"
+#define SAN2 "10.77.2.1"
+#define SAN2B "10.77.2.101"
+#define LAN0 "10.78.0.1"
+
+enum {
+	PORT = 6100,
+	KNOCKS_MAX = 16,    /* more than the backlog of any listener here */
+	QUIET_MS = 150,     /* a refusal comes within some 30 ms */
+	SOON_MS = 5000,     /* fails the test, never decides it */
+	NOBODY = 1000,      /* an unprivileged user */
+	INVALID_SERVICE = 8 /* the CM's own refusal: no listener */
+};
+
+static const char *const sans[] = {SAN0, SAN1, SAN2, SAN2B};
+
+/* Real provider, own book of names. The first bind makes librdmacm open the devices, which it keeps. */
+static void stack_start(void)
+{
+	setenv("WSD_CATALOG", WSD_TEST_CATALOG, 1);
+	ws_start();
+}
+
+/* Knocks until the listener's queue is full and it refuses with our tag. */
+static bool served(const char *ip, unsigned port)
+{
+	struct rdma_peer knocks[KNOCKS_MAX];
+	bool tagged = false;
+	int n = 0;
+	memset(knocks, 0, sizeof(knocks));
+	while (n < KNOCKS_MAX && !tagged) {
+		struct rdma_peer *k = &knocks[n++];
+		if (rdma_peer_connect(k, ip, ip, (uint16_t)port, NULL, 0))
+			break;
+		int event = rdma_peer_wait(k, QUIET_MS);
+		if (event == RDMA_PEER_NOTHING)
+			continue;
+		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 && !memcmp(k->data, "WSD", 3);
+		break;
+	}
+	while (n > 0)
+		rdma_peer_close(&knocks[--n]);
+	return tagged;
+}
+
+/* What one knock gets: the reject's status, or 0 for silence (queued). */
+static int knock(const char *ip, unsigned port)
+{
+	struct rdma_peer k;
+	memset(&k, 0, sizeof(k));
+	int err = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0);
+	int event = err ? RDMA_PEER_ERROR : rdma_peer_wait(&k, QUIET_MS);
+	int status = event == RDMA_CM_EVENT_REJECTED ? k.status : event == RDMA_PEER_NOTHING ? 0 : -1;
+	rdma_peer_close(&k);
+	return status;
+}
+
+static long long received_packets(const char *device)
+{
+	char path[128];
+	long long n = -1;
+	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/rcvd_pkts", device);
+	FILE *f = fopen(path, "re");
+	if (f && fscanf(f, "%lld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static SOCKET listener(const char *ip, unsigned port, int backlog)
+{
+	SOCKET s = ws_tcp();
+	WS_OK(ws_bind(s, ip, port));
+	WS_OK(wsd_listen(s, backlog));
+	return s;
+}
+
+static int command(const char *line)
+{
+	int status = system(line); /* NOLINT(cert-env33-c): a test's own, constant commands */
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Test(stack, SW_LISTEN_03_a_listener_on_a_san_address_is_on_the_wire)
+{
+	stack_start();
+	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE, "nobody listens yet");
+	long long before = received_packets("rxe0");
+	SOCKET s = listener(SAN0, PORT, 2);
+	cr_assert(served(SAN0, PORT));
+	cr_assert_gt(received_packets("rxe0"), before, "the device's counter did not move");
+	cr_assert_eq(knock(SAN2, PORT), INVALID_SERVICE, "only on its own address");
+	WS_OK(wsd_closesocket(s));
+	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE, "closed");
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_BIND_02_bind_alone_reaches_no_provider)
+{
+	stack_start();
+	SOCKET s = ws_tcp();
+	WS_OK(ws_bind(s, SAN0, PORT));
+	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE);
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_LISTEN_07_a_full_backlog_refuses_at_once_with_our_tag)
+{
+	stack_start();
+	SOCKET s = listener(SAN1, PORT, 1);
+	struct rdma_peer first = {0}, second = {0};
+	cr_assert_eq(rdma_peer_connect(&first, SAN1, SAN1, PORT, NULL, 0), 0);
+	cr_assert_eq(rdma_peer_wait(&first, QUIET_MS), RDMA_PEER_NOTHING, "the first is queued");
+	cr_assert_eq(rdma_peer_connect(&second, SAN1, SAN1, PORT, NULL, 0), 0);
+	cr_assert_eq(rdma_peer_wait(&second, SOON_MS), RDMA_CM_EVENT_REJECTED);
+	cr_assert_eq(memcmp(second.data, "WSD", 3), 0, "the refusal carries our tag");
+	rdma_peer_close(&second);
+	rdma_peer_close(&first);
+	/* the first gave up while queued: its place is free again */
+	cr_assert(WSD_UNTIL(knock(SAN1, PORT) == 0, SOON_MS));
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_WILD_02_vista_serves_all_four_addresses)
+{
+	setenv("WSD_WILDCARD", "vista", 1);
+	stack_start();
+	SOCKET s = listener(ANY4, PORT, 1);
+	for (size_t i = 0; i < 4; i++)
+		cr_assert(served(sans[i], PORT), "%s", sans[i]);
+	WS_OK(wsd_closesocket(s));
+	for (size_t i = 0; i < 4; i++)
+		cr_assert_eq(knock(sans[i], PORT), INVALID_SERVICE, "%s", sans[i]);
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_WILD_01_legacy_serves_all_four_addresses_by_one_companion)
+{
+	setenv("WSD_WILDCARD", "legacy", 1);
+	setenv("WSD_RDMA_WILDCARD_AVAILABLE", "yes", 1);
+	stack_start();
+	SOCKET s = listener(ANY4, PORT, 4);
+	for (size_t i = 0; i < 4; i++) /* one queue for all: four requests fill it */
+		cr_assert_eq(knock(sans[i], PORT), 0, "%s", sans[i]);
+	cr_assert(served(SAN2B, PORT));
+	WS_OK(wsd_closesocket(s));
+	cr_assert_eq(knock(SAN2B, PORT), INVALID_SERVICE);
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_WILD_05_a_specific_listener_owns_its_address)
+{
+	stack_start();
+	SOCKET wild = ws_tcp(), own = ws_tcp();
+	WS_OK(ws_bind(wild, ANY4, PORT));
+	WS_OK(wsd_listen(wild, 1));
+	WS_OK(ws_bind(own, SAN1, PORT));
+	WS_OK(wsd_listen(own, 3));
+	cr_assert(served(SAN0, PORT));
+	cr_assert(served(SAN1, PORT));
+	WS_OK(wsd_closesocket(own));
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "the wildcard takes the address over");
+	WS_OK(wsd_closesocket(wild));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_LISTEN_03_a_nic_without_rdma_stays_on_tcp)
+{
+	stack_start();
+	SOCKET s = listener(LAN0, PORT, 1);
+	cr_assert(ws_answers(LAN0, PORT));
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_WSACleanup());
+}
+
+static void take_over(int sig)
+{
+	stack_start();
+	struct peer first = peer_start(0), second = peer_start(0);
+	peer_socket(&first, WSD_AF_INET, WSD_SOCK_STREAM, 1);
+	peer_socket(&second, WSD_AF_INET, WSD_SOCK_STREAM, 1);
+	cr_assert_eq(peer_bind(&first, 0, SAN0, PORT), 0);
+	cr_assert_eq(peer_bind(&second, 0, SAN0, PORT), 0);
+	cr_assert_eq(peer_do(&first, PEER_LISTEN, 0), 0);
+	cr_assert_eq(peer_do(&second, PEER_LISTEN, 0), 0);
+	cr_assert(served(SAN0, PORT));
+	if (sig)
+		peer_end(&first, sig);
+	else
+		cr_assert_eq(peer_do(&first, PEER_CLOSE, 0), 0);
+	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == 0, SOON_MS), "nobody took over");
+	cr_assert(served(SAN0, PORT));
+	cr_assert(ws_answers(SAN0, PORT), "TCP/IP too");
+	if (!sig)
+		peer_end(&first, 0);
+	peer_end(&second, 0);
+	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == INVALID_SERVICE, SOON_MS));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_SHARE_03_the_next_takes_over_when_the_head_closes)
+{
+	take_over(0);
+}
+
+Test(stack, SW_SHARE_03_the_next_takes_over_when_the_head_is_killed)
+{
+	take_over(SIGKILL);
+}
+
+Test(stack, SW_LISTEN_06_an_address_that_comes_joins_and_one_that_goes_leaves)
+{
+	stack_start();
+	SOCKET s = listener(ANY4, PORT, 1);
+	cr_assert_eq(command("ip addr add 10.77.0.77/24 dev san0"), 0);
+	bool came = WSD_UNTIL(served("10.77.0.77", PORT), SOON_MS);
+	cr_assert_eq(command("ip addr del 10.77.0.77/24 dev san0"), 0);
+	cr_assert(came, "the wildcard listener did not join");
+	cr_assert(served(SAN0, PORT), "the others stay");
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_LISTEN_06_a_device_that_goes_and_comes_back)
+{
+	stack_start();
+	SOCKET s = listener(SAN1, PORT, 1), other = listener(SAN0, PORT, 1);
+	long long start = wsd_check_now_ms();
+	/* `timeout` is a process of its own, so the device is not held by the waiter */
+	int gone = command("timeout 20 rdma link del rxe1");
+	long long took = wsd_check_now_ms() - start;
+	int back = command("rdma link add rxe1 type rxe netdev san1");
+	cr_assert_eq(gone, 0, "deleting the device hangs while we listen on it");
+	cr_assert_eq(back, 0);
+	cr_assert_lt(took, 5000, "deleting took %lld ms", took);
+	cr_assert(served(SAN0, PORT), "the other NIC goes on");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "the listener is not back");
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_closesocket(other));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_INIT_02_without_any_device_tcp_goes_on)
+{
+	cr_assert_eq(command("for i in 0 1 2; do timeout 20 rdma link del rxe$i || exit 1; done"), 0);
+	stack_start();
+	SOCKET s = listener(SAN0, PORT, 1), wild = listener(ANY4, PORT + 1, 1);
+	bool tcp = ws_answers(SAN0, PORT);
+	int back = command("for i in 0 1 2; do rdma link add rxe$i type rxe netdev san$i || exit 1; done");
+	cr_assert(tcp);
+	cr_assert_eq(back, 0);
+	cr_assert(WSD_UNTIL(served(SAN0, PORT), SOON_MS), "a device that comes later is used");
+	cr_assert(WSD_UNTIL(served(SAN2, PORT + 1), SOON_MS));
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_closesocket(wild));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, PROV_LISTEN_01_an_unprivileged_user_with_8_MiB_of_locked_memory)
+{
+	struct rlimit limit = {8 << 20, 8 << 20};
+	cr_assert_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+	cr_assert_eq(setgid(NOBODY), 0);
+	cr_assert_eq(setuid(NOBODY), 0);
+	stack_start();
+	SOCKET s = listener(SAN0, PORT, 1), wild = listener(ANY4, PORT + 1, 1);
+	cr_assert(served(SAN0, PORT));
+	cr_assert(served(SAN2B, PORT + 1));
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_closesocket(wild));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_LISTEN_02_a_thousand_listeners_leave_nothing_behind)
+{
+	enum { MANY = 1000 };
+	static SOCKET s[MANY];
+	stack_start();
+	WS_OK(wsd_closesocket(listener(SAN0, PORT, 1))); /* the device is open now, for good */
+	unsigned fds = wsd_check_fds(), threads = wsd_check_threads();
+	for (int i = 0; i < MANY; i++)
+		s[i] = listener(sans[i % 4], 7000 + (unsigned)i / 4, 1);
+	cr_assert(served(SAN2B, 7000 + (MANY - 1) / 4));
+	for (int i = 0; i < MANY; i++)
+		WS_OK(wsd_closesocket(s[i]));
+	cr_assert_eq(knock(SAN2B, 7000 + (MANY - 1) / 4), INVALID_SERVICE);
+	cr_assert_eq(wsd_check_fds(), fds);
+	cr_assert_eq(wsd_check_threads(), threads);
+	WS_OK(wsd_WSACleanup());
+}
