@@ -112,15 +112,12 @@ static enum fate enqueue(struct prov *p, struct name *n, struct request *r, stru
 	*ret_event = WSA_INVALID_EVENT;
 	pthread_mutex_lock(&p->lock);
 	struct use *first = name_first_listener(n);
-	struct dev *dev = dev_find_locked(p, r->id->verbs);
 	struct sock *s = first ? first->s : NULL;
-	if (s && dev && !dev->gone)
+	if (s && !r->dev->gone)
 		fate = s->queued < s->backlog ? QUEUED : FULL;
 	if (fate == FULL)
 		sock_ref(s);
 	if (fate == QUEUED) {
-		r->dev = dev;
-		dev->ids++;
 		r->s = s;
 		DL_APPEND(s->queue, r);
 		DL_APPEND2(p->requests, r, pprev, pnext);
@@ -159,8 +156,7 @@ static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 	}
 	if (fate == FULL)
 		reject_final(r->id); /* and nothing is signalled here [PROV-LISTEN-3] */
-	rdma_destroy_id(r->id);
-	free(r);
+	request_unref(p, r);
 }
 
 /* A CONNECT_REQUEST. The name cannot go before the event is acknowledged. */
@@ -178,11 +174,14 @@ void request_arrived(struct prov *p, struct rdma_cm_event *event)
 	n->refs++;
 	pthread_mutex_unlock(&p->lock);
 	rdma_ack_cm_event(event);
-	if (r) {
+	/* librdmacm may have opened the device anew since the listener was bound: dev_take makes
+	 * the context known */
+	if (r && !dev_take(p, id, r->local.sin_addr.s_addr, &r->dev)) {
 		r->id = id;
 		r->refs = 1;
 		queue_or_refuse(p, n, r);
 	} else {
+		free(r);
 		rdma_destroy_id(id);
 	}
 	name_put(n);

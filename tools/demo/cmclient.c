@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
-	INVALID_SERVICE_ID = 8,   /* reject status of the CM itself: no listener on that port */
-	DUMMY_QP_NUMBER = 0x4711, /* no data flows: a queue pair is not needed to knock */
+	INVALID_SERVICE_ID = 8,     /* reject status of the CM itself: no listener on that port */
+	DUMMY_QP_NUMBER = 0x100000, /* no data flows: a queue pair is not needed to knock */
 };
 
 static double now_ms(void)
@@ -50,10 +51,12 @@ static int next_event(struct rdma_event_channel *channel, int wait_ms, int *ret_
 static int knock(struct rdma_event_channel *channel, struct rdma_cm_id *id, struct sockaddr_in *to,
 		 int wait_ms)
 {
-	struct rdma_conn_param param = {.qp_num = DUMMY_QP_NUMBER + (unsigned)rand() % 10000,
-					.retry_count = 3,
-					.responder_resources = 1,
-					.initiator_depth = 1};
+	struct rdma_conn_param param = {
+		/* unlike any other's, or the listener's host takes it for a stale one */
+		.qp_num = DUMMY_QP_NUMBER + ((unsigned)getpid() & 0xffff) * 16,
+		.retry_count = 3,
+		.responder_resources = 1,
+		.initiator_depth = 1};
 	int status = 0, tag = 0;
 	double start = now_ms();
 	if (rdma_resolve_addr(id, NULL, (struct sockaddr *)to, 2000) ||
@@ -105,7 +108,6 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	to.sin_port = htons((uint16_t)atoi(argv[2]));
-	srand((unsigned)time(NULL));
 	struct rdma_event_channel *channel = rdma_create_event_channel();
 	struct rdma_cm_id *id;
 	if (!channel || rdma_create_id(channel, &id, NULL, RDMA_PS_TCP)) {
