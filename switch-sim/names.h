@@ -95,6 +95,13 @@ struct names;
 int names_open(const struct names_config *cfg, const struct names_ops *ops, void *ctx,
 	       struct names **ret);
 
+/**
+ * names_serve - join now, and keep the book from now on, whoever kept it before; for `wsd broker`
+ * Return: 0, -EPROTO (the present keeper is of another protocol version), -ETIMEDOUT, -ENOMEM or
+ * another -errno.
+ */
+int names_serve(struct names *n);
+
 /* All names of this process are released, threads joined, descriptors closed. NULL is fine. */
 void names_close(struct names *n);
 

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c: the face of names.h: asks the book when it is ours, by a function call, and its keeper
+ * when it is not, by a message and for a second at most. Locks: `ask` for questions to another
+ * process, `lock` for the rest.
+ */
+#include "names_priv.h"
+
+#include "ports.h"
+
+#include <errno.h>
+#include <log.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wsd/errors.h>
+
+static void init_locks(struct names *n)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_mutex_init(&n->ask, NULL);
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&n->changed, &monotonic);
+	pthread_cond_init(&n->called, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+/* As a handle that has not joined yet. */
+static void reset(struct names *n)
+{
+	n->role = ROLE_NONE;
+	n->listener = n->alarm = n->fence_fd = n->beacon = n->table_fd = -1;
+	n->ask_fd = n->event_fd = n->asking = n->zombie = n->epoll = n->wake = -1;
+	for (int i = 0; i < CALLS; i++)
+		n->calls[i] = -1;
+	for (int i = 0; i < RESERVE_FDS; i++)
+		n->reserve[i] = -1;
+	n->token = n->departed = n->watched = 0;
+	n->watched_since = n->unfit_until = n->pinged = 0;
+	n->suspect = n->lost = n->yielded = n->serving = n->stop = n->calling = false;
+	n->pending_count = n->pending_sent = 0;
+	n->events_end = &n->events;
+}
+
+int names_open(const struct names_config *cfg, const struct names_ops *ops, void *ctx,
+	       struct names **ret)
+{
+	static const struct names_config defaults;
+	const char *name;
+
+	if (!cfg)
+		cfg = &defaults;
+	name = cfg->broker_name ? cfg->broker_name : secure_getenv("WSD_BROKER_NAME");
+	if (!name || !*name)
+		name = "wsdirect.names";
+	if (strlen(name) > WIRE_NAME_MAX)
+		return -ENAMETOOLONG;
+	struct names *n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	memcpy(n->book_name, name, strlen(name) + 1);
+	n->legacy_reuse = cfg->legacy_reuse;
+	n->guest = cfg->guest;
+	n->ops = ops;
+	n->ctx = ctx;
+	ports_defaults(cfg, n->range);
+	init_locks(n);
+	reset(n);
+	*ret = n;
+	return 0;
+}
+
+void names_close(struct names *n)
+{
+	if (!n)
+		return;
+	service_stop(n);
+	events_stop(n);
+	pthread_mutex_lock(&n->lock);
+	ring_leave(n);
+	pthread_mutex_unlock(&n->lock);
+	free(n->pending);
+	pthread_cond_destroy(&n->changed);
+	pthread_cond_destroy(&n->called);
+	pthread_mutex_destroy(&n->lock);
+	pthread_mutex_destroy(&n->ask);
+	free(n);
+}
+
+static struct timespec at_ms(int64_t ms)
+{
+	return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+}
+
+/* Under `lock`: wait until role or connection change, @ms at most and not beyond the deadline. */
+static void wait_change(struct names *n, int64_t ms, int64_t deadline)
+{
+	int64_t until = wire_now_ms() + ms;
+	struct timespec t = at_ms(until < deadline ? until : deadline);
+
+	pthread_cond_timedwait(&n->changed, &n->lock, &t);
+}
+
+/* Under `lock`, which is left while waiting. 0; -EAGAIN: the connection has gone, ask again;
+ * -ETIMEDOUT. */
+static int await_answer(struct names *n, uint32_t seq, uint32_t sent, struct wire_answer *ret,
+			int64_t deadline)
+{
+	unsigned connection = n->connection;
+	union wire_any m;
+
+	for (;;) {
+		int fd = n->asking = n->ask_fd;
+		int64_t patience = wire_now_ms() + SUSPECT_MS;
+		pthread_mutex_unlock(&n->lock);
+		bool readable = wire_wait(fd, patience < deadline ? patience : deadline);
+		pthread_mutex_lock(&n->lock);
+		n->asking = -1;
+		wire_close(&n->zombie);
+		if (connection != n->connection)
+			return -EAGAIN;
+		if (!readable) {
+			n->suspect = true;
+			service_wake(n);
+			if (wire_now_ms() >= deadline)
+				return -ETIMEDOUT;
+			continue;
+		}
+		int r = wire_recv(fd, &m, NULL, NULL);
+		if (r == -EAGAIN)
+			continue;
+		if (r < 0) {
+			n->lost = true;
+			service_wake(n);
+			return -EAGAIN;
+		}
+		if (m.head.type == WIRE_ANSWER && m.answer.seq == seq) {
+			NAMES_STEP(answer_read);
+			oneway_done(n, sent);
+			memcpy(ret, &m.answer, wire_size(&m));
+			return 0;
+		}
+	}
+}
+
+/* Under `ask` and `lock`. 0, -EAGAIN, -ETIMEDOUT. */
+static int ask_keeper(struct names *n, struct wire_ask *ask, struct wire_answer *ret,
+		      int64_t deadline)
+{
+	if (n->ask_fd < 0 || n->lost || !oneway_flush(n)) {
+		wait_change(n, 20, deadline);
+		return -EAGAIN;
+	}
+	ask->seq = ++n->seq;
+	uint32_t sent = n->sent_total;
+	int r = wire_send(n->ask_fd, ask, NULL, 0);
+	if (r < 0) {
+		n->lost = n->lost || r != -EAGAIN;
+		n->suspect = true;
+		service_wake(n);
+		wait_change(n, 20, deadline);
+		return -EAGAIN;
+	}
+	NAMES_STEP(request_sent);
+	r = await_answer(n, ask->seq, sent, ret, deadline);
+	ask->flags |= ASK_AGAIN; /* whoever is asked next must know that it may have been granted */
+	return r;
+}
+
+static void say_stuck(struct names *n, int error)
+{
+	if (error != -ETIMEDOUT)
+		wsd_log(WSD_LOG_ERROR, "names: cannot ask for names: %s", strerror(-error));
+	else if (n->role == ROLE_NONE)
+		wsd_log(WSD_LOG_ERROR,
+			"names: no answer within %d ms; every process that has a part in the names "
+			"of this "
+			"host (abstract socket @%s; see ss -xlp) is stopped",
+			WAIT_MS, n->book_name);
+	else
+		wsd_log(WSD_LOG_ERROR, "names: no answer within %d ms from pid %d (%s)", WAIT_MS,
+			n->keeper_pid, n->keeper_comm);
+}
+
+/* Ours to answer: 0 with @ret; -EAGAIN: it is not, or no longer. Under `lock`. */
+static int answer_self(struct names *n, struct wire_ask *ask, struct wire_answer *ret)
+{
+	if (n->role != ROLE_KEEPER)
+		return -EAGAIN;
+	if (broker_answer(n, n->slot, n->uid, ask, ret) == 0)
+		return 0;
+	ring_deposed(n);
+	ask->flags |= ASK_AGAIN;
+	return -EAGAIN;
+}
+
+/* Keep asking, whoever the keeper is, until the deadline. */
+static int question(struct names *n, struct wire_ask *ask, struct wire_answer *ret)
+{
+	int64_t deadline = wire_now_ms() + WAIT_MS;
+	struct timespec t = at_ms(deadline);
+
+	if (pthread_mutex_clocklock(&n->ask, CLOCK_MONOTONIC, &t) != 0)
+		return -ETIMEDOUT;
+	int r = ring_join(n, deadline);
+	pthread_mutex_lock(&n->lock);
+	if (r == 0) {
+		while ((r = answer_self(n, ask, ret)) == -EAGAIN && wire_now_ms() < deadline)
+			if (n->role == ROLE_CLIENT &&
+			    (r = ask_keeper(n, ask, ret, deadline)) != -EAGAIN)
+				break;
+		if (r == -EAGAIN)
+			r = -ETIMEDOUT;
+	}
+	if (r < 0)
+		say_stuck(n, r);
+	/* It may be granted yet: take it back. */
+	if (r < 0 && n->role != ROLE_NONE && ask->op == OP_BIND)
+		oneway_add(n, OP_RELEASE, table_id(TABLE_INDEX_UNKNOWN, ask->id), 0);
+	if (r < 0 && n->role != ROLE_NONE && ask->op == OP_LISTEN)
+		oneway_add(n, OP_UNLISTEN, ask->id, 0);
+	pthread_mutex_unlock(&n->lock);
+	pthread_mutex_unlock(&n->ask);
+	return r;
+}
+
+/* By a function call if the book is ours, else by asking. 0 with @ret, -errno. */
+static int ask_either(struct names *n, struct wire_ask *ask, struct wire_answer *ret)
+{
+	pthread_mutex_lock(&n->lock);
+	if (ask->op == OP_BIND)
+		ask->id = ++n->serial;
+	int r = answer_self(n, ask, ret);
+	pthread_mutex_unlock(&n->lock);
+	return r == -EAGAIN ? question(n, ask, ret) : r;
+}
+
+static void oneway(struct names *n, uint32_t op, uint64_t id, uint32_t value)
+{
+	struct pending p = {op, value, id};
+	struct wire_ask ask = oneway_ask(&p);
+
+	pthread_mutex_lock(&n->lock);
+	if (n->role != ROLE_NONE && answer_self(n, &ask, NULL) < 0)
+		oneway_add(n, op, id, value);
+	pthread_mutex_unlock(&n->lock);
+}
+
+int names_bind(struct names *n, const struct names_request *req, uint64_t cookie, uint64_t *ret_id,
+	       uint16_t *ret_port)
+{
+	struct wire_answer answer;
+	answer.status = 0;
+	struct wire_ask ask = {
+		.head = {WIRE_MAGIC, WIRE_VERSION, WIRE_ASK},
+		.op = OP_BIND,
+		.cookie = cookie,
+		.scope = req->scope,
+		.port = req->port,
+		.proto = (uint8_t)req->proto,
+		.mode = (uint8_t)req->mode,
+		.flags = (req->dual ? ASK_DUAL : 0) | (req->scalability ? ASK_SCALABILITY : 0),
+	};
+
+	if (n->guest || (unsigned)req->proto >= NAMES_PROTO_COUNT ||
+	    (unsigned)req->mode >= NAMES_MODE_COUNT)
+		return WSAEINVAL;
+	memcpy(ask.addr, req->addr, sizeof(ask.addr));
+	if (ask_either(n, &ask, &answer) < 0)
+		return WSAENOBUFS;
+	if (answer.status == 0) {
+		*ret_id = answer.id;
+		*ret_port = answer.port;
+	}
+	return answer.status;
+}
+
+int names_listen(struct names *n, uint64_t id, bool *ret_head, struct names_shadow *ret_shadow)
+{
+	struct wire_answer answer;
+	answer.status = 0;
+	struct wire_ask ask = {.head = wire_head(WIRE_ASK), .op = OP_LISTEN, .id = id};
+	struct names_shadow shadow = {0};
+
+	if (n->guest)
+		return WSAEINVAL;
+	if (ask_either(n, &ask, &answer) < 0)
+		return WSAENOBUFS;
+	if (answer.status != 0)
+		return answer.status;
+	if (ret_shadow && answer.shadows) {
+		shadow.count = answer.shadows;
+		shadow.addr = malloc(shadow.count * sizeof(*shadow.addr));
+		if (!shadow.addr) {
+			oneway(n, OP_UNLISTEN, id, 0);
+			return WSAENOBUFS;
+		}
+		memcpy(shadow.addr, answer.shadow, shadow.count * sizeof(*shadow.addr));
+	}
+	*ret_head = answer.is_head;
+	if (ret_shadow)
+		*ret_shadow = shadow;
+	return 0;
+}
+
+int names_ports_set(struct names *n, enum names_proto proto, struct names_range range)
+{
+	struct wire_answer answer;
+	answer.status = 0;
+	struct wire_ask ask = {
+		.head = wire_head(WIRE_ASK),
+		.op = OP_PORTS,
+		.proto = (uint8_t)proto,
+		.value = range.start,
+		.count = range.count,
+	};
+
+	if ((unsigned)proto >= NAMES_PROTO_COUNT || !names_range_legal(range))
+		return -EINVAL;
+	int r = n->guest ? guest_ask(n, &ask, &answer) : ask_either(n, &ask, &answer);
+	return r < 0 ? r : answer.status;
+}
+
+void names_release(struct names *n, uint64_t id)
+{
+	oneway(n, OP_RELEASE, id, 0);
+}
+
+void names_defer(struct names *n, uint64_t id)
+{
+	oneway(n, OP_DEFER, id, 0);
+}
+
+void names_note(struct names *n, uint64_t id, unsigned companions)
+{
+	oneway(n, OP_NOTE, id, companions);
+}
+
+int names_serve(struct names *n)
+{
+	int64_t deadline = wire_now_ms() + WAIT_MS;
+
+	pthread_mutex_lock(&n->ask);
+	int r = ring_join(n, deadline);
+	pthread_mutex_lock(&n->lock);
+	while (r == 0 && n->role != ROLE_KEEPER) {
+		n->yielded = true;
+		service_wake(n);
+		wait_change(n, SUSPECT_MS, deadline);
+		if (n->role != ROLE_KEEPER && wire_now_ms() >= deadline)
+			r = -ETIMEDOUT;
+	}
+	pthread_mutex_unlock(&n->lock);
+	pthread_mutex_unlock(&n->ask);
+	return r;
+}
+
+void names_fork_prepare(struct names *n)
+{
+	/* A question under way ends within a second. */
+	pthread_mutex_lock(&n->ask);
+	pthread_mutex_lock(&n->lock);
+}
+
+void names_fork_parent(struct names *n)
+{
+	pthread_mutex_unlock(&n->lock);
+	pthread_mutex_unlock(&n->ask);
+}
+
+void names_fork_child(struct names *n)
+{
+	/* The threads are not here, and all sockets are the parent's: closing our copies says
+	 * nothing to anybody. */
+	int epoll = n->epoll;
+
+	n->epoll = -1; /* shared with the parent: nothing may be taken off it */
+	ring_leave(n);
+	wire_close(&epoll);
+	wire_close(&n->wake);
+	events_drop(n);
+	init_locks(n);
+	reset(n);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names_call.c: what a participant hears: calls of a new keeper on its beacon, events of the
+ * present one. The service thread, under `lock`.
+ */
+#include "names_priv.h"
+
+#include <errno.h>
+#include <log.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ROUND = 64 };
+
+static void close_call(struct names *n, unsigned i)
+{
+	service_unwatch(n, n->calls[i]);
+	wire_close(&n->calls[i]);
+}
+
+void call_close_all(struct names *n)
+{
+	for (unsigned i = 0; i < CALLS; i++)
+		close_call(n, i);
+}
+
+static unsigned free_call(struct names *n)
+{
+	for (unsigned i = 0; i < CALLS; i++)
+		if (n->calls[i] < 0)
+			return i;
+	/* Silent callers are no keepers: those speak as they connect. */
+	close_call(n, 0);
+	return 0;
+}
+
+void call_beacon_ready(struct names *n)
+{
+	for (int i = 0; i < ROUND; i++) {
+		int fd = accept4(n->beacon, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0)
+			return;
+		unsigned place = free_call(n);
+		n->calls[place] = fd;
+		if (service_watch(n, fd, WATCH_CALL, (uint32_t)fd, place) < 0)
+			close_call(n, place);
+	}
+}
+
+static void close_fds(const int *fd, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		close(fd[i]);
+}
+
+/* A welcome that only a participant can have sent. */
+static int read_call(const struct names *n, int fd, bool peek, struct wire_welcome *ret,
+		     int fds[WIRE_FDS])
+{
+	union wire_any m;
+	unsigned count = 0;
+	int r = peek ? wire_peek(fd, &m, fds, &count) : wire_recv(fd, &m, fds, &count);
+
+	if (r < 0)
+		return r;
+	if (m.head.type != WIRE_WELCOME || count != WIRE_FDS || m.welcome.slot != n->slot ||
+	    memcmp(m.welcome.secret, n->fence->secret, sizeof(n->fence->secret)) != 0) {
+		close_fds(fds, count);
+		return -EPROTO;
+	}
+	*ret = m.welcome;
+	return 0;
+}
+
+/* The new keeper may be found at another place than the old one. */
+static void move(struct names *n, uint32_t place, int listener, int alarm)
+{
+	if (place == n->place) {
+		close_fds((int[]){listener, alarm}, 2);
+		return;
+	}
+	service_unwatch(n, n->alarm);
+	wire_close(&n->listener);
+	wire_close(&n->alarm);
+	n->place = place;
+	n->listener = listener;
+	n->alarm = alarm;
+	service_watch(n, n->alarm, WATCH_ALARM, 0, 0);
+}
+
+int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_fd, int table_fd)
+{
+	const struct table *t = NULL;
+	int r = table_map(table_fd, &t);
+
+	if (r == 0 && (t->token != w->token || t->keeper >= TABLE_CLIENTS))
+		r = -EPROTO;
+	if (r == 0) {
+		ring_disconnect(n, false);
+		r = service_watch(n, event_fd, WATCH_EVENT, n->connection, 0);
+	}
+	if (r < 0) {
+		table_unmap(t);
+		close_fds((int[]){fd, event_fd, table_fd}, 3);
+		return r;
+	}
+	n->keeper_pid = t->client[t->keeper].pid;
+	snprintf(n->keeper_comm, sizeof(n->keeper_comm), "%.15s", t->client[t->keeper].comm);
+	table_unmap(t);
+	wire_close(&n->table_fd);
+	n->table_fd = table_fd;
+	n->ask_fd = fd;
+	n->event_fd = event_fd;
+	n->token = w->token;
+	n->departed = n->watched = 0;
+	oneway_flush(n);
+	pthread_cond_broadcast(&n->changed);
+	return 0;
+}
+
+void call_ready(struct names *n, uint32_t index, uint32_t generation)
+{
+	struct wire_welcome w;
+	int fd = index < CALLS ? n->calls[index] : -1, fds[WIRE_FDS];
+
+	if (fd < 0 || ((uint32_t)fd & 0xffffff) != generation)
+		return;
+	int r = read_call(n, fd, false, &w, fds);
+	if (r == -EAGAIN)
+		return;
+	service_unwatch(n, fd);
+	n->calls[index] = -1;
+	if (r < 0) {
+		close(fd);
+		return;
+	}
+	if (!fence_is(n, w.token)) { /* deposed since it called */
+		close_fds(fds, WIRE_FDS);
+		close(fd);
+		return;
+	}
+	if (n->role == ROLE_KEEPER)
+		ring_deposed(n);
+	NAMES_STEP(call_read);
+	move(n, w.place, fds[2], fds[3]);
+	close(fds[4]);
+	if (call_adopt(n, &w, fd, fds[1], fds[0]) < 0)
+		wsd_log(WSD_LOG_WARNING,
+			"names: a new keeper of the names called, and made no sense");
+}
+
+/*
+ * One accepted call. *ret_table: its table, when it is newer than *turn. Return: false: it is of a
+ * later keeper than
+ * @before: it stays, unread, for that one has deposed us and waits for us.
+ */
+static bool older_call(const struct names *n, int fd, uint64_t before, uint64_t *turn,
+		       int *ret_table)
+{
+	struct wire_welcome w;
+	int fds[WIRE_FDS];
+
+	if (read_call(n, fd, true, &w, fds) < 0)
+		return true;
+	bool newer = w.token >> 32 > *turn, older = w.token >> 32 < before >> 32;
+	if (newer && older) {
+		*turn = w.token >> 32;
+		wire_close(ret_table);
+		*ret_table = fds[0];
+		fds[0] = -1;
+	}
+	for (int i = 0; i < WIRE_FDS; i++)
+		wire_close(&fds[i]);
+	return older;
+}
+
+int call_newest(struct names *n, uint64_t before)
+{
+	const struct table *t;
+	uint64_t turn = 0;
+	int newest = -1;
+
+	if (n->table_fd >= 0 && table_map(n->table_fd, &t) == 0) {
+		turn = t->token >> 32;
+		table_unmap(t);
+	}
+	call_beacon_ready(n);
+	for (unsigned i = 0; i < CALLS; i++)
+		if (n->calls[i] >= 0 && older_call(n, n->calls[i], before, &turn, &newest))
+			close_call(n, i);
+	return newest;
+}
+
+static void take_event(struct names *n, const struct wire_event *e)
+{
+	static const enum book_event kind[EVENT_COUNT] = {
+		[EVENT_TAKEOVER] = BOOK_TAKEOVER,
+		[EVENT_SHADOW] = BOOK_SHADOW,
+		[EVENT_RETRY] = BOOK_RETRY,
+	};
+	if (e->kind == EVENT_ACK)
+		oneway_done(n, e->shadows);
+	else if (e->kind == EVENT_YIELD)
+		n->yielded = true;
+	else if (!events_push(n, e->id, e->cookie, kind[e->kind], e->shadow,
+			      e->kind == EVENT_SHADOW ? e->shadows : 0))
+		wsd_log(WSD_LOG_ERROR, "names: no memory to pass on a change of rank");
+}
+
+void call_event_ready(struct names *n)
+{
+	union wire_any m;
+	int r = 0;
+
+	for (int i = 0; i < ROUND && n->event_fd >= 0; i++) {
+		r = wire_recv(n->event_fd, &m, NULL, NULL);
+		if (r < 0)
+			break;
+		if (m.head.type == WIRE_EVENT)
+			take_event(n, &m.event);
+		else if (m.head.type == WIRE_PONG)
+			n->pinged = 0;
+	}
+	if (r < 0 && r != -EAGAIN)
+		ring_disconnect(n, true);
+}
