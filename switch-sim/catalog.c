@@ -113,7 +113,7 @@ const WSAPROTOCOL_INFOW *catalog_builtin(size_t i)
 	return i < BUILTIN_COUNT ? &builtin[i] : NULL;
 }
 
-/* <build>/switch-sim/libwsdirect.so has its catalogue at <build>/switch-sim/catalog. */
+/* The library of a build tree has the catalogue beside it or beside its folder. */
 static bool build_tree_dir(char *dir, size_t size)
 {
 	Dl_info self;
@@ -121,15 +121,19 @@ static bool build_tree_dir(char *dir, size_t size)
 	if (!dladdr((const void *)builtin, &self) || !self.dli_fname ||
 	    !realpath(self.dli_fname, real))
 		return false;
-	char *slash = strrchr(real, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	int n = snprintf(dir, size, "%s/catalog", real);
-	if (n < 0 || (size_t)n >= size)
-		return false;
-	n = snprintf(mark, sizeof(mark), "%s/" BUILD_TREE_MARK, dir);
-	return n > 0 && (size_t)n < sizeof(mark) && access(mark, F_OK) == 0;
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(real, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+		int n = snprintf(dir, size, "%s/catalog", real);
+		if (n < 0 || (size_t)n >= size)
+			return false;
+		n = snprintf(mark, sizeof(mark), "%s/" BUILD_TREE_MARK, dir);
+		if (n > 0 && (size_t)n < sizeof(mark) && access(mark, F_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 int catalog_dir(const struct conf *conf, char *dir, size_t size)

@@ -80,9 +80,10 @@ static const char *target_text(const struct sw_socket *s, uint32_t addr_be, char
 	return text;
 }
 
-static int call_code(int result, int error)
+/* By pointer: the code is read after the call has been made. */
+static int call_code(int result, const int *error)
 {
-	return result == 0 ? 0 : error ? error : WSASYSCALLFAILURE;
+	return result == 0 ? 0 : *error ? *error : WSASYSCALLFAILURE;
 }
 
 /* The steps after WSPSocket, in the order of SW-BIND-4 and SW-LISTEN-2. Return 0 or a code and its
@@ -99,7 +100,7 @@ static int set_up(const struct companion *c, const struct sw_socket *s, const ch
 	*ret_step = "WSPBind";
 	int code = call_code(
 		t->lpWSPBind(c->desc, (const struct wsd_sockaddr *)&name, sizeof(name), &error),
-		error);
+		&error);
 	if (code)
 		return code;
 	*ret_step = "WSPSetSockOpt";
@@ -107,12 +108,12 @@ static int set_up(const struct companion *c, const struct sw_socket *s, const ch
 	if (code)
 		return code;
 	*ret_step = "WSPListen";
-	code = call_code(t->lpWSPListen(c->desc, s->backlog, &error), error);
+	code = call_code(t->lpWSPListen(c->desc, s->backlog, &error), &error);
 	if (code)
 		return code;
 	*ret_step = "WSPEventSelect";
 	return call_code(t->lpWSPEventSelect(c->desc, upcalls_event(c->handle), FD_ACCEPT, &error),
-			 error);
+			 &error);
 }
 
 static void close_companion(struct companion *c)
@@ -314,7 +315,7 @@ bool san_getsockopt(struct san *san, struct sw_socket *s, int option, char *valu
 	int error = 0;
 	int result = c->provider->table.lpWSPGetSockOpt(c->desc, WSD_SOL_SOCKET, option, value, len,
 							&error);
-	*ret_error = call_code(result, error);
+	*ret_error = call_code(result, &error);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "log.h"
+#include "names.h"
 #include "trace.h"
 #include "upcalls.h"
 #include "wsaname.h"
@@ -116,7 +117,8 @@ static void bring_up(struct san *san, const struct catalog_entry *e, struct load
 /* The ones that are running and not registered any more [SW-PNP-3]. */
 static void retire_rest(struct san *san, struct san_provider **retired, struct loading *l)
 {
-	memcpy(retired, san->retired, san->n_retired * sizeof(*retired));
+	for (size_t i = 0; i < san->n_retired; i++)
+		retired[i] = san->retired[i];
 	free(san->retired);
 	san->retired = retired;
 	for (size_t i = 0; i < san->n_providers; i++) {
@@ -190,7 +192,7 @@ static bool use_autoconf(void *arg, const char *ifname)
 {
 	const struct sw_process *p = arg;
 	char key[64];
-	snprintf(key, sizeof(key), "autoconf.%s", ifname);
+	snprintf(key, sizeof(key), "IPAutoconfigurationEnabled.%s", ifname);
 	return conf_bool(p->conf, key, p->settings.autoconf);
 }
 
@@ -315,6 +317,8 @@ static void apply_to(struct sw_socket *s, void *arg)
 		struct subnets *view = san_view(san);
 		san_reconcile(san, s, view);
 		subnets_put(view);
+		if (s->named) /* for `wsd names` */
+			names_note(s->process->names, s->name_id, s->san->count);
 	}
 	pthread_mutex_unlock(&s->lock);
 }

@@ -7,6 +7,7 @@
 
 #include "conf.h"
 #include "log.h"
+#include "trace.h"
 #include "upcalls.h"
 
 #include <errno.h>
@@ -92,6 +93,7 @@ void san_after_fork(struct san *san)
 {
 	static struct san *abandoned;
 	upcalls_after_fork();
+	trace_after_fork();
 	if (!san)
 		return;
 	const int fds[] = {san->epoll_fd, san->wake_fd, san->addrs_fd, san->devices_fd,

@@ -99,5 +99,7 @@ int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *u
 		     const WSPUPCALLTABLEEX **ret_upcalls);
 void trace_wrap_table(int set, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer);
 void trace_unwrap(int set);
+/* In the child after fork: no provider is wrapped. san_after_fork calls it. */
+void trace_after_fork(void);
 
 #endif

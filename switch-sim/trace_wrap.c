@@ -81,3 +81,11 @@ int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSP
 	trace_wrap_table(set, inner, outer);
 	return set < 0 && t ? set : 0;
 }
+
+void trace_after_fork(void)
+{
+	/* another thread of the parent may have held the lock */
+	pthread_mutex_init(&sets_lock, NULL);
+	for (int i = 0; i < TRACE_WRAPPED_MAX; i++)
+		wsd_trace_sets[i].used = false;
+}

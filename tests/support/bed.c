@@ -184,8 +184,10 @@ bool bed_make(struct bed *b, unsigned n)
 	setenv("WSD_CONFIG", "/dev/null", 1);
 	setenv("WSD_LOG", b->log, 1);
 	setenv("WSD_LOG_LEVEL", "debug", 1);
+	bed_file(b, "warm-up.provider", "this makes the library write a line\n");
 	bed_start(b);
 	bed_stop(b);
+	bed_file(b, "warm-up.provider", NULL);
 	for (unsigned i = 0; i < BED_PROVIDERS; i++) {
 		open_provider(b, i);
 		bed_install(b, i, NULL, "");

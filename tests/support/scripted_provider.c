@@ -49,7 +49,7 @@ static void write_line(const char *text, const char *result)
 	if (!log)
 		return;
 	pthread_mutex_lock(&log->lock);
-	if (log->count < SCRIPTED_LINES)
+	if (log->count < SCRIPTED_LINES && !(log->ignore && strstr(text, log->ignore)))
 		snprintf(log->lines[log->count++], SCRIPTED_TEXT, "%.7s %.80s = %.24s", self.name,
 			 text, result);
 	pthread_mutex_unlock(&log->lock);

@@ -28,6 +28,7 @@ enum {
 struct scripted_log {
 	pthread_mutex_t lock;
 	unsigned count;
+	const char *ignore; /* lines that hold this are left out; NULL: none */
 	char lines[SCRIPTED_LINES][SCRIPTED_TEXT]; /* "a WSPBind(1, 10.77.0.1:5150) = 0" */
 };
 
