@@ -88,17 +88,30 @@ void dev_release_locked(struct dev *dev)
 	dev->ids--;
 }
 
-static uint32_t query_max_msg(struct ibv_context *verbs)
+/* The smallest max_msg_sz of its ports; 0 if the context answers nothing. */
+static uint32_t ask_max_msg(struct ibv_context *verbs)
 {
 	struct ibv_device_attr attr;
 	struct ibv_port_attr port;
 	uint32_t min = 0;
 	if (ibv_query_device(verbs, &attr))
-		return PROV_MSG_UNBOUND;
+		return 0;
 	for (uint8_t i = 1; i <= attr.phys_port_cnt; i++)
 		if (!ibv_query_port(verbs, i, &port) && (!min || port.max_msg_sz < min))
 			min = port.max_msg_sz;
-	return min ? min : PROV_MSG_UNBOUND;
+	return min;
+}
+
+/* After a fork librdmacm's context is the parent's and answers nothing: then one of our own is asked. */
+static uint32_t query_max_msg(struct ibv_context *verbs)
+{
+	uint32_t max = ask_max_msg(verbs);
+	struct ibv_context *own = max ? NULL : ibv_open_device(verbs->device);
+	if (own) {
+		max = ask_max_msg(own);
+		ibv_close_device(own);
+	}
+	return max ? max : PROV_MSG_UNBOUND;
 }
 
 /* An id in the UDP port space on the device that has @addr_be; 0 or -errno. */
