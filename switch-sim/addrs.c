@@ -23,6 +23,7 @@ struct collect {
 	struct addrs_row *rows;
 	size_t count, room;
 	bool interrupted;
+	bool names; /* fill ifname: costs two system calls for each interface */
 };
 
 static int open_route_socket(int flags, uint32_t groups)
@@ -53,6 +54,18 @@ static int add_row(struct collect *c, const struct addrs_row *row)
 	return 0;
 }
 
+/* The addresses of an interface come together, so the name is mostly known already. False: the
+ * interface is gone again, and its address with it. */
+static bool name_row(const struct collect *c, struct addrs_row *row)
+{
+	const struct addrs_row *last = c->count ? &c->rows[c->count - 1] : NULL;
+	if (last && last->ifindex == row->ifindex)
+		memcpy(row->ifname, last->ifname, sizeof(row->ifname));
+	else if (!if_indextoname(row->ifindex, row->ifname))
+		return false;
+	return true;
+}
+
 static int take_address(struct collect *c, const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *msg = NLMSG_DATA(h);
@@ -73,8 +86,7 @@ static int take_address(struct collect *c, const struct nlmsghdr *h)
 	}
 	if (!row.addr_be) /* IFA_ADDRESS is the peer's on a point-to-point link */
 		row.addr_be = address;
-	/* the interface may be gone again: its address is then gone as well */
-	if (!row.addr_be || !if_indextoname(row.ifindex, row.ifname))
+	if (!row.addr_be || (c->names && !name_row(c, &row)))
 		return 0;
 	return add_row(c, &row);
 }
@@ -131,9 +143,9 @@ static int dump(struct collect *c)
 	return err < 0 ? err : 0;
 }
 
-int addrs_list(struct addrs_row **ret_rows, size_t *ret_count)
+static int list(bool names, struct addrs_row **ret_rows, size_t *ret_count)
 {
-	struct collect c = {0};
+	struct collect c = {.names = names};
 	int err = 0;
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		c.count = 0;
@@ -151,6 +163,11 @@ int addrs_list(struct addrs_row **ret_rows, size_t *ret_count)
 	return 0;
 }
 
+int addrs_list(struct addrs_row **ret_rows, size_t *ret_count)
+{
+	return list(true, ret_rows, ret_count);
+}
+
 bool addrs_is_broadcast(uint32_t addr_be)
 {
 	if (addr_be == UINT32_MAX)
@@ -158,7 +175,7 @@ bool addrs_is_broadcast(uint32_t addr_be)
 	struct addrs_row *rows = NULL;
 	size_t count = 0;
 	bool found = false;
-	if (!addr_be || addrs_list(&rows, &count))
+	if (!addr_be || list(false, &rows, &count))
 		return false;
 	for (size_t i = 0; i < count && !found; i++)
 		found = rows[i].broadcast_be == addr_be;

@@ -118,14 +118,14 @@ static struct san_listener *listener(struct sw_socket *s)
 
 void san_listen(struct san *san, struct sw_socket *s)
 {
-	int err = san_service_start(san);
-	if (err) {
-		wsd_log(WSD_LOG_ERROR, "no service thread, so TCP/IP only: %s", strerror(-err));
-		return;
-	}
 	if (!listener(s))
 		return;
 	s->san->active = true;
+	int err = san_service_start(san);
+	if (err) { /* the next change, or listener, tries again */
+		wsd_log(WSD_LOG_ERROR, "no service thread, so TCP/IP only: %s", strerror(-err));
+		return;
+	}
 	struct subnets *view = san_view(san);
 	san_reconcile(san, s, view);
 	subnets_put(view);

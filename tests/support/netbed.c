@@ -145,3 +145,24 @@ int netbed_del_addr(const char *link, const char *addr, int prefix_len)
 {
 	return change_addr(RTM_DELADDR, 0, link, addr, prefix_len);
 }
+
+int netbed_bind_reuse(const char *addr, unsigned short port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int yes = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || inet_pton(AF_INET, addr, &in.sin_addr) != 1)
+		return -EINVAL;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
+	    bind(fd, (struct sockaddr *)&in, sizeof(in))) {
+		int err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int netbed_listen(int fd)
+{
+	return listen(fd, 1) ? -errno : 0;
+}

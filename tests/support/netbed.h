@@ -15,4 +15,8 @@ int netbed_add_link(const char *name);
 int netbed_add_addr(const char *link, const char *addr, int prefix_len);
 int netbed_del_addr(const char *link, const char *addr, int prefix_len);
 
+/* A socket of somebody who knows nothing of us: bound with SO_REUSEADDR. Descriptor or -errno. */
+int netbed_bind_reuse(const char *addr, unsigned short port);
+int netbed_listen(int fd);
+
 #endif

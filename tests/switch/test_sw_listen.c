@@ -5,6 +5,8 @@
 #include "sw.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* ---- SW-LISTEN-1, -2: the order ---- */
 
@@ -23,6 +25,28 @@ Test(listen, SW_LISTEN_02_order_with_tcpip_in_front)
 		   "a WSPEventSelect");
 	bed_close(s);
 	bed_expect(&bed, CLOSED("a", "2"));
+	stopped();
+	BED_END();
+}
+
+/* A foreign listener, without SO_REUSEPORT, makes the kernel refuse: no name of ours is in the way.
+ */
+Test(listen, SW_LISTEN_01_when_tcpip_fails_no_san_call_follows)
+{
+	BED(1);
+	usual_addresses();
+	started();
+	int foreign = netbed_bind_reuse("10.77.0.1", BED_PORT);
+	cr_assert_geq(foreign, 0);
+	SOCKET s = bed_bound("10.77.0.1", BED_PORT);
+	cr_assert_eq(netbed_listen(foreign), 0);
+	cr_assert_eq(wsd_listen(s, 5), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAEADDRINUSE);
+	bed_expect_quiet(&bed, 0);
+	close(foreign);
+	cr_assert_eq(wsd_listen(s, 5), 0, "and can be tried again");
+	bed_expect(&bed, COMPANION("a", "2", "10.77.0.1:5150"));
+	bed_close(s);
 	stopped();
 	BED_END();
 }
@@ -263,15 +287,22 @@ Test(listen, SW_LISTEN_07_the_backlog_is_the_providers_and_a_second_listen_chang
 
 /* ---- companions: SW-BIND-1 to -4, -7, SW-OPT-1 ---- */
 
-Test(bind, SW_BIND_01_socket_and_bind_make_no_san_call)
+Test(bind, SW_BIND_01_SW_BIND_02_socket_and_bind_are_tcpips_alone)
 {
 	BED(2);
 	usual_addresses();
+	bed_trace_on(&bed);
 	started();
+	static char lines[BED_TRACE][SCRIPTED_TEXT];
+	size_t from = bed_trace_lines(&bed, lines, BED_TRACE);
 	SOCKET s = bed_bound("10.77.0.1", BED_PORT), any = bed_bound("0.0.0.0", BED_PORT + 1);
 	bed_close(s);
 	bed_close(any);
 	bed_expect_quiet(&bed, 0);
+	size_t n = bed_trace_lines(&bed, lines, BED_TRACE);
+	for (size_t i = from; i < n; i++)
+		cr_assert_eq(strncmp(lines[i], "TCP/IP ", 7), 0, "%s", lines[i]);
+	cr_assert_geq(n, from + 6);
 	stopped();
 	BED_END();
 }
@@ -374,6 +405,28 @@ Test(opt, SW_OPT_01_a_forwarded_get_is_answered_by_the_companion)
 		     wsd_WSAGetLastError());
 	cr_assert_eq(value, 4242);
 	bed_expect(&bed, "a WSPGetSockOpt(2, 0x1) = 0");
+	bed_close(s);
+	stopped();
+	BED_END();
+}
+
+Test(opt, SW_OPT_02_quality_of_service_is_not_forwarded_to_a_provider_without_it)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	SOCKET s = bed_listener("10.77.0.1", BED_PORT);
+	static const DWORD codes[] = {SIO_GET_QOS, SIO_SET_QOS, SIO_GET_GROUP_QOS,
+				      SIO_SET_GROUP_QOS, SIO_GET_EXTENSION_FUNCTION_POINTER};
+	QOS qos;
+	DWORD bytes = 0;
+	memset(&qos, 0, sizeof(qos));
+	bed_clear(&bed);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		cr_assert_eq(wsd_WSAIoctl(s, codes[i], &qos, sizeof(qos), &qos, sizeof(qos), &bytes,
+					  NULL, NULL),
+			     SOCKET_ERROR, "code %zu", i);
+	bed_expect_quiet(&bed, 0);
 	bed_close(s);
 	stopped();
 	BED_END();
@@ -561,6 +614,32 @@ Test(listen, SW_BIND_04_the_other_upcalls)
 	cr_assert_eq(error, WSAENOTSOCK);
 	cr_assert_eq(up->lpWPUCloseEvent(o.hEvent, &error), TRUE);
 	bed_close(s);
+	stopped();
+	BED_END();
+}
+
+/* ---- shortage ---- */
+
+Test(listen, SW_LISTEN_02_no_descriptors_for_the_service_thread)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	SOCKET s = bed_bound("10.77.0.1", BED_PORT), later = bed_bound("10.77.0.1", BED_PORT + 1);
+	struct rlimit limit, none;
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int result = wsd_listen(s, 5);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(result, 0);
+	bed_expect_quiet(&bed, 0);
+	cr_assert(bed_logged(&bed, "no service thread, so TCP/IP only: Too many open files"));
+	cr_assert_eq(wsd_listen(later, 5), 0);
+	bed_expect(&bed, COMPANION("a", "2", "10.77.0.1:5151"));
+	bed_close(s);
+	bed_close(later);
 	stopped();
 	BED_END();
 }

@@ -4,8 +4,12 @@
  */
 #include "sw.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 Test(wild, SW_WILD_01_legacy_one_companion_for_each_provider)
 {
@@ -71,11 +75,14 @@ Test(wild, SW_WILD_01_another_refusal_is_a_failure_like_any_other)
 	BED_END();
 }
 
-Test(wild, SW_WILD_02_vista_is_the_default_and_never_binds_0_0_0_0)
+Test(wild, SW_WILD_02_SW_WILD_03_vista_is_the_default_and_never_binds_0_0_0_0)
 {
 	BED(2);
 	usual_addresses();
 	unsetenv("WSD_WILDCARD");
+	/* as a provider has to in this mode */
+	bed_fail(&bed, 0, "WSPBind", "0.0.0.0", WSAEADDRNOTAVAIL);
+	bed_fail(&bed, 1, "WSPBind", "0.0.0.0", WSAEADDRNOTAVAIL);
 	started();
 	SOCKET s = bed_listener("0.0.0.0", BED_PORT);
 	cr_assert_eq(bed_count(&bed, "0.0.0.0"), 0);
@@ -197,6 +204,35 @@ static SOCKET sharer(const char *addr)
 	return s;
 }
 
+static void close_waits_for_bind(struct scripted *p, const char *call, void *arg)
+{
+	if (!strcmp(call, "WSPCloseSocket"))
+		(void)WSD_UNTIL(bed_count(&bed, "a WSPBind(3, 10.77.0.1:5150) = 0") == 1, 2000);
+}
+
+/* The wildcard listener's companion is still there when the specific one's is bound. */
+Test(share, SW_SHARE_01_two_companions_with_one_name)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	SOCKET any = bed_listener("0.0.0.0", BED_PORT);
+	bed_expect(&bed, COMPANION("a", "2", "10.77.0.1:5150"));
+	bed.p[0]->hook = close_waits_for_bind;
+	SOCKET specific = bed_listener("10.77.0.1", BED_PORT);
+	cr_assert(WSD_UNTIL(bed_count(&bed, "a WSPCloseSocket(2) = 0") == 1, 3000));
+	bed.p[0]->hook = NULL;
+	cr_assert_eq(bed_count(&bed, "a WSPBind(3, 10.77.0.1:5150) = 0"), 1);
+	cr_assert(WSD_UNTIL(bed_count(&bed, "a WSPEventSelect(3, FD_ACCEPT) = 0") == 1, 1000));
+	bed_clear(&bed);
+	bed_close(any);
+	bed_expect_quiet(&bed, 20);
+	bed_close(specific);
+	bed_expect(&bed, CLOSED("a", "3"));
+	stopped();
+	BED_END();
+}
+
 Test(share, SW_SHARE_02_only_the_first_listener_has_a_companion)
 {
 	BED(1);
@@ -250,6 +286,95 @@ Test(share, SW_SHARE_04_a_second_identical_listen_is_0)
 	cr_assert_eq(wsd_listen(two, 5), 0);
 	bed_close(one);
 	bed_close(two);
+	stopped();
+	BED_END();
+}
+
+/* ---- across processes ---- */
+
+/* How often process @pid has called @call on provider a, by the trace that all append to. */
+static unsigned calls_of(pid_t pid, const char *call)
+{
+	char line[2048], mark[64], who[96];
+	unsigned n = 0;
+	snprintf(mark, sizeof(mark), "\"pid\":%d,", (int)pid);
+	snprintf(who, sizeof(who), "\"who\":\"a\",\"call\":\"%s\"", call);
+	FILE *f = fopen(bed.trace, "re");
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, mark) && strstr(line, who) && strstr(line, "\"error\":null");
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* A second process that shares the name and listens; it says so, and lives until told otherwise. */
+static pid_t second_process(int *ret_talk)
+{
+	int talk[2], answer[2];
+	char c = 0;
+	cr_assert(!pipe2(talk, O_CLOEXEC) && !pipe2(answer, O_CLOEXEC));
+	pid_t child = fork();
+	if (!child) {
+		WSADATA data;
+		bool before = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0) == INVALID_SOCKET &&
+			      wsd_WSAGetLastError() == WSANOTINITIALISED;
+		bool ok = before && !wsd_WSAStartup(0x0202, &data);
+		SOCKET s = ok ? sharer("10.77.0.1") : INVALID_SOCKET;
+		ok = ok && !wsd_listen(s, 5);
+		c = ok ? 'y' : 'n';
+		close(talk[1]);
+		ok = write(answer[1], &c, 1) == 1 && read(talk[0], &c, 1) == 0 && ok;
+		_exit(ok && !wsd_closesocket(s) && !wsd_WSACleanup() ? 0 : 1);
+	}
+	close(talk[0]);
+	close(answer[1]);
+	cr_assert_eq(read(answer[0], &c, 1), 1);
+	cr_assert_eq(c, 'y');
+	close(answer[0]);
+	*ret_talk = talk[1];
+	return child;
+}
+
+Test(share, SW_SHARE_03_another_process_takes_over)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	bed_trace_on(&bed);
+	started();
+	int talk, status = 0;
+	SOCKET s = sharer("10.77.0.1");
+	cr_assert_eq(wsd_listen(s, 5), 0);
+	pid_t child = second_process(&talk);
+	/* its startup has its own sequence, and no companion yet */
+	cr_assert_eq(calls_of(child, "WSPStartupEx"), 1);
+	cr_assert_eq(calls_of(child, "WSPListen"), 0);
+	bed_close(s);
+	cr_assert(WSD_UNTIL(calls_of(child, "WSPEventSelect") == 1, 2000));
+	cr_assert_eq(calls_of(child, "WSPBind"), 1);
+	close(talk);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(calls_of(child, "WSPCleanup"), 1);
+	stopped();
+	BED_END();
+}
+
+Test(share, SW_SHARE_03_after_the_head_is_killed)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	int talk;
+	/* the book is kept by this process, the head is the other one */
+	SOCKET s = sharer("10.77.0.1");
+	pid_t child = second_process(&talk);
+	cr_assert_eq(wsd_listen(s, 5), 0);
+	bed_expect_quiet(&bed, 50);
+	kill(child, SIGKILL);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	bed_expect(&bed, COMPANION("a", "2", "10.77.0.1:5150"));
+	close(talk);
+	bed_close(s);
 	stopped();
 	BED_END();
 }
