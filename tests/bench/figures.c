@@ -33,7 +33,8 @@ enum {
 struct bench {
 	struct sockaddr_in address; /* a SAN address of this host, port in use now */
 	struct rdma_event_channel *channel;
-	struct rdma_cm_id *anchor; /* keeps the device and its protection domain: else raw pays for both */
+	struct rdma_cm_id
+		*anchor; /* keeps the device and its protection domain: else raw pays for both */
 	int rounds, batch;
 };
 
@@ -51,8 +52,8 @@ static double now_us(void)
 
 static void die(const char *what)
 {
-	fprintf(stderr, "figures: %s failed: errno %d (%s), WSA code %d\n", what, errno, strerror(errno),
-		wsd_WSAGetLastError());
+	fprintf(stderr, "figures: %s failed: errno %d (%s), WSA code %d\n", what, errno,
+		strerror(errno), wsd_WSAGetLastError());
 	exit(1);
 }
 
@@ -76,6 +77,18 @@ static int tcp_cycle(struct bench *b)
 	return close(s) || err ? -1 : 0;
 }
 
+static int tcp_shared_cycle(struct bench *b)
+{
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	int one = 1;
+	if (s < 0)
+		return -1;
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	int err = bind(s, (struct sockaddr *)&b->address, sizeof(b->address)) || listen(s, BACKLOG);
+	return close(s) || err ? -1 : 0;
+}
+
 static int rsocket_cycle(struct bench *b)
 {
 	int s = rsocket(AF_INET, SOCK_STREAM, 0);
@@ -83,7 +96,8 @@ static int rsocket_cycle(struct bench *b)
 	if (s < 0)
 		return -1;
 	rsetsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	int err = rbind(s, (struct sockaddr *)&b->address, sizeof(b->address)) || rlisten(s, BACKLOG);
+	int err =
+		rbind(s, (struct sockaddr *)&b->address, sizeof(b->address)) || rlisten(s, BACKLOG);
 	return rclose(s) || err ? -1 : 0;
 }
 
@@ -142,12 +156,13 @@ static void listen_figures(struct bench *b)
 	static const struct subject subjects[] = {{"raw librdmacm", raw_cycle},
 						  {"kernel TCP", tcp_cycle},
 						  {"wsdirect switch", switch_cycle},
-						  {"rsockets", rsocket_cycle}};
-	double us[4];
-	measure(b, subjects, 4, us);
-	printf("\nsocket + bind + listen + close on a SAN address, us, median of %d rounds of %d\n", b->rounds,
-	       b->batch);
-	for (int i = 0; i < 4; i++)
+						  {"rsockets", rsocket_cycle},
+						  {"TCP, SO_REUSEPORT", tcp_shared_cycle}};
+	double us[5];
+	measure(b, subjects, 5, us);
+	printf("\nsocket + bind + listen + close on a SAN address, us, median of %d rounds of %d\n",
+	       b->rounds, b->batch);
+	for (int i = 0; i < 5; i++)
 		printf("  %-18s %10.1f\n", subjects[i].name, us[i]);
 	printf("  switch / (raw + TCP)     %6.3f   at most 1.25\n", us[2] / (us[0] + us[1]));
 	printf("  rsockets / switch        %6.2f   at least 2.8\n", us[3] / us[2]);
@@ -162,7 +177,8 @@ static int refused_fd;
 static int switch_refusal(struct bench *b)
 {
 	struct wsd_sockaddr_in name = winsock_name(b);
-	return wsd_bind(refused_socket, (struct wsd_sockaddr *)&name, sizeof(name)) == SOCKET_ERROR &&
+	return wsd_bind(refused_socket, (struct wsd_sockaddr *)&name, sizeof(name)) ==
+				       SOCKET_ERROR &&
 			       wsd_WSAGetLastError() == WSAEADDRINUSE
 		       ? 0
 		       : -1;
@@ -170,8 +186,10 @@ static int switch_refusal(struct bench *b)
 
 static int tcp_refusal(struct bench *b)
 {
-	return bind(refused_fd, (struct sockaddr *)&b->address, sizeof(b->address)) && errno == EADDRINUSE ? 0
-													     : -1;
+	return bind(refused_fd, (struct sockaddr *)&b->address, sizeof(b->address)) &&
+			       errno == EADDRINUSE
+		       ? 0
+		       : -1;
 }
 
 /* Both holders are made here; the other process's switch is the broker when @foreign. */
@@ -217,13 +235,14 @@ static void refusals(struct bench *b)
 		die("bind of the TCP holder");
 	struct bench taken = *b;
 	taken.address.sin_port = kernel.sin_port;
-	/* the broker's book does not know the kernel's holder, so the switch's own name is beside it */
+	/* the broker's book does not know the kernel's holder, so the switch's own name is beside
+	 * it */
 	SOCKET ours = INVALID_SOCKET;
 	refused_socket = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP);
 	close(holder);
 	ours = hold(b, b->address.sin_addr.s_addr, FIRST_PORT - 1, 0);
 	refusal_figures(&taken, getenv("WSD_FIGURES_FOREIGN") ? "another process than the broker's"
-							       : "the broker's process");
+							      : "the broker's process");
 	wsd_closesocket(ours);
 	wsd_closesocket(refused_socket);
 	close(refused_fd);
@@ -273,7 +292,8 @@ static void held_figures(struct bench *b)
 	static const int counts[] = {100, 10000, 50000};
 	double first = 0;
 	int n = 0;
-	printf("\none more socket + bind + close with names held (explicit ports over four SAN addresses)\n");
+	printf("\none more socket + bind + close with names held (explicit ports over four SAN "
+	       "addresses)\n");
 	long before = resident_bytes();
 	for (unsigned c = 0; c < 3; c++) {
 		for (; n < counts[c]; n++)
@@ -290,7 +310,8 @@ static void held_figures(struct bench *b)
 	for (; n < 1000; n++)
 		held[n] = hold(b, b->address.sin_addr.s_addr, FIRST_PORT - 3, 1);
 	double shared = more_us(b, FIRST_PORT - 3, 1);
-	printf("  %6d sharing one name %6.1f us   %.3f of the same name alone\n", n, shared, shared / alone);
+	printf("  %6d sharing one name %6.1f us   %.3f of the same name alone\n", n, shared,
+	       shared / alone);
 	while (n > 0)
 		wsd_closesocket(held[--n]);
 }
@@ -325,7 +346,9 @@ int main(int argc, char **argv)
 	if (argc > 3)
 		b.rounds = atoi(argv[3]);
 	if (argc > 3 && (b.rounds < 1 || b.rounds > ROUNDS_MAX)) {
-		fprintf(stderr, "usage: figures [all|listen|refuse|held] [ADDRESS] [ROUNDS <= %d]\n", ROUNDS_MAX);
+		fprintf(stderr,
+			"usage: figures [all|listen|refuse|held] [ADDRESS] [ROUNDS <= %d]\n",
+			ROUNDS_MAX);
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

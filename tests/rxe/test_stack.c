@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
  * The whole stack on soft-RoCE: libwsdirect over the real provider, asked by its exported calls and
- * answered to a bare librdmacm client. What is shown to be on the SAN is shown by its refusal: a full
- * backlog is refused with our tag, which neither the kernel nor TCP/IP can do.
+ * answered to a bare librdmacm client. What is shown to be on the SAN is shown by its refusal: a
+ * full backlog is refused with our tag, which neither the kernel nor TCP/IP can do.
  */
 #include "peer.h"
 #include "rdma_peer.h"
 
 #include <sys/resource.h>
 
-#define SAN0 "10.77.0.1"
-#define SAN1 "10.77.1.1"
-#define SAN2 "10.77.2.1"
+#define SAN0  "10.77.0.1"
+#define SAN1  "10.77.1.1"
+#define SAN2  "10.77.2.1"
 #define SAN2B "10.77.2.101"
-#define LAN0 "10.78.0.1"
+#define LAN0  "10.78.0.1"
 
 enum {
 	PORT = 6100,
@@ -26,7 +26,8 @@ enum {
 
 static const char *const sans[] = {SAN0, SAN1, SAN2, SAN2B};
 
-/* Real provider, own book of names. The first bind makes librdmacm open the devices, which it keeps. */
+/* Real provider, own book of names. The first bind makes librdmacm open the devices, which it
+ * keeps. */
 static void stack_start(void)
 {
 	setenv("WSD_CATALOG", WSD_TEST_CATALOG, 1);
@@ -47,7 +48,8 @@ static bool served(const char *ip, unsigned port)
 		int event = rdma_peer_wait(k, QUIET_MS);
 		if (event == RDMA_PEER_NOTHING)
 			continue;
-		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 && !memcmp(k->data, "WSD", 3);
+		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 &&
+			 !memcmp(k->data, "WSD", 3);
 		break;
 	}
 	while (n > 0)
@@ -62,7 +64,9 @@ static int knock(const char *ip, unsigned port)
 	memset(&k, 0, sizeof(k));
 	int err = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0);
 	int event = err ? RDMA_PEER_ERROR : rdma_peer_wait(&k, QUIET_MS);
-	int status = event == RDMA_CM_EVENT_REJECTED ? k.status : event == RDMA_PEER_NOTHING ? 0 : -1;
+	int status = event == RDMA_CM_EVENT_REJECTED ? k.status
+		     : event == RDMA_PEER_NOTHING    ? 0
+						     : -1;
 	rdma_peer_close(&k);
 	return status;
 }
@@ -71,7 +75,8 @@ static long long received_packets(const char *device)
 {
 	char path[128];
 	long long n = -1;
-	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/rcvd_pkts", device);
+	snprintf(path, sizeof(path), "/sys/class/infiniband/%s/ports/1/hw_counters/rcvd_pkts",
+		 device);
 	FILE *f = fopen(path, "re");
 	if (f && fscanf(f, "%lld", &n) != 1)
 		n = -1;
@@ -206,9 +211,9 @@ static void take_over(int sig)
 	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == 0, SOON_MS), "nobody took over");
 	cr_assert(served(SAN0, PORT));
 	cr_assert(ws_answers(SAN0, PORT), "TCP/IP too");
+	peer_end(&second, 0); /* forked later, it holds an end of the first's pipe */
 	if (!sig)
 		peer_end(&first, 0);
-	peer_end(&second, 0);
 	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == INVALID_SERVICE, SOON_MS));
 	WS_OK(wsd_WSACleanup());
 }
@@ -257,11 +262,13 @@ Test(stack, SW_LISTEN_06_a_device_that_goes_and_comes_back)
 
 Test(stack, SW_INIT_02_without_any_device_tcp_goes_on)
 {
-	cr_assert_eq(command("for i in 0 1 2; do timeout 20 rdma link del rxe$i || exit 1; done"), 0);
+	cr_assert_eq(command("for i in 0 1 2; do timeout 20 rdma link del rxe$i || exit 1; done"),
+		     0);
 	stack_start();
 	SOCKET s = listener(SAN0, PORT, 1), wild = listener(ANY4, PORT + 1, 1);
 	bool tcp = ws_answers(SAN0, PORT);
-	int back = command("for i in 0 1 2; do rdma link add rxe$i type rxe netdev san$i || exit 1; done");
+	int back = command(
+		"for i in 0 1 2; do rdma link add rxe$i type rxe netdev san$i || exit 1; done");
 	cr_assert(tcp);
 	cr_assert_eq(back, 0);
 	cr_assert(WSD_UNTIL(served(SAN0, PORT), SOON_MS), "a device that comes later is used");
@@ -291,7 +298,11 @@ Test(stack, SW_LISTEN_02_a_thousand_listeners_leave_nothing_behind)
 	enum { MANY = 1000 };
 	static SOCKET s[MANY];
 	stack_start();
-	WS_OK(wsd_closesocket(listener(SAN0, PORT, 1))); /* the device is open now, for good */
+	for (size_t i = 0; i < 4; i++) { /* the devices are open now, for good */
+		SOCKET first = listener(sans[i], PORT, 1);
+		cr_assert(served(sans[i], PORT));
+		WS_OK(wsd_closesocket(first));
+	}
 	unsigned fds = wsd_check_fds(), threads = wsd_check_threads();
 	for (int i = 0; i < MANY; i++)
 		s[i] = listener(sans[i % 4], 7000 + (unsigned)i / 4, 1);
