@@ -23,7 +23,7 @@ class Unexpected(Exception):
 
 class Screen:
     def __init__(self, color):
-        self.color, self.lock = color, threading.Lock()
+        self.color, self.lock, self.startup_shown = color, threading.Lock(), False
 
     def paint(self, code, text):
         return f"\033[{code}m{text}\033[0m" if self.color else text
@@ -43,6 +43,7 @@ class Program:
 
     def __init__(self, screen, who, argv, host="a", env=None):
         self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
+        self.skipping = False
         environment = dict(os.environ, WSD_TRACE="stderr", WSD_TRACE_JSON=str(OUT / "trace.jsonl"), **(env or {}))
         # one stream, so that the program's words and the trace stay in order; the pid for a kill
         shell = 'echo "pid $$"; exec "$@" 2>&1'
@@ -58,9 +59,23 @@ class Program:
             if self.pid is None and line.startswith("pid "):
                 self.pid = line[4:]
                 continue
-            self.screen.line(self.who, line)
+            self.show(line)
             self.lines.put(line)
         self.lines.put(None)
+
+    def show(self, line):
+        """What WSAStartup and WSACleanup do beneath them is shown once; the JSON file has it each time."""
+        call = re.search(r"\bWSA(?:Startup|Cleanup)\(", line)
+        if call and self.screen.startup_shown:
+            self.skipping = True
+            self.screen.line(self.who, line + "   (beneath it: as above)")
+        if not self.skipping and not line.startswith("# wsdirect trace"):
+            self.screen.line(self.who, line)
+        if re.search(r"\bWSA(?:Startup|Cleanup) = ", line):
+            if self.skipping:
+                self.screen.line(self.who, line)
+            self.skipping = False
+            self.screen.startup_shown |= "WSACleanup" in line
 
     def wait_for(self, pattern, what):
         deadline = time.monotonic() + WAIT
