@@ -102,7 +102,8 @@ static uint32_t ask_max_msg(struct ibv_context *verbs)
 	return min;
 }
 
-/* After a fork librdmacm's context is the parent's and answers nothing: then one of our own is asked. */
+/* After a fork librdmacm's context is the parent's and answers nothing: then one of our own is
+ * asked. */
 static uint32_t query_max_msg(struct ibv_context *verbs)
 {
 	uint32_t max = ask_max_msg(verbs);

@@ -42,10 +42,11 @@ enum wire_type {
 	WIRE_EXIT,         /* guest: uint32_t status as from wait(); the channel is free again */
 };
 
-#define WIRE_OUT_WINDOW (256u << 10) /* bytes of output under way per command, before any credit \
-				      */
-#define WIRE_IN_WINDOW (64u << 10)   /* likewise of input */
-#define WIRE_MAX_FRAME (4u << 20)    /* an argument list and environment fit well */
+#define WIRE_OUT_WINDOW                                                                        \
+	(256u << 10)               /* bytes of output under way per command, before any credit \
+				    */
+#define WIRE_IN_WINDOW (64u << 10) /* likewise of input */
+#define WIRE_MAX_FRAME (4u << 20)  /* an argument list and environment fit well */
 
 enum { EXEC_TTY = 1, EXEC_REAP = 2 };
 
