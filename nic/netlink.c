@@ -47,7 +47,8 @@ static int send_request(int fd, uint16_t type, const void *payload, size_t size,
 
 	if (size > sizeof(req.body))
 		return -EMSGSIZE;
-	memcpy(req.body, payload, size);
+	if (size)
+		memcpy(req.body, payload, size);
 	while (send(fd, &req, req.head.nlmsg_len, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
