@@ -7,7 +7,6 @@
 #include "broker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <log.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,23 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUND = 16, DEAF_MS = 100 };
-
-static void fill_reserve(struct names *n)
-{
-	for (int i = 0; i < RESERVE_FDS; i++)
-		if (n->reserve[i] < 0)
-			n->reserve[i] = fcntl(n->fence_fd, F_DUPFD_CLOEXEC, 0);
-}
-
-static bool spend_reserve(struct names *n)
-{
-	bool had = n->reserve[0] >= 0;
-
-	for (int i = 0; i < RESERVE_FDS; i++)
-		wire_close(&n->reserve[i]);
-	return had;
-}
+enum { ROUND = 16 };
 
 int broker_open(struct names *n)
 {
@@ -40,9 +23,7 @@ int broker_open(struct names *n)
 	if (!n->peer_of)
 		return -ENOMEM;
 	n->slot_hint = n->strangers = n->uncalled = 0;
-	n->deaf_until = 0;
 	n->own_lag = false;
-	fill_reserve(n);
 	return 0;
 }
 
@@ -60,7 +41,7 @@ static void peer_close(struct names *n, struct peer *p)
 	p->slot = TABLE_NOBODY;
 	p->guest = false;
 	p->generation++;
-	fill_reserve(n);
+	service_reserve(n);
 }
 
 void broker_close(struct names *n)
@@ -68,7 +49,6 @@ void broker_close(struct names *n)
 	for (uint32_t i = 0; i < n->peers; i++)
 		if (n->peer[i].ask >= 0)
 			peer_close(n, &n->peer[i]);
-	spend_reserve(n);
 	free(n->peer);
 	n->peer = NULL;
 	n->peers = n->peers_max = 0;
@@ -164,8 +144,7 @@ static void yield_book(struct names *n)
 {
 	struct wire_event e = {.head = wire_head(WIRE_EVENT), .kind = EVENT_YIELD};
 
-	service_unwatch(n, n->listener);
-	n->deaf_until = wire_now_ms() + DEAF_MS;
+	service_starve(n);
 	for (uint32_t i = 0; i < n->peers; i++)
 		if (n->peer[i].ask >= 0 && n->peer[i].event >= 0 &&
 		    wire_send(n->peer[i].event, &e, NULL, 0) == 0)
@@ -177,7 +156,7 @@ static int accept_one(struct names *n)
 {
 	int fd = accept4(n->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spend_reserve(n))
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && service_spend(n))
 		fd = accept4(n->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }
@@ -236,14 +215,14 @@ static void refuse(struct names *n, struct peer *p, int status, const char *why)
 }
 
 /* The event connection of @slot, and what the other side needs. -errno: nothing was sent. */
-static int welcome(struct names *n, struct peer *p, uint32_t slot)
+static int welcome(struct names *n, struct peer *p, uint32_t slot, bool newcomer)
 {
 	struct wire_welcome w = {.head = wire_head(WIRE_WELCOME), .slot = slot, .token = n->token};
 	int pair[2], type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 	memcpy(w.secret, n->fence->secret, sizeof(w.secret));
 	if (socketpair(AF_UNIX, type, 0, pair) < 0 &&
-	    ((errno != EMFILE && errno != ENFILE) || !spend_reserve(n) ||
+	    ((errno != EMFILE && errno != ENFILE) || !service_spend(n) ||
 	     socketpair(AF_UNIX, type, 0, pair) < 0))
 		return -errno;
 	int fds[WIRE_FDS] = {n->table_fd, pair[1], n->listener, n->alarm, n->fence_fd};
@@ -295,7 +274,7 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return; /* the connection is closed; the newcomer asks again */
 	NAMES_STEP(client_checked);
 	n->strangers--;
-	int r = welcome(n, p, slot);
+	int r = welcome(n, p, slot, true);
 	NAMES_STEP(welcome_sent);
 	if (r < 0) {
 		n->strangers++;
@@ -428,7 +407,7 @@ static int call(struct names *n, uint32_t slot)
 		r = service_watch(n, fd, WATCH_PEER_ASK, p->generation, (uint32_t)(p - n->peer));
 	if (r == 0) {
 		n->strangers--;
-		r = welcome(n, p, slot);
+		r = welcome(n, p, slot, false);
 		n->strangers += r < 0;
 	}
 	if (r < 0)

@@ -96,7 +96,7 @@ static struct timespec at_ms(int64_t ms)
 }
 
 /* Under `lock`: wait until role or connection change, @ms at most and not beyond the deadline. */
-static void wait_change(struct names *n, int64_t ms, int64_t deadline)
+void names_wait(struct names *n, int64_t ms, int64_t deadline)
 {
 	int64_t until = wire_now_ms() + ms;
 	struct timespec t = at_ms(until < deadline ? until : deadline);
@@ -151,7 +151,7 @@ static int ask_keeper(struct names *n, struct wire_ask *ask, struct wire_answer 
 		      int64_t deadline)
 {
 	if (n->ask_fd < 0 || n->lost || !oneway_flush(n)) {
-		wait_change(n, 20, deadline);
+		names_wait(n, 20, deadline);
 		return -EAGAIN;
 	}
 	ask->seq = ++n->seq;
@@ -161,7 +161,7 @@ static int ask_keeper(struct names *n, struct wire_ask *ask, struct wire_answer 
 		n->lost = n->lost || r != -EAGAIN;
 		n->suspect = true;
 		service_wake(n);
-		wait_change(n, 20, deadline);
+		names_wait(n, 20, deadline);
 		return -EAGAIN;
 	}
 	NAMES_STEP(request_sent);
@@ -176,10 +176,10 @@ static void say_stuck(struct names *n, int error)
 		wsd_log(WSD_LOG_ERROR, "names: cannot ask for names: %s", strerror(-error));
 	else if (n->role == ROLE_NONE)
 		wsd_log(WSD_LOG_ERROR,
-			"names: no answer within %d ms; every process that has a part in the names "
-			"of this "
-			"host (abstract socket @%s; see ss -xlp) is stopped",
-			WAIT_MS, n->book_name);
+			"names: no answer within %d ms; pid %d, which opened the names of this "
+			"host (abstract "
+			"socket @%s), is stopped, and so is everybody who has a part in them",
+			WAIT_MS, n->keeper_pid, n->book_name);
 	else
 		wsd_log(WSD_LOG_ERROR, "names: no answer within %d ms from pid %d (%s)", WAIT_MS,
 			n->keeper_pid, n->keeper_comm);
@@ -349,7 +349,7 @@ int names_serve(struct names *n)
 	while (r == 0 && n->role != ROLE_KEEPER) {
 		n->yielded = true;
 		service_wake(n);
-		wait_change(n, SUSPECT_MS, deadline);
+		names_wait(n, SUSPECT_MS, deadline);
 		if (n->role != ROLE_KEEPER && wire_now_ms() >= deadline)
 			r = -ETIMEDOUT;
 	}

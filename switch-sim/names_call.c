@@ -36,10 +36,21 @@ static unsigned free_call(struct names *n)
 	return 0;
 }
 
+static int accept_call(struct names *n)
+{
+	int fd = accept4(n->beacon, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && service_spend(n))
+		fd = accept4(n->beacon, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
 void call_beacon_ready(struct names *n)
 {
 	for (int i = 0; i < ROUND; i++) {
-		int fd = accept4(n->beacon, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept_call(n);
+		if (fd == -EMFILE || fd == -ENFILE)
+			service_starve(n);
 		if (fd < 0)
 			return;
 		unsigned place = free_call(n);
@@ -55,21 +66,29 @@ static void close_fds(const int *fd, unsigned count)
 		close(fd[i]);
 }
 
-/* A welcome that only a participant can have sent. */
-static int read_call(const struct names *n, int fd, bool peek, struct wire_welcome *ret,
-		     int fds[WIRE_FDS])
+/*
+ * A welcome that only a participant can have sent. It is left unread: if we have no descriptors for
+ * it, or it is not for us to act on now, hanging up would say to the caller that we are dead. *ret:
+ * fds that are not sent are -1.
+ */
+static int peek_call(struct names *n, int fd, struct wire_welcome *ret, int fds[WIRE_FDS])
 {
 	union wire_any m;
 	unsigned count = 0;
-	int r = peek ? wire_peek(fd, &m, fds, &count) : wire_recv(fd, &m, fds, &count);
+	int r = wire_peek(fd, &m, fds, &count);
 
+	if (r == -EMFILE && service_spend(n))
+		r = wire_peek(fd, &m, fds, &count);
 	if (r < 0)
 		return r;
-	if (m.head.type != WIRE_WELCOME || count != WIRE_FDS || m.welcome.slot != n->slot ||
+	if (m.head.type != WIRE_WELCOME || (count != WIRE_FDS && count != WIRE_CALL_FDS) ||
+	    m.welcome.slot != n->slot || (m.welcome.place != n->place && count != WIRE_FDS) ||
 	    memcmp(m.welcome.secret, n->fence->secret, sizeof(n->fence->secret)) != 0) {
 		close_fds(fds, count);
 		return -EPROTO;
 	}
+	while (count < WIRE_FDS)
+		fds[count++] = -1;
 	*ret = m.welcome;
 	return 0;
 }
@@ -123,32 +142,34 @@ int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_
 void call_ready(struct names *n, uint32_t index, uint32_t generation)
 {
 	struct wire_welcome w;
+	union wire_any message;
 	int fd = index < CALLS ? n->calls[index] : -1, fds[WIRE_FDS];
 
 	if (fd < 0 || ((uint32_t)fd & 0xffffff) != generation)
 		return;
-	int r = read_call(n, fd, false, &w, fds);
-	if (r == -EAGAIN)
+	int r = peek_call(n, fd, &w, fds);
+	if (r == -EMFILE)
+		service_starve(n);
+	if (r == -EAGAIN || r == -EMFILE)
 		return;
+	if (r < 0 || !fence_is(n, w.token)) { /* no call, or its caller is deposed by now */
+		for (int i = 0; r == 0 && i < WIRE_FDS; i++)
+			wire_close(&fds[i]);
+		close_call(n, index);
+		return;
+	}
+	wire_recv(fd, &message, NULL, NULL);
 	service_unwatch(n, fd);
 	n->calls[index] = -1;
-	if (r < 0) {
-		close(fd);
-		return;
-	}
-	if (!fence_is(n, w.token)) { /* deposed since it called */
-		close_fds(fds, WIRE_FDS);
-		close(fd);
-		return;
-	}
 	if (n->role == ROLE_KEEPER)
 		ring_deposed(n);
 	NAMES_STEP(call_read);
 	move(n, w.place, fds[2], fds[3]);
-	close(fds[4]);
+	wire_close(&fds[4]);
 	if (call_adopt(n, &w, fd, fds[1], fds[0]) < 0)
 		wsd_log(WSD_LOG_WARNING,
 			"names: a new keeper of the names called, and made no sense");
+	service_reserve(n);
 }
 
 /*
@@ -156,14 +177,14 @@ void call_ready(struct names *n, uint32_t index, uint32_t generation)
  * later keeper than
  * @before: it stays, unread, for that one has deposed us and waits for us.
  */
-static bool older_call(const struct names *n, int fd, uint64_t before, uint64_t *turn,
-		       int *ret_table)
+static bool older_call(struct names *n, int fd, uint64_t before, uint64_t *turn, int *ret_table)
 {
 	struct wire_welcome w;
 	int fds[WIRE_FDS];
 
-	if (read_call(n, fd, true, &w, fds) < 0)
-		return true;
+	int r = peek_call(n, fd, &w, fds);
+	if (r < 0)
+		return r != -EMFILE;
 	bool newer = w.token >> 32 > *turn, older = w.token >> 32 < before >> 32;
 	if (newer && older) {
 		*turn = w.token >> 32;

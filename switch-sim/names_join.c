@@ -201,6 +201,9 @@ static int join_at(struct names *n, unsigned place, int64_t deadline)
 		return fd == -EAGAIN ? -ETIMEDOUT : fd; /* a full queue: nobody takes from it */
 	pthread_mutex_lock(&n->lock);
 	int r = beacon_create(n);
+	struct wire_peer opener;
+	if (wire_peer(fd, &opener) == 0)
+		n->keeper_pid = opener.pid; /* or whoever follows it; for the log */
 	pthread_mutex_unlock(&n->lock);
 	if (r == 0)
 		r = hello_say(n, fd, name, deadline, &h);
@@ -250,6 +253,7 @@ static int rescue(struct names *n)
 		r = service_start(n);
 	}
 	if (r == 0) {
+		n->moved = true;
 		ring_claim(n, atomic_load(&n->fence->word));
 		r = n->role == ROLE_KEEPER ? 0 : -EAGAIN;
 	}

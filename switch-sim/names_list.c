@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LOOK_MS = 20 };
+
 /* A guest's connection, at the first place that answers. */
 static int guest_hello(struct names *n, int64_t deadline, struct hello *ret)
 {
@@ -81,6 +83,9 @@ static int look(struct names *n, const struct table **ret)
 	pthread_mutex_lock(&n->ask);
 	int r = ring_join(n, deadline);
 	pthread_mutex_lock(&n->lock);
+	/* Not the table of a keeper that was deposed: the new one's is on its way. */
+	while (r == 0 && !fence_is(n, n->token) && wire_now_ms() < deadline)
+		names_wait(n, LOOK_MS, deadline);
 	if (r == 0)
 		r = table_map(n->table_fd, ret);
 	pthread_mutex_unlock(&n->lock);

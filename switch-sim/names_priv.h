@@ -35,7 +35,8 @@ enum {
 	RECALL_MS = 250, /* participants that could not be called, for want of descriptors */
 	STRANGERS = 64,  /* connections that have not said hello; the oldest goes */
 	CALLS = 32,      /* connections on our beacon that have not spoken yet; the oldest goes */
-	RESERVE_FDS = 4, /* for a newcomer, when our process has used all of its own */
+	RESERVE_FDS = 4, /* for a newcomer or a call, when our process has used all of its own */
+	STARVED_MS = 100, /* not even those: look again after that */
 };
 
 struct fence {
@@ -124,14 +125,15 @@ struct names {
 	uint32_t peers, peers_max;
 	uint32_t *peer_of; /* by slot: index + 1 */
 	uint32_t slot_hint, strangers, uncalled;
-	int64_t recall_at, deaf_until;
-	bool own_lag;
-	int reserve[RESERVE_FDS];
+	int64_t recall_at;
+	bool own_lag, moved; /* moved: our public sockets are others than the last keeper's */
 
 	/* the service thread */
 	int epoll, wake;
 	pthread_t service;
 	bool serving, stop;
+	int64_t starved_until;
+	int reserve[RESERVE_FDS];
 
 	/* the thread that calls back */
 	pthread_cond_t called;
@@ -190,6 +192,10 @@ void service_stop(struct names *n); /* no lock */
 int service_watch(struct names *n, int fd, enum watch kind, uint32_t generation, uint32_t index);
 void service_unwatch(struct names *n, int fd);
 void service_wake(struct names *n);
+void service_reserve(struct names *n); /* fill it as far as may be */
+bool service_spend(struct names *n);   /* false: there was none */
+void service_recover(struct names *n); /* from that */
+void service_starve(struct names *n);  /* be deaf for a while to what takes descriptors */
 
 /* names_call.c: what a participant does with its beacon and its event connection. */
 void call_beacon_ready(struct names *n);
@@ -229,6 +235,10 @@ bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event 
 		 const uint8_t (*shadow)[4], size_t count); /* false: no memory or no thread */
 void events_stop(struct names *n);                          /* no lock */
 void events_drop(struct names *n);
+
+/* names.c. Under `lock`: wait until role or connection change, @ms at most and not beyond the
+ * deadline. */
+void names_wait(struct names *n, int64_t ms, int64_t deadline);
 
 static inline bool fence_is(const struct names *n, uint64_t token)
 {

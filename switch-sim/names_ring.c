@@ -267,6 +267,8 @@ void ring_tick(struct names *n)
 {
 	int64_t now = wire_now_ms();
 
+	if (n->starved_until && now >= n->starved_until)
+		service_recover(n);
 	if (n->role == ROLE_CLIENT)
 		tick_client(n);
 	if (!ring_is_keeper(n))
@@ -277,10 +279,6 @@ void ring_tick(struct names *n)
 	}
 	if (n->uncalled && now >= n->recall_at)
 		broker_recall(n);
-	if (n->deaf_until && now >= n->deaf_until) {
-		n->deaf_until = 0;
-		service_watch(n, n->listener, WATCH_LISTENER, 0, 0);
-	}
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -288,7 +286,7 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-int64_t ring_next(const struct names *n)
+static int64_t next_of_role(const struct names *n)
 {
 	int64_t next = INT64_MAX;
 
@@ -306,9 +304,14 @@ int64_t ring_next(const struct names *n)
 		next = sooner(next, wire_now_ms() + RECALL_MS);
 	if (n->uncalled)
 		next = sooner(next, n->recall_at);
-	if (n->deaf_until)
-		next = sooner(next, n->deaf_until);
 	return next;
+}
+
+int64_t ring_next(const struct names *n)
+{
+	int64_t next = next_of_role(n);
+
+	return n->starved_until ? sooner(next, n->starved_until) : next;
 }
 
 void ring_leave(struct names *n)
@@ -322,6 +325,9 @@ void ring_leave(struct names *n)
 	if (n->asking < 0)
 		wire_close(&n->zombie);
 	broker_close(n);
+	service_spend(n);
+	n->starved_until = 0;
+	n->moved = false;
 	wire_close(&n->table_fd);
 	wire_close(&n->listener);
 	wire_close(&n->alarm);

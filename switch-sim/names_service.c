@@ -6,6 +6,7 @@
 #include "names_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -42,6 +43,43 @@ void service_wake(struct names *n)
 
 	if (n->wake >= 0 && write(n->wake, &one, sizeof(one)) < 0)
 		return; /* full: it will wake anyway */
+}
+
+void service_reserve(struct names *n)
+{
+	for (int i = 0; i < RESERVE_FDS && n->wake >= 0; i++)
+		if (n->reserve[i] < 0)
+			n->reserve[i] = fcntl(n->wake, F_DUPFD_CLOEXEC, 0);
+}
+
+bool service_spend(struct names *n)
+{
+	bool had = n->reserve[0] >= 0;
+
+	for (int i = 0; i < RESERVE_FDS; i++)
+		wire_close(&n->reserve[i]);
+	return had;
+}
+
+void service_starve(struct names *n)
+{
+	n->starved_until = wire_now_ms() + STARVED_MS;
+	service_unwatch(n, n->beacon);
+	service_unwatch(n, n->listener);
+	for (int i = 0; i < CALLS; i++)
+		service_unwatch(n, n->calls[i]);
+}
+
+void service_recover(struct names *n)
+{
+	n->starved_until = 0;
+	service_reserve(n);
+	service_watch(n, n->beacon, WATCH_BEACON, 0, 0);
+	if (n->role == ROLE_KEEPER)
+		service_watch(n, n->listener, WATCH_LISTENER, 0, 0);
+	for (uint32_t i = 0; i < CALLS; i++)
+		if (n->calls[i] >= 0)
+			service_watch(n, n->calls[i], WATCH_CALL, (uint32_t)n->calls[i], i);
 }
 
 static void dispatch(struct names *n, const struct epoll_event *e)
@@ -148,6 +186,8 @@ int service_start(struct names *n)
 	if (r < 0)
 		close_descriptors(n);
 	n->serving = r == 0;
+	if (r == 0)
+		service_reserve(n);
 	return r;
 }
 

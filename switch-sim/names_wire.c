@@ -119,8 +119,9 @@ static int receive(int fd, union wire_any *ret, int *fds, unsigned *ret_count, i
 	int got[WIRE_FDS];
 	unsigned count = 0;
 	take_fds(&msg, got, &count);
-	int r = n == 0 ? -ECONNRESET
-		       : check(ret, (size_t)n, msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	int r = n == 0 ? -ECONNRESET : check(ret, (size_t)n, msg.msg_flags & MSG_TRUNC);
+	if (r == 0 && msg.msg_flags & MSG_CTRUNC)
+		r = -EMFILE;
 	if (r < 0 || !fds) {
 		while (count)
 			close(got[--count]);

@@ -19,6 +19,7 @@ enum {
 	WIRE_VERSION = 1,        /* of the messages and of the table */
 	WIRE_SHADOWS = 1024,     /* addresses in one message; more are cut off, and logged */
 	WIRE_FDS = 5,
+	WIRE_CALL_FDS = 2,  /* of a keeper that is found where the last one was */
 	WIRE_NAME_MAX = 48, /* of the book's abstract name: what we append must fit into sun_path */
 	WIRE_BOOKS = 4, /* places where the book may lie, when somebody is stopped on the first */
 };
@@ -50,8 +51,8 @@ struct wire_hello {
 	char comm[16];
 };
 
-/* Descriptors: table, event connection; to a newcomer also listener, alarm, fence. To a guest: the
- * table. */
+/* Descriptors: table, event connection; to newcomers and from a new place also listener, alarm,
+ * fence. To a guest: the table. */
 struct wire_welcome {
 	struct wire_head head;
 	uint32_t slot;
@@ -165,7 +166,7 @@ int wire_send(int fd, const void *message, const int *fds, unsigned count);
  * @fds, @ret_count: room for WIRE_FDS descriptors, which become the caller's; NULL: any that come
  * are closed Return: 0; -EAGAIN: none there; -ECONNRESET: the other side is gone; -EPROTO: garbage;
  * -EPROTONOSUPPORT: another version (only the head of @ret is set then, or all of it for
- * WIRE_REFUSE). With an error no descriptor is kept.
+ * WIRE_REFUSE); -EMFILE: no room for the descriptors. With an error no descriptor is kept.
  */
 int wire_recv(int fd, union wire_any *ret, int *fds, unsigned *ret_count);
 

@@ -7,6 +7,7 @@
 #include "names_priv.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -280,9 +281,19 @@ static void do_starve(long count, char **rest)
 	say("done");
 }
 
-static void do_user(long uid, char **rest)
+/* A child that drops what it inherited and then does nothing for two seconds. */
+static void do_orphan(long unused, char **rest)
 {
-	say("user %d", setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid));
+	names_fork_prepare(names);
+	pid_t child = fork();
+	if (child == 0) {
+		names_fork_child(names);
+		close(STDOUT_FILENO);
+		usleep(2000000);
+		_exit(0);
+	}
+	names_fork_parent(names);
+	say("done");
 }
 
 static const struct command {
@@ -292,10 +303,24 @@ static const struct command {
 	{"bind", do_bind}, {"listen", do_listen}, {"release", do_release}, {"defer", do_defer},
 	{"note", do_note}, {"steal", do_steal},   {"id", do_id},           {"serve", do_serve},
 	{"step", do_step}, {"flood", do_flood},   {"list", do_list},       {"ports", do_ports},
-	{"fork", do_fork}, {"user", do_user},     {"starve", do_starve},
+	{"fork", do_fork}, {"orphan", do_orphan},     {"starve", do_starve},
 };
 
-/* names_helper BOOK [legacy] [guest] [user=UID] */
+/* Be the first process of a pid namespace; the outer one waits. */
+static int enter_pid_namespace(void)
+{
+	int status;
+
+	if (unshare(CLONE_NEWPID) < 0)
+		return 5;
+	pid_t inner = fork();
+	if (inner == 0)
+		return 0;
+	waitpid(inner, &status, 0);
+	_exit(0);
+}
+
+/* names_helper BOOK [legacy] [guest] [user=UID] [pidns] */
 int main(int argc, char **argv)
 {
 	struct names_config cfg = {.broker_name = argc > 1 ? argv[1] : NULL};
@@ -305,6 +330,8 @@ int main(int argc, char **argv)
 		cfg.legacy_reuse = cfg.legacy_reuse || strcmp(argv[i], "legacy") == 0;
 		cfg.guest = cfg.guest || strcmp(argv[i], "guest") == 0;
 		unsigned uid;
+		if (strcmp(argv[i], "pidns") == 0 && enter_pid_namespace() != 0)
+			return 5;
 		if (sscanf(argv[i], "user=%u", &uid) == 1 && setresuid(uid, uid, uid) < 0)
 			return 4;
 	}

@@ -236,6 +236,8 @@ static void wait_state(struct lab *lab, int i, bool stopped)
 			return;
 		if (r == p->pid) {
 			clear(p);
+			if (!stopped && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+				lab_fail(lab, "%d ended with %d", i, WEXITSTATUS(status));
 			if (stopped)
 				lab_fail(lab, "%d ended (%x) instead of stopping", i,
 					 (unsigned)status);

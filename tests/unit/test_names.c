@@ -1,0 +1,802 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_names.c: who holds which name: one process and many, users, ranks, shadows, put-off binds,
+ * fork, and clients that talk garbage.
+ */
+#include "check.h"
+#include "names_lab.h"
+#include "names_wire.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <wsd/errors.h>
+
+#define LAB_BEGIN()               \
+	WSD_TEST_BEGIN();         \
+	struct lab lab;           \
+	signal(SIGPIPE, SIG_IGN); \
+	lab_open(&lab, "names")
+#define LAB_END()                                            \
+	lab_close(&lab);                                     \
+	cr_assert_str_empty(lab.failure, "%s", lab.failure); \
+	WSD_TEST_END()
+
+/* What callbacks of this process have said. */
+static struct heard {
+	pthread_mutex_t lock;
+	char text[1024];
+	struct names *names;
+	uint64_t release; /* to be released from inside takeover() */
+} heard = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+__attribute__((format(printf, 1, 2))) static void hear(const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	pthread_mutex_lock(&heard.lock);
+	snprintf(heard.text + strlen(heard.text), sizeof(heard.text) - strlen(heard.text), "%s;",
+		 line);
+	pthread_mutex_unlock(&heard.lock);
+}
+
+static void on_takeover(void *ctx, uint64_t id, uint64_t cookie)
+{
+	hear("takeover %d", (int)cookie);
+	if (heard.release) {
+		names_release(heard.names, heard.release);
+		heard.release = 0;
+	}
+}
+
+static void on_shadow(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr)[4],
+		      size_t count)
+{
+	hear("shadow %d %zu %d", (int)cookie, count, count ? addr[0][3] : 0);
+}
+
+static void on_retry(void *ctx, uint64_t id, uint64_t cookie)
+{
+	hear("retry %d", (int)cookie);
+}
+
+static const struct names_ops ops = {on_takeover, on_shadow, on_retry};
+
+static bool heard_is(const char *text)
+{
+	pthread_mutex_lock(&heard.lock);
+	bool same = strcmp(heard.text, text) == 0;
+	pthread_mutex_unlock(&heard.lock);
+	return same;
+}
+
+static struct names *open_book(const struct lab *lab)
+{
+	struct names_config cfg = {.broker_name = lab->book};
+	struct names *n = NULL;
+
+	heard.text[0] = '\0';
+	cr_assert_eq(names_open(&cfg, &ops, NULL, &n), 0);
+	heard.names = n;
+	return n;
+}
+
+static struct names_request tcp4(enum names_mode mode, uint8_t last, uint16_t port)
+{
+	struct names_request req = {.proto = NAMES_TCP4, .mode = mode, .port = port};
+
+	if (last)
+		memcpy(req.addr, (uint8_t[]){10, 77, 0, last}, 4);
+	return req;
+}
+
+static uint64_t take(struct names *n, struct names_request req, uint64_t cookie)
+{
+	uint64_t id = 0;
+	uint16_t port = 0;
+	int r = names_bind(n, &req, cookie, &id, &port);
+
+	cr_assert_eq(r, 0, "bind %u: %d", req.port, r);
+	return id;
+}
+
+Test(names, WS_REUSE_2_bind_in_the_brokers_process)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	struct names_request req = tcp4(NAMES_DEFAULT, 1, 5150);
+	uint64_t id = take(n, req, 1), other = 77;
+	uint16_t port = 78;
+	cr_expect_eq(names_bind(n, &req, 2, &other, &port), WSAEADDRINUSE);
+	cr_expect(other == 77 && port == 78, "a failed bind touches nothing");
+	req.mode = NAMES_REUSE;
+	cr_expect_eq(names_bind(n, &req, 2, &other, &port), WSAEACCES);
+	names_release(n, id + 1); /* nobody's */
+	names_release(n, 0);
+	names_release(n, UINT64_MAX);
+	cr_expect_eq(names_bind(n, &req, 2, &other, &port), WSAEACCES, "still held");
+	names_release(n, id);
+	cr_expect_eq(names_bind(n, &req, 2, &other, &port), 0);
+	cr_expect_eq(port, 5150);
+	cr_expect_eq(names_bind(n, &(struct names_request){.proto = NAMES_PROTO_COUNT}, 2, &other,
+				&port),
+		     WSAEINVAL);
+	cr_expect_eq(
+		names_bind(n, &(struct names_request){.mode = NAMES_MODE_COUNT}, 2, &other, &port),
+		WSAEINVAL);
+	bool head;
+	cr_expect_eq(names_listen(n, id, &head, NULL), WSAEINVAL, "that one was released");
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_2_opening_and_closing_without_asking_costs_nothing)
+{
+	LAB_BEGIN();
+	names_close(NULL);
+	struct names *n = open_book(&lab);
+	unsigned fds = wsd_check_fds(), threads = wsd_check_threads();
+	names_close(n);
+	cr_expect_eq(wsd_check_fds(), fds);
+	cr_expect_eq(wsd_check_threads(), threads);
+	char name[WIRE_NAME_MAX + 2];
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	struct names_config cfg = {.broker_name = name};
+	cr_expect_eq(names_open(&cfg, &ops, NULL, &n), -ENAMETOOLONG);
+	LAB_END();
+}
+
+Test(names, SW_SHARE_2_and_3_rank_within_one_process)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	uint64_t id[4];
+	bool head = false;
+	for (unsigned i = 0; i < 4; i++)
+		id[i] = take(n, tcp4(NAMES_REUSE, 1, 5150), i);
+	/* the order of listen, not of bind */
+	static const unsigned order[] = {2, 0, 3, 1};
+	for (int i = 0; i < 4; i++) {
+		cr_expect_eq(names_listen(n, id[order[i]], &head, NULL), 0);
+		cr_expect_eq(head, i == 0);
+	}
+	cr_expect_eq(names_listen(n, id[2], &head, NULL), 0);
+	cr_expect(head, "again: nothing changes");
+	names_release(n, id[0]); /* not the head: nobody is told */
+	names_release(n, id[2]);
+	cr_expect(WSD_UNTIL(heard_is("takeover 3;"), 2000), "%s", heard.text);
+	cr_expect_eq(names_listen(n, id[1], &head, NULL), 0);
+	cr_expect_not(head);
+	heard.release = id[3]; /* from inside the callback */
+	names_release(n, id[3]);
+	cr_expect(WSD_UNTIL(heard_is("takeover 3;takeover 1;"), 2000), "%s", heard.text);
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, SW_SHARE_2_different_names_have_ranks_of_their_own)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	bool head;
+	static const struct {
+		uint8_t last;
+		uint16_t port;
+	} name[] = {{0, 5150}, {1, 5150}, {2, 5150}, {1, 5151}};
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t id = take(n, tcp4(NAMES_REUSE, name[i].last, name[i].port), i);
+		cr_expect_eq(names_listen(n, id, &head, NULL), 0);
+		cr_expect(head);
+	}
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, SW_WILD_5_wildcard_listener_is_told_of_specific_ones)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	struct names_shadow list = {0};
+	bool head;
+	uint64_t before = take(n, tcp4(NAMES_REUSE, 7, 5150), 1);
+	cr_expect_eq(names_listen(n, before, &head, NULL), 0);
+	uint64_t other_port = take(n, tcp4(NAMES_REUSE, 8, 5151), 2);
+	cr_expect_eq(names_listen(n, other_port, &head, NULL), 0);
+	uint64_t wild = take(n, tcp4(NAMES_REUSE, 0, 5150), 3);
+	cr_expect_eq(names_listen(n, wild, &head, &list), 0);
+	cr_assert_eq(list.count, 1);
+	cr_expect_eq(list.addr[0][3], 7);
+	free(list.addr);
+	uint64_t bound = take(n, tcp4(NAMES_REUSE, 9, 5150), 4); /* bound, not listening */
+	names_release(n, before);
+	cr_expect(WSD_UNTIL(heard_is("shadow 3 0 0;"), 2000), "%s", heard.text);
+	cr_expect_eq(names_listen(n, bound, &head, NULL), 0);
+	cr_expect(WSD_UNTIL(heard_is("shadow 3 0 0;shadow 3 1 9;"), 2000), "%s", heard.text);
+	/* a second wildcard hears nothing until it is its turn, and then everything */
+	uint64_t second = take(n, tcp4(NAMES_REUSE, 0, 5150), 5);
+	cr_expect_eq(names_listen(n, second, &head, &list), 0);
+	cr_expect(!head && list.count == 0);
+	names_release(n, wild);
+	cr_expect(WSD_UNTIL(heard_is("shadow 3 0 0;shadow 3 1 9;shadow 5 1 9;takeover 5;"), 2000),
+		  "%s", heard.text);
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, SW_WILD_5_dual_stack_listener_is_told_of_ipv4_ones)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	struct names_shadow list = {0};
+	bool head;
+	struct names_request dual = {
+		.proto = NAMES_TCP6, .mode = NAMES_REUSE, .port = 5150, .dual = true};
+	uint64_t four = take(n, tcp4(NAMES_REUSE, 7, 5150), 1);
+	cr_expect_eq(names_listen(n, four, &head, NULL), 0);
+	uint64_t six = take(n, dual, 2);
+	cr_expect_eq(names_listen(n, six, &head, &list), 0);
+	cr_assert_eq(list.count, 1);
+	free(list.addr);
+	names_release(n, four);
+	cr_expect(WSD_UNTIL(heard_is("shadow 2 0 0;"), 2000), "%s", heard.text);
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_put_off_bind_is_told_when_somebody_leaves_the_port)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	uint64_t first = take(n, tcp4(NAMES_REUSE, 0, 5150), 1);
+	uint64_t second = take(n, tcp4(NAMES_REUSE, 1, 5150), 2);
+	uint64_t third = take(n, tcp4(NAMES_REUSE, 2, 5150), 3);
+	uint64_t elsewhere = take(n, tcp4(NAMES_REUSE, 2, 5151), 4);
+	names_defer(n, second);
+	names_release(n, elsewhere); /* another port */
+	names_release(n, first);
+	cr_expect(WSD_UNTIL(heard_is("retry 2;"), 2000), "%s", heard.text);
+	names_defer(n, third); /* somebody has left since its bind */
+	cr_expect(WSD_UNTIL(heard_is("retry 2;retry 3;"), 2000), "%s", heard.text);
+	names_defer(n, third);
+	names_defer(n, third);
+	names_release(n, second);
+	cr_expect(WSD_UNTIL(heard_is("retry 2;retry 3;retry 3;"), 2000), "%s", heard.text);
+	names_defer(n, third);
+	names_release(n, third); /* itself */
+	names_close(n);
+	LAB_END();
+}
+
+Test(names, SW_SHARE_2_and_3_rank_across_processes)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 4; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	}
+	static const int order[] = {2, 0, 3, 1};
+	for (int i = 0; i < 4; i++)
+		lab_check(&lab, order[i], i ? "listen 0 0" : "listen 0 1", "listen 1");
+	lab_check(&lab, 2, "done", "release 1"); /* closesocket */
+	lab_expect_event(&lab, 0, "takeover 1");
+	lab_signal(&lab, 0, SIGKILL); /* it keeps the book, too */
+	lab_wait_dead(&lab, 0);
+	lab_expect_event(&lab, 3, "takeover 1");
+	lab_end(&lab, 3); /* WSACleanup, or exit */
+	lab_expect_event(&lab, 1, "takeover 1");
+	for (int i = 1; i < 3; i++)
+		cr_expect_not(lab_has_event(&lab, i, "takeover 1"), "told once");
+	LAB_END();
+}
+
+Test(names, SW_WILD_5_across_processes_and_keepers)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 3; i++)
+		lab_start(&lab, i, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5150*", "bind 2 tcp4 reuse * 5150");
+	lab_check(&lab, 2, "bind 0 5150*", "bind 3 tcp4 reuse 10.77.1.1 5150");
+	lab_check(&lab, 0, "listen 0 1", "listen 1");
+	lab_check(&lab, 1, "listen 0 1 10.77.0.1", "listen 2");
+	lab_check(&lab, 2, "listen 0 1", "listen 3");
+	char two[64] = "shadow 2 10.77.1.1 10.77.0.1", other[64] = "shadow 2 10.77.0.1 10.77.1.1";
+	cr_expect(WSD_UNTIL(lab_has_event(&lab, 1, two) || lab_has_event(&lab, 1, other), 2000),
+		  "%s", lab.proc[1].events);
+	lab_signal(&lab, 0, SIGKILL);
+	lab_expect_event(&lab, 1, "shadow 2 10.77.1.1");
+	lab_check(&lab, 2, "done", "release 3");
+	lab_expect_event(&lab, 1, "shadow 2");
+	lab_wait_dead(&lab, 0);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_put_off_bind_across_processes_and_keepers)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 3; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 5150*", "bind %d tcp4 reuse 10.77.%d.1 5150", i, i);
+	}
+	lab_check(&lab, 1, "done", "defer 1");
+	lab_check(&lab, 2, "done", "defer 2");
+	lab_check(&lab, 2, "bind 0 5160*",
+		  "bind 5 tcp4 def 10.77.0.1 5160"); /* the defers have arrived */
+	lab_check(&lab, 1, "bind 0 5161*", "bind 5 tcp4 def 10.77.0.1 5161");
+	lab_signal(&lab, 0, SIGKILL); /* the keeper, and the one who was in the way */
+	lab_wait_dead(&lab, 0);
+	lab_expect_event(&lab, 1, "retry 1");
+	lab_expect_event(&lab, 2, "retry 2");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_3_users_are_told_apart_by_the_kernel)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be two users");
+	LAB_BEGIN();
+	lab_start(&lab, 0, "user=1001", NULL);
+	lab_start(&lab, 1, "user=1001", NULL);
+	lab_start(&lab, 2, "user=1002", NULL);
+	lab_start(&lab, 3, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 def * 5150");
+	lab_check(&lab, 2, "bind 10013 *", "bind 1 tcp4 def 10.77.0.1 5150");
+	lab_check(&lab, 3, "bind 10013 *", "bind 1 tcp4 def 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5150*", "bind 1 tcp4 def 10.77.0.1 5150");
+	/* the next keeper knows who is who */
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
+	lab_check(&lab, 2, "bind 10013 *", "bind 1 tcp4 def 10.77.1.1 5150");
+	lab_check(&lab, 1, "bind 0 5150*", "bind 2 tcp4 def 10.77.1.1 5150");
+	lab_check(&lab, 3, "list 0 3 *", "list 0");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_2_ids_of_others_cannot_be_used)
+{
+	LAB_BEGIN();
+	char id[64];
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_start(&lab, 2, NULL, NULL);
+	for (int i = 0; i < 3; i++)
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 515%d", i);
+	/* of the keeper and of a client, by a client; of a client by the keeper's process */
+	static const int who[][2] = {{0, 1}, {2, 1}, {1, 0}};
+	for (int i = 0; i < 3; i++) {
+		lab_tell(&lab, who[i][0], "id 1");
+		lab_answer(&lab, who[i][0], id, sizeof(id));
+		lab_check(&lab, who[i][1], "done", "steal 0 %s", id + 3);
+		lab_check(&lab, who[i][1], "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 515%d",
+			  who[i][0]);
+	}
+	LAB_END();
+}
+
+/* What a dead process held can be had within a second of its end. */
+static void check_freed(struct lab *lab, int who, unsigned port)
+{
+	char room[64] = "";
+
+	bool free =
+		WSD_UNTIL((lab_tell(lab, who, "bind 99 tcp4 excl 10.77.0.1 %u", port),
+			   strncmp(lab_answer(lab, who, room, sizeof(room)), "bind 0 ", 7) == 0),
+			  1000);
+	if (!free)
+		lab_fail(lab, "%u is not free: %s", port, room);
+}
+
+Test(names, SW_SHARE_3_lone_broker_stopped_and_a_newcomer)
+{
+	LAB_BEGIN();
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_check(&lab, 1, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
+	/* the next one finds the new place, and the first, continued, goes there, too */
+	lab_start(&lab, 2, NULL, NULL);
+	lab_check(&lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(&lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_signal(&lab, 0, SIGCONT);
+	lab_check(&lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
+	lab_check(&lab, 0, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
+	lab_check(&lab, 2, "list 0 3 *", "list 0");
+	lab_signal(&lab, 1, SIGKILL);
+	lab_wait_dead(&lab, 1);
+	lab_start(&lab, 3, NULL, NULL);
+	lab_check(&lab, 3, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(&lab, 3, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5152");
+	check_freed(&lab, 3, 5151);
+	LAB_END();
+}
+
+Test(names, SW_SHARE_3_all_stopped_and_a_newcomer)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 3; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 515%d", i);
+	}
+	for (int i = 0; i < 3; i++)
+		lab_signal(&lab, i, SIGSTOP), lab_wait_stopped(&lab, i);
+	lab_start(&lab, 4, "guest", NULL);
+	lab_check(&lab, 4, "list 0 3 *", "list 0"); /* it can be seen who is in the way */
+	lab_start(&lab, 3, NULL, NULL);
+	lab_check(&lab, 3, "bind 0 5160*", "bind 1 tcp4 excl 10.77.0.1 5160");
+	for (int i = 0; i < 3; i++)
+		lab_check(&lab, 3, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 515%d", i);
+	for (int i = 0; i < 3; i++)
+		lab_signal(&lab, i, SIGCONT);
+	for (int i = 0; i < 3; i++) {
+		lab_check(&lab, i, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5160");
+		lab_check(&lab, i, "bind 0 *", "bind 2 tcp4 excl 10.77.0.1 517%d", i);
+	}
+	lab_check(&lab, 4, "list 0 7 *", "list 0");
+	LAB_END();
+}
+
+Test(names, SW_SHARE_3_stopped_client_then_killed_broker_and_again)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 4; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 515%d", i);
+	}
+	lab_signal(&lab, 1, SIGSTOP), lab_wait_stopped(&lab, 1);
+	lab_signal(&lab, 0, SIGKILL);
+	lab_wait_dead(&lab, 0);
+	lab_check(&lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
+	lab_check(&lab, 2, "serve 0", "serve");
+	lab_signal(&lab, 2, SIGKILL);
+	lab_wait_dead(&lab, 2);
+	lab_check(&lab, 3, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
+	check_freed(&lab, 3, 5150);
+	check_freed(&lab, 3, 5152);
+	lab_signal(&lab, 1, SIGKILL); /* stopped, then killed: free at last */
+	lab_wait_dead(&lab, 1);
+	check_freed(&lab, 3, 5151);
+	LAB_END();
+}
+
+Test(names, SW_SHARE_3_other_users_stopped_broker_is_named_in_the_log)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be two users");
+	LAB_BEGIN();
+	char path[] = "/tmp/wsd-log-XXXXXX", text[8192] = "", pid[32];
+	int fd = mkstemp(path);
+	chmod(path, 0666);
+	setenv("WSD_LOG", path, 1);
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, "user=1001", NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
+	/* it may not look into root's process: refused, within the second and a bit */
+	long long start = wsd_check_now_ms();
+	lab_check(&lab, 1, "bind 10055 *", "bind 1 tcp4 excl 10.77.0.1 5151");
+	cr_expect_lt(wsd_check_now_ms() - start, 1500);
+	cr_expect_gt(read(fd, text, sizeof(text) - 1), 0);
+	snprintf(pid, sizeof(pid), "pid %d", (int)lab.proc[0].pid);
+	cr_expect(strstr(text, pid), "no %s in: %s", pid, text);
+	lab_signal(&lab, 0, SIGCONT);
+	lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	unsetenv("WSD_LOG");
+	close(fd);
+	unlink(path);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_list_shows_everything)
+{
+	LAB_BEGIN();
+	char room[4096], expect[256];
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_start(&lab, 2, "guest", NULL);
+	lab_check(&lab, 2, "list -2 0 *", "list 0"); /* ENOENT: nobody keeps a book */
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5151*", "bind 2 udp6 excl ::1 5151");
+	lab_check(&lab, 1, "listen 0 1", "listen 1");
+	lab_check(&lab, 0, "listen 0 0", "listen 1");
+	lab_check(&lab, 1, "done", "note 1 3");
+	lab_check(&lab, 1, "bind 0 5152*", "bind 3 tcp4 def * 5152"); /* the note has arrived */
+	lab_tell(&lab, 2, "list 0");
+	lab_answer(&lab, 2, room, sizeof(room));
+	snprintf(expect, sizeof(expect),
+		 "list 0 4 tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=1 n=3;"
+		 "tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=2 n=0;",
+		 (int)lab.proc[1].pid, (int)geteuid(), (int)lab.proc[0].pid, (int)geteuid());
+	cr_expect_eq(strncmp(room, expect, strlen(expect)), 0, "%s", room);
+	cr_expect(strstr(room, "udp6 ::1:5151 excl"), "%s", room);
+	/* a guest holds nothing and keeps nothing */
+	lab_check(&lab, 2, "bind 10022 *", "bind 1 tcp4 def 10.77.0.1 5160");
+	lab_end(&lab, 0);
+	lab_end(&lab, 1);
+	lab_check(&lab, 2, "list -2 0 *", "list 0");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_other_pid_namespaces_show_as_unknown)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to make a pid namespace");
+	LAB_BEGIN();
+	char room[4096];
+	lab_start(&lab, 0, "pidns", NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_check(&lab, 1, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
+	lab_tell(&lab, 1, "list 0");
+	lab_answer(&lab, 1, room, sizeof(room));
+	cr_expect(strstr(room, ":5151 excl pid=0 "), "%s", room);
+	lab_check(&lab, 1, "serve 0", "serve");
+	lab_check(&lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
+	lab_end(&lab, 0);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_child_of_fork_is_a_stranger)
+{
+	LAB_BEGIN();
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 515%d", i);
+		/* the child of the keeper, then of a client: may have what is free, may not have
+		 * its parent's */
+		lab_check(&lab, i, "fork 0", "fork 2 tcp4 excl 10.77.0.1 5160");
+		lab_check(&lab, i, "fork 10048", "fork 2 tcp4 excl 10.77.0.1 515%d", i);
+		lab_check(&lab, i, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 515%d", i);
+		lab_check(&lab, i, "bind 0 5160*", "bind 3 tcp4 excl 10.77.0.1 5160");
+		lab_check(&lab, i, "done", "release 3");
+	}
+	/* a child that lives on keeps nothing of a parent that is gone */
+	lab_start(&lab, 2, NULL, NULL);
+	lab_check(&lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	for (int i = 0; i < 2; i++) {
+		lab_check(&lab, i, "done", "orphan 0");
+		lab_signal(&lab, i, SIGKILL);
+		lab_wait_dead(&lab, i);
+		check_freed(&lab, 2, 5150 + (unsigned)i);
+	}
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_fifty_thousand_names_outlive_their_keeper, .timeout = 60)
+{
+	LAB_BEGIN();
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 0, "flood 0 *", "flood 5000 50000");
+	lab_check(&lab, 1, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 1, "list 0 50001 *", "list 0");
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
+	lab_check(&lab, 1, "bind 10048 *", "bind 2 tcp4 def 10.77.3.1 17499");
+	lab_check(&lab, 1, "bind 0 17500*", "bind 2 tcp4 def 10.77.3.1 17500");
+	lab_check(&lab, 1, "list 0 50002 *", "list 0");
+	lab_signal(&lab, 0, SIGKILL);
+	lab_wait_dead(&lab, 0);
+	lab_check(&lab, 1, "done", "release 1");
+	check_freed(&lab, 1, 5000);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_releases_of_a_client_reach_the_next_keeper, .timeout = 60)
+{
+	LAB_BEGIN();
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 1, "flood 0 *", "flood 5000 2000");
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0); /* none of these reaches it */
+	for (int i = 0; i < 2000; i++)
+		lab_check(&lab, 1, "done", "release %d", 1000 + i);
+	lab_check(&lab, 1, "bind 0 5000*", "bind 1 tcp4 excl * 5000");
+	lab_check(&lab, 1, "list 0 2 *", "list 0");
+	lab_signal(&lab, 0, SIGCONT);
+	lab_check(&lab, 0, "list 0 2 *", "list 0");
+	lab_check(&lab, 0, "bind 0 5001*", "bind 2 tcp4 excl * 5001");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_keeper_without_descriptors_yields, .timeout = 60)
+{
+	LAB_BEGIN();
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 0, "done", "starve 0");
+	for (int i = 1; i < 6; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 500%d", i);
+	}
+	lab_check(&lab, 5, "bind 10048 *", "bind 2 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 0, "bind 0 4001*", "bind 2 tcp4 def 10.77.0.1 4001");
+	LAB_END();
+}
+
+/* A hand-made connection to the keeper. */
+static int raw_connect(const struct lab *lab)
+{
+	int fd = wire_connect(lab->book, NULL);
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+/* True if the keeper hangs up on @fd within two seconds. */
+static bool is_cut_off(int fd)
+{
+	union wire_any m;
+	long long deadline = wsd_check_now_ms() + 2000;
+
+	while (wire_wait(fd, deadline)) {
+		int r = wire_recv(fd, &m, NULL, NULL);
+		if (r == -ECONNRESET || r == -EPIPE)
+			return true;
+		if (r == -EAGAIN)
+			return false;
+	}
+	return false;
+}
+
+static void send_raw(int fd, const void *data, size_t size)
+{
+	cr_assert_eq(send(fd, data, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+Test(names, WS_REUSE_13_garbage_closes_only_its_client)
+{
+	LAB_BEGIN();
+	union wire_any m;
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 1, "bind 0 4001*", "bind 1 tcp4 def 10.77.0.1 4001");
+	for (size_t size = 1; size <= sizeof(m) + 64; size = size * 2 + 1) {
+		char junk[sizeof(m) + 128];
+		int fd = raw_connect(&lab);
+		memset(junk, (int)size, sizeof(junk));
+		send_raw(fd, junk, size);
+		cr_expect(is_cut_off(fd), "%zu bytes of junk", size);
+		close(fd);
+	}
+	static const struct {
+		uint16_t type;
+		size_t size;
+	} rows[] = {
+		{WIRE_HELLO, sizeof(struct wire_hello) - 1},
+		{WIRE_HELLO, sizeof(struct wire_hello) + 1},
+		{WIRE_WELCOME, sizeof(struct wire_welcome)},
+		{WIRE_ASK, sizeof(struct wire_ask)},
+		{WIRE_ANSWER, 32},
+		{WIRE_EVENT, 32},
+		{0, 8},
+		{WIRE_TYPE_COUNT, 8},
+		{WIRE_PING, 8},
+		{WIRE_REFUSE, sizeof(struct wire_refuse)},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = raw_connect(&lab);
+		memset(&m, 0xff, sizeof(m));
+		m.head = wire_head((enum wire_type)rows[i].type);
+		send_raw(fd, &m, rows[i].size);
+		cr_expect(is_cut_off(fd), "type %d, %zu bytes", rows[i].type, rows[i].size);
+		close(fd);
+	}
+	/* a participant by the book that then asks for nonsense: only it goes */
+	int fd = raw_connect(&lab), fds[WIRE_FDS];
+	unsigned count = 0;
+	m.hello = (struct wire_hello){.head = wire_head(WIRE_HELLO)};
+	send_raw(fd, &m, sizeof(m.hello));
+	cr_assert(wire_wait(fd, wsd_check_now_ms() + 2000));
+	cr_assert_eq(wire_recv(fd, &m, fds, &count), 0);
+	m.ask = (struct wire_ask){.head = wire_head(WIRE_ASK), .op = OP_COUNT};
+	send_raw(fd, &m, sizeof(m.ask));
+	cr_expect(is_cut_off(fd));
+	while (count)
+		close(fds[--count]);
+	close(fd);
+	lab_check(&lab, 1, "bind 10048 *", "bind 2 tcp4 def 10.77.0.1 4000");
+	lab_check(&lab, 1, "list 0 2 *", "list 0");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_silent_connections_do_not_keep_others_out)
+{
+	LAB_BEGIN();
+	int fd[300];
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	for (int i = 0; i < 300; i++)
+		fd[i] = raw_connect(&lab);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 1, "bind 0 4001*", "bind 1 tcp4 def 10.77.0.1 4001");
+	for (int i = 0; i < 300; i++)
+		close(fd[i]);
+	/* a client that asks and asks and never reads */
+	int rude = raw_connect(&lab);
+	union wire_any m = {.hello = {.head = wire_head(WIRE_HELLO)}};
+	send_raw(rude, &m, sizeof(m.hello));
+	m.ask = (struct wire_ask){.head = wire_head(WIRE_ASK), .op = OP_BIND, .proto = 9};
+	int sent = 0, r = 0;
+	for (; sent < 1000000 && (r == 0 || r == -EAGAIN); sent++)
+		r = wire_send(rude, &m.ask, NULL, 0);
+	cr_expect_lt(sent, 1000000, "it is cut off");
+	close(rude);
+	lab_check(&lab, 1, "bind 0 4002*", "bind 1 tcp4 def 10.77.0.1 4002");
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_another_version_is_refused_in_words)
+{
+	LAB_BEGIN();
+	union wire_any m;
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 4000*", "bind 1 tcp4 def 10.77.0.1 4000");
+	/* a newer library comes to our keeper */
+	int fd = raw_connect(&lab);
+	m.hello = (struct wire_hello){.head = wire_head(WIRE_HELLO)};
+	m.head.version = WIRE_VERSION + 1;
+	send_raw(fd, &m, sizeof(m.hello));
+	cr_assert(wire_wait(fd, wsd_check_now_ms() + 2000));
+	cr_assert_eq(wire_recv(fd, &m, NULL, NULL), 0);
+	cr_expect_eq(m.head.type, WIRE_REFUSE);
+	cr_expect_eq(m.head.version, WIRE_VERSION, "it says what it speaks");
+	cr_expect_eq(m.refuse.status, -EPROTONOSUPPORT);
+	cr_expect_eq(m.refuse.pid, (unsigned)lab.proc[0].pid);
+	cr_expect(is_cut_off(fd));
+	close(fd);
+	lab_end(&lab, 0);
+
+	/* we come to a keeper of a newer version */
+	int listener = wire_bind(lab.book, NULL);
+	cr_assert_geq(listener, 0);
+	cr_assert_eq(listen(listener, 4), 0);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_tell(&lab, 1, "bind 1 tcp4 def 10.77.0.1 4000");
+	cr_assert(wire_wait(listener, wsd_check_now_ms() + 2000));
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	cr_assert(wire_wait(fd, wsd_check_now_ms() + 2000));
+	cr_assert_eq(wire_recv(fd, &m, NULL, NULL), 0);
+	m.refuse = (struct wire_refuse){
+		.head = wire_head(WIRE_REFUSE), .status = -EPROTONOSUPPORT, .pid = 1};
+	m.head.version = WIRE_VERSION + 1;
+	send_raw(fd, &m, sizeof(m.refuse));
+	char room[64];
+	long long start = wsd_check_now_ms();
+	cr_expect_eq(strncmp(lab_answer(&lab, 1, room, sizeof(room)), "bind 10055 ", 11), 0, "%s",
+		     room);
+	cr_expect_lt(wsd_check_now_ms() - start, 900, "it does not wait for what cannot come");
+	close(fd);
+	close(listener);
+	LAB_END();
+}
+
+Test(names, WS_REUSE_13_two_that_start_at_once_share_one_book)
+{
+	LAB_BEGIN();
+	for (int round = 0; round < 20; round++) {
+		char room[64];
+		int wins = 0;
+		for (int i = 0; i < 4; i++)
+			lab_start(&lab, i, NULL, NULL);
+		for (int i = 0; i < 4; i++)
+			lab_tell(&lab, i, "bind 1 tcp4 excl 10.77.0.1 5150");
+		for (int i = 0; i < 4; i++)
+			wins += strncmp(lab_answer(&lab, i, room, sizeof(room)), "bind 0 ", 7) == 0;
+		cr_expect_eq(wins, 1, "round %d: %d have the name", round, wins);
+		for (int i = 0; i < 4; i++)
+			lab_signal(&lab, i, SIGKILL);
+		for (int i = 0; i < 4; i++)
+			lab_wait_dead(&lab, i);
+	}
+	LAB_END();
+}
