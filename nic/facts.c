@@ -9,9 +9,9 @@
 #include "sysfs.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <rdma/rdma_netlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,8 @@
 
 /* What the RDMA side is made of; also bounds what a confused kernel can make us allocate. */
 #define MAX_PORTS_OF_DEVICE 256
+/* An interface that can be used. */
+#define LINK_STATE (IFF_UP | IFF_LOWER_UP)
 
 struct array {
 	void *v;
@@ -44,7 +46,7 @@ static void *array_add(struct array *a)
 	return p;
 }
 
-/* RDMA: the list of devices, then of each its ports. */
+/* The list of RDMA devices. */
 
 struct rdma_device {
 	char name[NIC_DEVICE_SIZE];
@@ -90,91 +92,6 @@ static int take_device(const struct nlmsghdr *msg, void *arg)
 	d->ll = link_layer_of(v[RDMA_NLDEV_ATTR_DEV_PROTOCOL]);
 	nic_nl_str(v[RDMA_NLDEV_ATTR_DEV_NAME], d->name, sizeof(d->name));
 	return 0;
-}
-
-struct port_dump {
-	struct array *ports;
-	const struct rdma_device *device;
-};
-
-static int take_port(const struct nlmsghdr *msg, void *arg)
-{
-	const struct nlattr *v[RDMA_NLDEV_ATTR_MAX];
-	struct nic_nlattrs a = {v, RDMA_NLDEV_ATTR_MAX};
-	const struct port_dump *dump = arg;
-	struct nic_rdma_port *p;
-	uint8_t state;
-
-	nic_nl_attrs(msg, 0, &a);
-	if (!v[RDMA_NLDEV_ATTR_PORT_INDEX])
-		return 0;
-	p = array_add(dump->ports);
-	if (!p)
-		return -ENOMEM;
-	memcpy(p->device, dump->device->name, sizeof(p->device));
-	p->device_index = dump->device->index;
-	p->port_num = nic_nl_u32(v[RDMA_NLDEV_ATTR_PORT_INDEX], 0);
-	p->ifindex = nic_nl_u32(v[RDMA_NLDEV_ATTR_NDEV_INDEX], 0);
-	p->ll = dump->device->ll;
-	state = nic_nl_u8(v[RDMA_NLDEV_ATTR_PORT_STATE], NIC_STATE_NOP);
-	p->state = state < NIC_STATE_COUNT ? (enum nic_port_state)state : NIC_STATE_NOP;
-	return 0;
-}
-
-/* What netlink does not tell of a port. A device that goes away meanwhile loses nothing: it is gone
- * at the next look. */
-static void complete_port(struct nic_rdma_port *p, const struct rdma_device *d)
-{
-	/* the protocol is that of the first port; there are devices with one port of each kind */
-	if (d->ports > 1)
-		p->ll = nic_sysfs_link_layer(p->device, p->port_num, p->ll);
-	if (p->ll == NIC_LL_INFINIBAND)
-		nic_sysfs_gid(p->device, p->port_num, 0, p->gid0);
-	else
-		p->software = nic_sysfs_is_software(p->device);
-}
-
-static int read_ports_of(int fd, const struct rdma_device *d, struct array *ports)
-{
-	struct {
-		struct nlattr head;
-		uint32_t index;
-	} ask = {{.nla_len = sizeof(ask), .nla_type = RDMA_NLDEV_ATTR_DEV_INDEX}, d->index};
-	struct port_dump dump = {ports, d};
-	size_t first = ports->n;
-	int r;
-
-	if (d->ports > MAX_PORTS_OF_DEVICE)
-		return 0;
-	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_PORT_GET), &ask,
-			sizeof(ask), take_port, &dump);
-	if (r == -ENODEV || r == -EINVAL) /* gone since the list was made */
-		return -EAGAIN;
-	for (size_t i = first; !r && i < ports->n; i++)
-		complete_port((struct nic_rdma_port *)ports->v + i, d);
-	return r;
-}
-
-static int read_rdma(struct array *ports)
-{
-	struct array devices = {.size = sizeof(struct rdma_device)};
-	int fd = nic_nl_open(NETLINK_RDMA, 0, 0), r;
-
-	/*
-	 * No such protocol: the kernel has no RDMA, or has not loaded it. The socket is closed
-	 * after each look, because an open one keeps ib_core from being unloaded.
-	 */
-	if (fd == -EPROTONOSUPPORT || fd == -EAFNOSUPPORT)
-		return 0;
-	if (fd < 0)
-		return fd;
-	r = nic_nl_dump(fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NULL, 0,
-			take_device, &devices);
-	for (size_t i = 0; !r && i < devices.n; i++)
-		r = read_ports_of(fd, (struct rdma_device *)devices.v + i, ports);
-	free(devices.v);
-	close(fd);
-	return r;
 }
 
 /* Links. */
@@ -287,17 +204,168 @@ int nic_facts_read_links(struct nic_facts *f)
 	return 0;
 }
 
-int nic_facts_read(struct nic_facts *ret)
+/* Ports: asked for one by one, or taken from the last look. */
+
+struct port_reading {
+	int fd;
+	struct array *ports;
+	const struct nic_facts *f; /* links, by now */
+	const struct rdma_device *device;
+	const struct nic_rdma_port *known;
+	size_t n_known;
+};
+
+/* Up and with carrier, of the interface; 0 if there is none. */
+static unsigned link_flags(const struct nic_facts *f, unsigned ifindex)
+{
+	for (size_t i = 0; i < f->n_links && ifindex; i++)
+		if (f->links[i].ifindex == ifindex)
+			return f->links[i].flags & LINK_STATE;
+	return 0;
+}
+
+static int take_port(const struct nlmsghdr *msg, void *arg)
+{
+	const struct nlattr *v[RDMA_NLDEV_ATTR_MAX];
+	struct nic_nlattrs a = {v, RDMA_NLDEV_ATTR_MAX};
+	const struct port_reading *r = arg;
+	struct nic_rdma_port *p;
+	uint8_t state;
+
+	nic_nl_attrs(msg, 0, &a);
+	if (!v[RDMA_NLDEV_ATTR_PORT_INDEX])
+		return -EBADMSG;
+	p = array_add(r->ports);
+	if (!p)
+		return -ENOMEM;
+	memcpy(p->device, r->device->name, sizeof(p->device));
+	p->device_index = r->device->index;
+	p->port_num = nic_nl_u32(v[RDMA_NLDEV_ATTR_PORT_INDEX], 0);
+	p->ifindex = nic_nl_u32(v[RDMA_NLDEV_ATTR_NDEV_INDEX], 0);
+	p->ll = r->device->ll;
+	state = nic_nl_u8(v[RDMA_NLDEV_ATTR_PORT_STATE], NIC_STATE_NOP);
+	p->state = state < NIC_STATE_COUNT ? (enum nic_port_state)state : NIC_STATE_NOP;
+	return 0;
+}
+
+/* What netlink does not tell of a port. A device that goes away meanwhile loses nothing: it is gone
+ * at the next look. */
+static void complete_port(struct nic_rdma_port *p, const struct rdma_device *d)
+{
+	/* the protocol is that of the first port; there are devices with one port of each kind */
+	if (d->ports > 1)
+		p->ll = nic_sysfs_link_layer(p->device, p->port_num, p->ll);
+	if (p->ll == NIC_LL_INFINIBAND)
+		nic_sysfs_gid(p->device, p->port_num, 0, p->gid0);
+	else
+		p->software = nic_sysfs_is_software(p->device);
+}
+
+/* A RoCE or iWARP port goes with its interface: as long as that is as it was, and the two agree, so
+ * is the port. */
+static const struct nic_rdma_port *as_known(const struct port_reading *r, uint32_t port_num)
+{
+	const struct nic_rdma_port *p;
+
+	for (size_t i = 0; i < r->n_known; i++) {
+		p = &r->known[i];
+		if (p->device_index == r->device->index && p->port_num == port_num)
+			return p->ll != NIC_LL_INFINIBAND && !strcmp(p->device, r->device->name) &&
+					       p->link_flags == LINK_STATE &&
+					       p->state == NIC_STATE_ACTIVE &&
+					       link_flags(r->f, p->ifindex) == LINK_STATE
+				       ? p
+				       : NULL;
+	}
+	return NULL;
+}
+
+static int ask_for_port(struct port_reading *r, uint32_t port_num)
+{
+	struct {
+		struct nlattr device_head;
+		uint32_t device;
+		struct nlattr port_head;
+		uint32_t port;
+	} ask = {{8, RDMA_NLDEV_ATTR_DEV_INDEX},
+		 r->device->index,
+		 {8, RDMA_NLDEV_ATTR_PORT_INDEX},
+		 port_num};
+	struct nic_rdma_port *p;
+	int e = nic_nl_get(r->fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_PORT_GET), &ask,
+			   sizeof(ask), take_port, r);
+
+	if (e)
+		return e;
+	p = (struct nic_rdma_port *)r->ports->v + r->ports->n - 1;
+	complete_port(p, r->device);
+	p->link_flags = link_flags(r->f, p->ifindex);
+	return 0;
+}
+
+static int read_ports_of(struct port_reading *r)
+{
+	const struct nic_rdma_port *known;
+	struct nic_rdma_port *p;
+	int e = 0;
+
+	for (uint32_t i = 1; !e && i <= r->device->ports && i <= MAX_PORTS_OF_DEVICE; i++) {
+		known = as_known(r, i);
+		if (!known) {
+			e = ask_for_port(r, i);
+			continue;
+		}
+		p = array_add(r->ports);
+		if (!p)
+			return -ENOMEM;
+		*p = *known;
+	}
+	/* gone since the list was made: then an event will tell, and it is not of the list */
+	return e == -ENODEV || e == -EINVAL ? 0 : e;
+}
+
+static int read_all(struct port_reading *r, struct nic_facts *f)
+{
+	struct array devices = {.size = sizeof(struct rdma_device)};
+	int e = nic_nl_dump(r->fd, RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NULL, 0,
+			    take_device, &devices);
+
+	/* without RDMA no address matters */
+	if (!e && devices.n)
+		e = nic_facts_read_links(f);
+	for (size_t i = 0; !e && i < devices.n; i++) {
+		r->device = (struct rdma_device *)devices.v + i;
+		e = read_ports_of(r);
+	}
+	free(devices.v);
+	return e;
+}
+
+int nic_facts_read(const struct nic_rdma_port *known, size_t n_known, struct nic_facts *ret)
 {
 	struct array ports = {.size = sizeof(*ret->ports)};
 	struct nic_facts f = {0};
-	int r = read_rdma(&ports);
+	struct port_reading reading = {.fd = nic_nl_open(NETLINK_RDMA, 0, 0),
+				       .ports = &ports,
+				       .f = &f,
+				       .known = known,
+				       .n_known = known ? n_known : 0};
+	int r;
 
+	/*
+	 * No such protocol: the kernel has no RDMA, or has not loaded it. The socket is closed
+	 * after each look, because an open one keeps ib_core from being unloaded.
+	 */
+	if (reading.fd == -EPROTONOSUPPORT || reading.fd == -EAFNOSUPPORT) {
+		*ret = f;
+		return 0;
+	}
+	if (reading.fd < 0)
+		return reading.fd;
+	r = read_all(&reading, &f);
+	close(reading.fd);
 	f.ports = ports.v;
 	f.n_ports = ports.n;
-	/* without RDMA no address matters */
-	if (!r && f.n_ports)
-		r = nic_facts_read_links(&f);
 	if (r)
 		nic_facts_clear(&f);
 	else

@@ -17,6 +17,8 @@
 
 /* The kernel fills the first free slot, so holes are what removed addresses left. */
 #define EMPTY_RUN 32
+/* Hints of addresses that are not there now. */
+#define MAX_KEPT 512
 
 struct table {
 	const struct nic_port *port;
@@ -144,9 +146,35 @@ static void confirm_port(struct table *t, const struct nic_gid_hints *hints, boo
 	close(t->fd);
 }
 
+/*
+ * Where a GID was stays worth knowing while its address is away or its port is down: beyond a hole
+ * only a thorough look would find it again.
+ */
+static void keep_hints(const struct nic_draft *d, const struct nic_gid_hints *old,
+		       struct nic_gid_hints *found)
+{
+	size_t n = found->n;
+
+	for (size_t i = 0; i < old->n && found->n < n + MAX_KEPT; i++) {
+		if (n && bsearch(&old->v[i], found->v, n, sizeof(old->v[i]), by_key))
+			continue;
+		for (size_t k = 0; k < d->n_ports; k++)
+			if (d->ports[k].device_index == old->v[i].device_index) {
+				found->v[found->n++] = old->v[i];
+				break;
+			}
+	}
+}
+
+static void sort_hints(struct nic_gid_hints *h)
+{
+	if (h->n)
+		qsort(h->v, h->n, sizeof(*h->v), by_key);
+}
+
 int nic_gids_confirm(struct nic_draft *d, struct nic_gid_hints *hints, bool thorough)
 {
-	struct nic_gid_hints found = {.v = calloc(d->n_cands ? d->n_cands : 1, sizeof(*found.v))};
+	struct nic_gid_hints found = {.v = calloc(d->n_cands + MAX_KEPT, sizeof(*found.v))};
 	struct table t = {.found = &found};
 	size_t first = 0, end;
 
@@ -168,8 +196,9 @@ int nic_gids_confirm(struct nic_draft *d, struct nic_gid_hints *hints, bool thor
 				d->unsettled = true;
 			}
 	}
-	if (found.n)
-		qsort(found.v, found.n, sizeof(*found.v), by_key);
+	sort_hints(&found);
+	keep_hints(d, hints, &found);
+	sort_hints(&found);
 	free(hints->v);
 	*hints = found;
 	return 0;

@@ -28,17 +28,27 @@
 
 /* When to look, counted from the first event of a burst. Up to SURE_LOOKS in any case, then only
  * while unsettled. */
-static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS, 180 * MS_NS,
+static const uint64_t looks_at_ns[] = {10 * MS_NS,  60 * MS_NS,  110 * MS_NS, 180 * MS_NS,
 				       400 * MS_NS, 800 * MS_NS, 1600 * MS_NS};
 #define LOOKS      (sizeof(looks_at_ns) / sizeof(looks_at_ns[0]))
-#define SURE_LOOKS 3
-/* From this look on GID tables are read to their end for what is missing. */
-#define THOROUGH_LOOK 2
+#define SURE_LOOKS 2
+/*
+ * From this look on GID tables are read to their end for what is missing. Not sooner: that takes
+ * 0.1 s for each device in an emulated guest, and a GID that is merely late comes to stand where
+ * every look finds it.
+ */
+#define THOROUGH_LOOK 4
+/* The first look after an event is a quick one. One that takes nothing for granted follows, not
+ * later than this. */
+#define FULL_WITHIN_NS (40 * MS_NS)
 /* After a failure the next one comes after 100 ms. */
 #define RETRY_LOOK 2
-/* A look costs at most one part in three of the time, however fast events come; but not for longer
- * than this. */
-#define MAX_REST_NS (100 * MS_NS)
+/*
+ * After a look the monitor rests as long as it took, however fast events come; but not for longer
+ * than this: with 64 devices in an emulated guest a look takes 40 ms, and an event that just missed
+ * one must be seen by the next within 200 ms.
+ */
+#define MAX_REST_NS (30 * MS_NS)
 /* Where uevents cannot be had, RDMA devices are looked for this often. */
 #define POLL_NS (150 * MS_NS)
 
@@ -46,10 +56,12 @@ static const uint64_t looks_at_ns[] = {10 * MS_NS,  50 * MS_NS,  100 * MS_NS, 18
 
 struct nic_monitor {
 	int epoll_fd, timer_fd, rtnl_fd, uevent_fd; /* uevent_fd: -1 if it cannot be had */
-	struct nic_gid_hints hints;
+	struct nic_memory memory;
 	uint64_t burst_ns; /* of the first event; 0: all is quiet */
 	size_t next_look;  /* index into looks_at_ns */
 	uint64_t not_before_ns;
+	uint64_t full_due_ns; /* from then on a look is not a quick one; 0: none was since the last
+				 full one */
 	bool unsettled;
 	uint64_t generation;
 	pthread_mutex_t lock; /* guards current */
@@ -138,7 +150,7 @@ static void publish(struct nic_monitor *m, struct nic_snapshot *s)
 /* Plans the next look, or none. A failed look is repeated: what it would have seen is not lost. */
 static void plan(struct nic_monitor *m, uint64_t began_ns, bool changed, int result)
 {
-	uint64_t end = now_ns(), rest = 2 * (end - began_ns);
+	uint64_t end = now_ns(), rest = end - began_ns;
 
 	m->not_before_ns = end + (rest < MAX_REST_NS ? rest : MAX_REST_NS);
 	if (result) {
@@ -157,14 +169,27 @@ static void plan(struct nic_monitor *m, uint64_t began_ns, bool changed, int res
 	set_timer(m);
 }
 
-static int look(struct nic_monitor *m, bool *ret_changed)
+/* How the next look is to be. */
+static int how_to_look(const struct nic_monitor *m, uint64_t began_ns)
+{
+	bool full = m->next_look > 0 || (m->full_due_ns && began_ns >= m->full_due_ns);
+
+	return (full ? 0 : NIC_LOOK_QUICK) |
+	       (m->next_look >= THOROUGH_LOOK ? NIC_LOOK_THOROUGH : 0);
+}
+
+static int look(struct nic_monitor *m, int how, bool *ret_changed)
 {
 	uint64_t began = now_ns();
 	struct nic_snapshot *s;
 	bool changed = false;
-	int r = nic_look(&m->hints, m->next_look >= THOROUGH_LOOK, &s, &m->unsettled);
+	int r = nic_look(&m->memory, how, &s, &m->unsettled);
 
 	if (!r) {
+		if (!(how & NIC_LOOK_QUICK))
+			m->full_due_ns = 0;
+		else if (!m->full_due_ns)
+			m->full_due_ns = began + FULL_WITHIN_NS;
 		changed = !m->current || !nic_snapshot_equal(s, m->current);
 		if (changed)
 			publish(m, s);
@@ -222,8 +247,7 @@ int nic_monitor_create(struct nic_monitor **ret)
 	r = open_sources(m);
 	if (!r) {
 		m->burst_ns = now_ns();
-		m->next_look = THOROUGH_LOOK;
-		r = look(m, &changed);
+		r = look(m, NIC_LOOK_THOROUGH, &changed);
 	}
 	if (r) {
 		nic_monitor_destroy(m);
@@ -240,8 +264,9 @@ int nic_monitor_fd(const struct nic_monitor *m)
 
 int nic_monitor_dispatch(struct nic_monitor *m, bool *ret_changed)
 {
-	bool changed = false, events;
+	bool changed = false;
 	uint64_t ticks;
+	bool events;
 	int r = 0;
 
 	events = nic_rtnl_events_take(m->rtnl_fd);
@@ -250,7 +275,7 @@ int nic_monitor_dispatch(struct nic_monitor *m, bool *ret_changed)
 	if (events)
 		burst(m);
 	if (read(m->timer_fd, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
-		r = look(m, &changed);
+		r = look(m, how_to_look(m, now_ns()), &changed);
 	if (!r && ret_changed)
 		*ret_changed = changed;
 	return r;
@@ -259,7 +284,7 @@ int nic_monitor_dispatch(struct nic_monitor *m, bool *ret_changed)
 int nic_monitor_refresh(struct nic_monitor *m, bool *ret_changed)
 {
 	bool changed;
-	int r = look(m, &changed);
+	int r = look(m, 0, &changed);
 
 	if (!r && ret_changed)
 		*ret_changed = changed;
@@ -292,6 +317,6 @@ void nic_monitor_destroy(struct nic_monitor *m)
 	close_fd(m->epoll_fd);
 	nic_snapshot_unref(m->current);
 	pthread_mutex_destroy(&m->lock);
-	free(m->hints.v);
+	nic_memory_clear(&m->memory);
 	free(m);
 }

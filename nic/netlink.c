@@ -15,8 +15,13 @@
 
 /* The kernel fills at most 32 KiB of one answer's buffer. */
 #define DUMP_BUFFER 65536
+/* The kernel's default size of a message is below a page. */
+#define GET_BUFFER 8192
 /* Answers do not come over a network; this only bounds a kernel that is stuck. */
 #define ANSWER_TIMEOUT_S 5
+/* One request at a time, each answered to its end before the next: they need no numbers of their
+ * own. */
+#define SEQ 1
 
 int nic_nl_open(int protocol, uint32_t groups, int flags)
 {
@@ -35,15 +40,15 @@ int nic_nl_open(int protocol, uint32_t groups, int flags)
 	return fd;
 }
 
-static int send_request(int fd, uint16_t type, const void *payload, size_t size, uint32_t seq)
+static int send_request(int fd, uint16_t type, uint16_t flags, const void *payload, size_t size)
 {
 	struct {
 		struct nlmsghdr head;
 		uint8_t body[64];
 	} req = {.head = {.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + size),
 			  .nlmsg_type = type,
-			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-			  .nlmsg_seq = seq}};
+			  .nlmsg_flags = NLM_F_REQUEST | flags,
+			  .nlmsg_seq = SEQ}};
 
 	if (size > sizeof(req.body))
 		return -EMSGSIZE;
@@ -63,7 +68,6 @@ static int error_of(const struct nlmsghdr *msg)
 }
 
 struct dump {
-	uint32_t seq;
 	nic_nl_fn fn;
 	void *arg;
 	bool torn; /* NLM_F_DUMP_INTR was seen: parts of it are of different times */
@@ -79,7 +83,7 @@ static void take_answer(struct dump *d, const void *buf, size_t len)
 	int r;
 
 	for (; NLMSG_OK(msg, len) && !d->done; msg = NLMSG_NEXT(msg, len)) {
-		if (msg->nlmsg_seq != d->seq)
+		if (msg->nlmsg_seq != SEQ)
 			continue;
 		if (msg->nlmsg_flags & NLM_F_DUMP_INTR)
 			d->torn = true;
@@ -108,14 +112,14 @@ static int receive_errno(int e)
 
 int nic_nl_dump(int fd, uint16_t type, const void *payload, size_t size, nic_nl_fn fn, void *arg)
 {
-	struct dump d = {.seq = 1, .fn = fn, .arg = arg};
+	struct dump d = {.fn = fn, .arg = arg};
 	void *buf = malloc(DUMP_BUFFER);
 	ssize_t n;
 	int r;
 
 	if (!buf)
 		return -ENOMEM;
-	r = send_request(fd, type, payload, size, d.seq);
+	r = send_request(fd, type, NLM_F_DUMP, payload, size);
 	while (!r && !d.done) {
 		n = recv(fd, buf, DUMP_BUFFER, 0);
 		if (n >= 0)
@@ -129,6 +133,28 @@ int nic_nl_dump(int fd, uint16_t type, const void *payload, size_t size, nic_nl_
 	if (d.result)
 		return d.result;
 	return d.torn ? -EAGAIN : 0;
+}
+
+int nic_nl_get(int fd, uint16_t type, const void *payload, size_t size, nic_nl_fn fn, void *arg)
+{
+	union {
+		struct nlmsghdr head;
+		uint8_t room[GET_BUFFER];
+	} answer;
+	int r = send_request(fd, type, 0, payload, size);
+	ssize_t n;
+
+	if (r)
+		return r;
+	do
+		n = recv(fd, &answer, sizeof(answer), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return receive_errno(errno);
+	if (!NLMSG_OK(&answer.head, (size_t)n))
+		return -EBADMSG;
+	return answer.head.nlmsg_type == NLMSG_ERROR ? error_of(&answer.head)
+						     : fn(&answer.head, arg);
 }
 
 const void *nic_nl_data(const struct nlattr *a)

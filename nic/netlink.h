@@ -27,6 +27,10 @@ typedef int (*nic_nl_fn)(const struct nlmsghdr *msg, void *arg);
  */
 int nic_nl_dump(int fd, uint16_t type, const void *payload, size_t size, nic_nl_fn fn, void *arg);
 
+/* Asks for one thing, which has one answer. Cheaper than a dump: 0.1 ms instead of 0.25 ms in an
+ * emulated guest. */
+int nic_nl_get(int fd, uint16_t type, const void *payload, size_t size, nic_nl_fn fn, void *arg);
+
 /* A CLOEXEC socket of @protocol, subscribed to the groups (a bit mask) of @groups. Negative errno.
  */
 int nic_nl_open(int protocol, uint32_t groups, int flags);

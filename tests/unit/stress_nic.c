@@ -27,7 +27,7 @@ static atomic_uint errors;
 static atomic_uint taken[READERS];
 static atomic_bool running; /* the readers do */
 
-int __wrap_nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+int __wrap_nic_look(struct nic_memory *memory, int how, struct nic_snapshot **ret,
 		    bool *ret_unsettled);
 
 /* A look that ends only when each reader has gone on; a reader that waits for it is an error. */
@@ -49,7 +49,7 @@ static void last_until_all_went_on(void)
 }
 
 /* All addresses of look n are 10.(n).x.y. */
-int __wrap_nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+int __wrap_nic_look(struct nic_memory *memory, int how, struct nic_snapshot **ret,
 		    bool *ret_unsettled)
 {
 	struct build *b = build_new();

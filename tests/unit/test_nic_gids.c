@@ -182,6 +182,15 @@ Test(nic_gids, PROV_IOCTL_3_beyond_a_long_hole)
 	cr_assert_eq(look(b, &hints, true, &unsettled), 2, "a thorough look finds it");
 	cr_assert_eq(look(b, &hints, false, &unsettled), 2, "and the next one knows where");
 	cr_assert_eq(reads, 2);
+	b->ports[0].state = NIC_STATE_DOWN; /* and still does when the port has been down */
+	struct nic_draft d;
+
+	cr_assert_eq(nic_join(&b->f, &d), 0);
+	cr_assert_eq(nic_gids_confirm(&d, &hints, false), 0);
+	nic_draft_clear(&d);
+	b->ports[0].state = NIC_STATE_ACTIVE;
+	cr_assert_eq(look(b, &hints, false, &unsettled), 2);
+	cr_assert_eq(reads, 2);
 	put(0, 1000, "10.77.9.8", "san0"); /* the slot is another's now */
 	put(0, 2, "10.77.9.9", "san0");
 	cr_assert_eq(look(b, &hints, false, &unsettled), 2);

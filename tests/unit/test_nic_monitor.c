@@ -23,24 +23,26 @@ static struct {
 	bool unsettled;
 	int result;
 	bool real;
-	bool thorough; /* what the last look was asked */
+	int how;          /* what the last look was asked */
+	int all_how[256]; /* and each, by its number */
 } script;
 
-int __real_nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+int __real_nic_look(struct nic_memory *memory, int how, struct nic_snapshot **ret,
 		    bool *ret_unsettled);
-int __wrap_nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+int __wrap_nic_look(struct nic_memory *memory, int how, struct nic_snapshot **ret,
 		    bool *ret_unsettled);
 
-int __wrap_nic_look(struct nic_gid_hints *hints, bool thorough, struct nic_snapshot **ret,
+int __wrap_nic_look(struct nic_memory *memory, int how, struct nic_snapshot **ret,
 		    bool *ret_unsettled)
 {
 	struct build *b;
 	char addr[32];
 
 	script.looks++;
-	script.thorough = thorough;
+	script.how = how;
+	script.all_how[script.looks % 256] = how;
 	if (script.real)
-		return __real_nic_look(hints, thorough, ret, ret_unsettled);
+		return __real_nic_look(memory, how, ret, ret_unsettled);
 	if (script.result)
 		return script.result;
 	b = build_new();
@@ -113,7 +115,7 @@ Test(nic_monitor, PROV_IOCTL_3_a_change_is_seen_in_time)
 	script.addrs = 1;
 	cr_assert_eq(nic_monitor_create(&m), 0);
 	cr_assert_eq(addrs_of(m), 1, "there from the start");
-	work(m, 40, false);
+	work(m, 100, false);
 	script.addrs = 2;
 	began = wsd_check_now_ms();
 	set_lo(true);
@@ -133,7 +135,7 @@ Test(nic_monitor, PROV_IOCTL_3_quiet_when_nothing_happens)
 	unsigned looks;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	looks = script.looks;
 	cr_assert_leq(looks, 2, "the first, and at most one more: %u", looks);
 	cr_assert_eq(work(m, 250, false), 0);
@@ -151,7 +153,7 @@ Test(nic_monitor, PROV_IOCTL_3_a_burst_is_few_looks)
 	unsigned looks;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	looks = script.looks;
 	for (int i = 0; i < 200; i++) /* some 800 events */
 		set_lo(i % 2);
@@ -171,7 +173,7 @@ Test(nic_monitor, PROV_IOCTL_3_more_events_than_fit)
 	struct nic_monitor *m;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	script.addrs = 5;
 	for (int i = 0; i < 2000; i++)
 		set_lo(i % 2);
@@ -182,6 +184,39 @@ Test(nic_monitor, PROV_IOCTL_3_more_events_than_fit)
 	set_lo(true);
 	cr_assert(WSD_UNTIL(work(m, 20, true) || addrs_of(m) == 6, 1000),
 		  "later ones arrive again");
+	nic_monitor_destroy(m);
+	WSD_TEST_END();
+}
+
+/* The first look after an event is a quick one, one that takes nothing for granted follows; also if
+ * events go on. */
+Test(nic_monitor, PROV_IOCTL_3_a_quick_look_then_a_full_one)
+{
+	if (!own_namespace())
+		cr_skip_test("may not make a network namespace");
+	WSD_TEST_BEGIN();
+	struct nic_monitor *m;
+	unsigned full = 0, first;
+	long long end;
+
+	cr_assert_eq(nic_monitor_create(&m), 0);
+	cr_assert_eq(script.how, NIC_LOOK_THOROUGH, "the first takes nothing for granted");
+	work(m, 100, false);
+	first = script.looks + 1;
+	set_lo(true);
+	work(m, 150, false);
+	cr_assert_eq(script.looks, first + 1, "two looks");
+	cr_assert_eq(script.all_how[first], NIC_LOOK_QUICK);
+	cr_assert_eq(script.all_how[first + 1], 0);
+	first = script.looks + 1;
+	end = wsd_check_now_ms() + 500;
+	for (unsigned i = 0; wsd_check_now_ms() < end; i++) { /* without a pause */
+		set_lo(i % 2);
+		work(m, 5, false);
+	}
+	for (unsigned i = first; i <= script.looks; i++)
+		full += !(script.all_how[i % 256] & NIC_LOOK_QUICK);
+	cr_assert_geq(full, 3, "%u looks, %u full ones", script.looks - first + 1, full);
 	nic_monitor_destroy(m);
 	WSD_TEST_END();
 }
@@ -197,7 +232,7 @@ Test(nic_monitor, PROV_IOCTL_3_what_has_no_event)
 	long long began;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	script.unsettled = true; /* from the first look after the event on */
 	looks = script.looks;
 	set_lo(true);
@@ -208,8 +243,8 @@ Test(nic_monitor, PROV_IOCTL_3_what_has_no_event)
 	cr_assert_eq(work(m, 1000, true), 1);
 	cr_assert_lt(wsd_check_now_ms() - began, 200);
 	cr_assert_geq(script.looks, looks + 2);
-	work(m, 200, false);
-	cr_assert(script.thorough, "later looks leave no corner out");
+	work(m, 500, false);
+	cr_assert(script.how & NIC_LOOK_THOROUGH, "later looks leave no corner out");
 	script.unsettled = false;
 	work(m, 500, false);
 	looks = script.looks;
@@ -249,7 +284,7 @@ Test(nic_monitor, PROV_IOCTL_3_a_look_that_fails_is_repeated)
 
 	script.addrs = 1;
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	script.result = -ENOMEM;
 	cr_assert_eq(nic_monitor_refresh(m, &changed), -ENOMEM);
 	cr_assert(changed, "untouched");
@@ -307,7 +342,7 @@ Test(nic_monitor, PROV_IOCTL_3_without_any_rdma)
 	cr_assert_eq(nic_snapshot_addrs(s), 0, "nothing of this namespace is RDMA");
 	nic_snapshot_unref(s);
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 40, false);
+	work(m, 100, false);
 	looks = script.looks;
 	set_lo(true);
 	cr_assert_eq(work(m, 200, false), 0);
