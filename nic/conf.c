@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -246,6 +247,16 @@ long conf_long(const struct conf *c, const char *key, long fallback, long min, l
 	if (errno || *end || n < min || n > max)
 		return fallback;
 	return n;
+}
+
+bool conf_autoconf(const struct conf *c, const char *ifname)
+{
+	char key[64];
+	snprintf(key, sizeof(key), "IPAutoconfigurationEnabled.%s", ifname);
+	if (!conf_get(c, key))
+		snprintf(key, sizeof(key), "IPAutoconfigurationEnabled");
+	/* a DWORD in the registry: any value but 0 */
+	return conf_long(c, key, 1, INT32_MIN, UINT32_MAX) != 0 && conf_bool(c, key, true);
 }
 
 bool conf_has_word(const struct conf *c, const char *key, const char *word)

@@ -39,6 +39,10 @@ bool conf_bool(const struct conf *c, const char *key, bool fallback);
 /* A decimal or 0x number within [min, max]; @fallback otherwise. */
 long conf_long(const struct conf *c, const char *key, long fallback, long min, long max);
 
+/* Whether 169.254/16 addresses of @ifname are used: IPAutoconfigurationEnabled.@ifname, else
+ * IPAutoconfigurationEnabled, else yes [PROV-BIND-17]. */
+bool conf_autoconf(const struct conf *c, const char *ifname);
+
 /* True if @word stands in the comma- or blank-separated list at @key. */
 bool conf_has_word(const struct conf *c, const char *key, const char *word);
 

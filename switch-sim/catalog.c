@@ -113,9 +113,11 @@ const WSAPROTOCOL_INFOW *catalog_builtin(size_t i)
 	return i < BUILTIN_COUNT ? &builtin[i] : NULL;
 }
 
-/* The library of a build tree has the catalogue beside it or beside its folder. */
+/* The library of a build tree has the catalogue beside it or beside its folder, the tool's is below
+ * the folder of its own. */
 static bool build_tree_dir(char *dir, size_t size)
 {
+	static const char *const places[] = {"catalog", "switch-sim/catalog"};
 	Dl_info self;
 	char mark[PATH_MAX], real[PATH_MAX];
 	if (!dladdr((const void *)builtin, &self) || !self.dli_fname ||
@@ -126,12 +128,14 @@ static bool build_tree_dir(char *dir, size_t size)
 		if (!slash)
 			return false;
 		*slash = '\0';
-		int n = snprintf(dir, size, "%s/catalog", real);
-		if (n < 0 || (size_t)n >= size)
-			return false;
-		n = snprintf(mark, sizeof(mark), "%s/" BUILD_TREE_MARK, dir);
-		if (n > 0 && (size_t)n < sizeof(mark) && access(mark, F_OK) == 0)
-			return true;
+		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+			int n = snprintf(dir, size, "%s/%s", real, places[i]);
+			if (n < 0 || (size_t)n >= size)
+				return false;
+			n = snprintf(mark, sizeof(mark), "%s/" BUILD_TREE_MARK, dir);
+			if (n > 0 && (size_t)n < sizeof(mark) && access(mark, F_OK) == 0)
+				return true;
+		}
 	}
 	return false;
 }

@@ -6,7 +6,9 @@
  */
 #include "wsd.h"
 
+#include "conf.h"
 #include "nic.h"
+#include "nic_use.h"
 
 #include <argp.h>
 #include <arpa/inet.h>
@@ -22,6 +24,7 @@
 
 struct nics_options {
 	bool watch, json;
+	struct conf *conf;
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -83,9 +86,9 @@ struct rows {
 
 #define ROW_FORMAT "%-12s %-10s %-7s %-10s %-18s %s"
 
-static void fill_row(struct row *r, const struct nic_port *p, const struct nic_addr *a)
+static void fill_row(struct row *r, const struct nic_port *p, const struct nic_addr *a,
+		     const struct nic_use *use)
 {
-	enum nic_unusable_reason reason = a ? a->reason : p->reason;
 	const char *netdev = a ? a->ifname : p->ifindex ? p->netdev : "-";
 	char addr[32] = "-", device[NIC_DEVICE_SIZE + 12];
 
@@ -94,25 +97,29 @@ static void fill_row(struct row *r, const struct nic_port *p, const struct nic_a
 	snprintf(device, sizeof(device), "%s/%u", p->device, p->port_num);
 	snprintf(r->key, sizeof(r->key), "%s %s %s", device, a ? a->ifname : "", addr);
 	snprintf(r->text, sizeof(r->text), ROW_FORMAT "%s", device, nic_link_layer_name(p->ll),
-		 nic_state_name(p->state), netdev, addr, reason ? "no: " : "yes",
-		 reason ? nic_reason_text(reason) : "");
+		 nic_state_name(p->state), netdev, addr,
+		 use->used ? "yes" : "no: ", use->used ? "" : use->text);
 }
 
-static int make_rows(const struct nic_snapshot *s, struct rows *ret)
+static int make_rows(const struct nic_snapshot *s, const struct conf *c, struct rows *ret)
 {
 	struct rows rows = {
 		.v = calloc(nic_snapshot_ports(s) + nic_snapshot_addrs(s) + 1, sizeof(*rows.v))};
 	const struct nic_port *p;
 	const struct nic_addr *a;
+	struct nic_use use;
 
 	if (!rows.v)
 		return -ENOMEM;
 	for (size_t i = 0; (p = nic_snapshot_port(s, i)); i++) {
+		use = nic_use_port(c, s, i);
 		if (!p->addr_count)
-			fill_row(&rows.v[rows.n++], p, NULL);
-		for (size_t k = 0; (a = nic_snapshot_addr(s, k)); k++)
+			fill_row(&rows.v[rows.n++], p, NULL, &use);
+		for (size_t k = 0; (a = nic_snapshot_addr(s, k)); k++) {
+			use = nic_use(c, a);
 			if (a->port_index == i)
-				fill_row(&rows.v[rows.n++], p, a);
+				fill_row(&rows.v[rows.n++], p, a, &use);
+		}
 	}
 	*ret = rows;
 	return 0;
@@ -154,44 +161,45 @@ static void print_changes(const struct rows *old, const struct rows *new)
 	}
 }
 
-static json_t *addr_json(const struct nic_addr *a)
+static json_t *addr_json(const struct conf *c, const struct nic_addr *a)
 {
+	struct nic_use use = nic_use(c, a);
 	char ip[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &a->addr_be, ip, sizeof(ip));
 	return json_pack("{s:s, s:i, s:s, s:b, s:b, s:b, s:s}", "address", ip, "prefix",
 			 (int)a->prefix_len, "netdev", a->ifname, "autoconfigured", a->autoconf,
-			 "secondary", a->secondary, "usable", a->usable, "reason",
-			 nic_reason_name(a->reason));
+			 "secondary", a->secondary, "usable", use.used, "reason", use.name);
 }
 
-static json_t *port_json(const struct nic_snapshot *s, size_t i)
+static json_t *port_json(const struct conf *c, const struct nic_snapshot *s, size_t i)
 {
 	const struct nic_port *p = nic_snapshot_port(s, i);
+	struct nic_use use = nic_use_port(c, s, i);
 	json_t *addrs = json_array();
 	const struct nic_addr *a;
 
 	for (size_t k = 0; addrs && (a = nic_snapshot_addr(s, k)); k++)
-		if (a->port_index == i && json_array_append_new(addrs, addr_json(a))) {
+		if (a->port_index == i && json_array_append_new(addrs, addr_json(c, a))) {
 			json_decref(addrs);
 			return NULL;
 		}
 	return json_pack("{s:s, s:i, s:s, s:s, s:s?, s:i, s:i, s:b, s:s, s:o}", "device", p->device,
 			 "port", (int)p->port_num, "link_layer", nic_link_layer_name(p->ll),
 			 "state", nic_state_name(p->state), "netdev", p->ifindex ? p->netdev : NULL,
-			 "mtu", (int)p->mtu, "path_mtu", (int)p->path_mtu, "usable", p->usable,
-			 "reason", nic_reason_name(p->reason), "addresses", addrs);
+			 "mtu", (int)p->mtu, "path_mtu", (int)p->path_mtu, "usable", use.used,
+			 "reason", use.name, "addresses", addrs);
 }
 
 /* One object; with --watch it is one line, for each change. */
-static int print_json(const struct nic_snapshot *s, bool line)
+static int print_json(const struct nic_snapshot *s, const struct nics_options *o)
 {
 	json_t *ports = json_array(), *all;
 	char when[40];
 	int r;
 
 	for (size_t i = 0; ports && i < nic_snapshot_ports(s); i++)
-		if (json_array_append_new(ports, port_json(s, i))) {
+		if (json_array_append_new(ports, port_json(o->conf, s, i))) {
 			json_decref(ports);
 			ports = NULL;
 		}
@@ -200,16 +208,16 @@ static int print_json(const struct nic_snapshot *s, bool line)
 			(json_int_t)nic_snapshot_generation(s), "ports", ports);
 	if (!all)
 		return -ENOMEM;
-	r = json_dumpf(all, stdout, line ? JSON_COMPACT : JSON_INDENT(2));
+	r = json_dumpf(all, stdout, o->watch ? JSON_COMPACT : JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);
 	return r ? -EIO : 0;
 }
 
-static int show_text(const struct nic_snapshot *s, struct rows *shown)
+static int show_text(const struct nic_snapshot *s, const struct conf *c, struct rows *shown)
 {
 	struct rows rows;
-	int r = make_rows(s, &rows);
+	int r = make_rows(s, c, &rows);
 
 	if (r)
 		return r;
@@ -224,7 +232,7 @@ static int show_text(const struct nic_snapshot *s, struct rows *shown)
 
 static int show(const struct nic_snapshot *s, const struct nics_options *o, struct rows *shown)
 {
-	return o->json ? print_json(s, o->watch) : show_text(s, shown);
+	return o->json ? print_json(s, o) : show_text(s, o->conf, shown);
 }
 
 static int look_once(const struct nics_options *o)
@@ -303,8 +311,14 @@ int cmd_nics(int argc, char **argv)
 
 	if (r)
 		return r;
+	r = conf_load(&o.conf);
+	if (r) {
+		wsd_complain("cannot read the configuration: %s", strerror(-r));
+		return WSD_EXIT_FAIL;
+	}
 	r = o.watch ? watch(&o) : look_once(&o);
 	if (r)
 		wsd_complain("cannot look at the RDMA devices: %s", strerror(-r));
+	conf_free(o.conf);
 	return wsd_finish(r ? WSD_EXIT_FAIL : WSD_EXIT_OK);
 }

@@ -17,6 +17,7 @@ error_t argp_err_exit_status = WSD_EXIT_USAGE;
 
 static const struct wsd_command commands[] = {
 	{"nics", "RDMA ports, their addresses, what the switch would use", cmd_nics},
+	{"check", "is this machine ready? One line each, with the remedy", cmd_check},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

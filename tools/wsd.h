@@ -17,6 +17,7 @@ struct wsd_command {
 };
 
 int cmd_nics(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 
 /* argp_parse() for a subcommand: wrong usage ends the program with WSD_EXIT_USAGE. 0 if all is
  * well. */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tool wsd where there is no RDMA: usage, output for people and programs, exit statuses, the
+ * catalogue in `wsd check`.
+ */
+#include "check.h"
+#include "run_tool.h"
+
+#include <jansson.h>
+#include <sys/stat.h>
+
+static void expect(const char *before, const char *arguments, int status, const char *text)
+{
+	struct run *r = run_tool(before, arguments);
+
+	cr_assert_eq(r->status, status, "%s wsd %s: exit status %d\n%s", before, arguments,
+		     r->status, r->text);
+	cr_assert_not_null(strstr(r->text, text), "%s wsd %s: no '%s' in\n%s", before, arguments,
+			   text, r->text);
+	free(r);
+}
+
+Test(wsd_tool, usage)
+{
+	WSD_TEST_BEGIN();
+	expect("", "--help", 0, "  nics  ");
+	expect("", "--version", 0, "wsd (wsdirect) ");
+	expect("", "", 2, "Usage: wsd");
+	expect("", "--nonsense", 2, "unrecognized option");
+	expect("", "nonsense", 2, "there is no command 'nonsense'");
+	expect("", "nics --nonsense", 2, "wsd nics: unrecognized option");
+	expect("", "nics more", 2, "too many arguments");
+	expect("", "nics --help", 0, "--watch");
+	expect("", "check more", 2, "Too many arguments");
+	expect("", "check --help", 0, "remedy");
+	expect("WSD_CONFIG=/nonexistent", "nics", 1, "cannot read the configuration");
+	expect("WSD_CONFIG=/nonexistent", "check", 1, "cannot read the configuration");
+	WSD_TEST_END();
+}
+
+/* A network namespace of its own has no RDMA interface, whatever this machine has. */
+Test(wsd_tool, nics_for_people_and_programs)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = run_tool("", "nics --json");
+	json_t *all = json_loads(r->text, 0, NULL);
+
+	cr_assert_eq(r->status, 0, "%s", r->text);
+	cr_assert_not_null(all, "%s", r->text);
+	cr_assert_eq(json_integer_value(json_object_get(all, "schema")), 1);
+	cr_assert(json_is_array(json_object_get(all, "ports")));
+	if (!json_array_size(json_object_get(all, "ports")))
+		expect("", "nics", 0, "no RDMA device");
+	else
+		expect("", "nics", 0, "DEVICE/PORT");
+	json_decref(all);
+	free(r);
+	expect("", "nics >/dev/full", 1, ""); /* and stderr is full as well */
+	WSD_TEST_END();
+}
+
+/* Goes on until nobody reads any more. */
+Test(wsd_tool, watching_ends_with_its_reader)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = run_tool("timeout 10", "nics --watch --json | head -n 1");
+	json_t *line = json_loads(r->text, 0, NULL);
+
+	cr_assert_eq(r->status, 0);
+	cr_assert_not_null(line, "%s", r->text);
+	cr_assert_eq(json_integer_value(json_object_get(line, "generation")), 1);
+	json_decref(line);
+	free(r);
+	WSD_TEST_END();
+}
+
+static void put(const char *dir, const char *name, const void *data, size_t size)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *f = fopen(path, "we");
+
+	cr_assert_not_null(f, "%s", path);
+	fwrite(data, 1, size, f);
+	fclose(f);
+}
+
+Test(wsd_tool, check_names_what_is_wrong_with_the_provider)
+{
+	static const unsigned char id[] = {0x4e, 0x9f, 0x1d, 0x6f, 0x52, 0x3b, 0x5e, 0x4c,
+					   0x9d, 0x0a, 0x77, 0xc1, 0xe2, 0xb5, 0xa8, 0xd3};
+	static const char entry[] =
+		"id = {6f1d9f4e-3b52-4c5e-9d0a-77c1e2b5a8d3}\nname = x\nmodule = m.so\n"
+		"flags = PFL_HIDDEN\n";
+	WSD_TEST_BEGIN();
+	char dir[] = "/tmp/wsd-check-XXXXXX", before[64], path[128];
+
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(before, sizeof(before), "WSD_CATALOG=%s", dir);
+	expect(before, "check", 1, "no SAN provider is in the catalogue");
+	put(dir, "tcp-on-san", id, sizeof(id));
+	expect(before, "check", 1, "provider 1 of the list has no usable entry");
+	put(dir, "x.provider", entry, sizeof(entry) - 1);
+	expect(before, "check", 1, "m.so: cannot open shared object file");
+	put(dir, "m.so", "garbage", 7);
+	expect(before, "check", 1, "fail  provider x:");
+	snprintf(path, sizeof(path), "%s/m.so", dir);
+	unlink(path);
+	cr_assert_eq(symlink(WSD_OTHER_MODULE, path), 0);
+	expect(before, "check", 1, "has no WSPStartupEx");
+	unlink(path);
+	cr_assert_eq(symlink(WSD_PROVIDER_MODULE, path), 0);
+	struct run *r = run_tool(before, "check");
+
+	cr_assert_not_null(strstr(r->text, "ok    provider x loads"), "%s", r->text);
+	free(r);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/x.provider", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/tcp-on-san", dir);
+	unlink(path);
+	cr_assert_eq(rmdir(dir), 0);
+	WSD_TEST_END();
+}
+
+Test(wsd_tool, check_finds_the_provider_of_the_build)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = run_tool("", "check");
+
+	cr_assert_not_null(strstr(r->text, "ok    provider wsd-rdma loads"), "%s", r->text);
+	for (char *line = strtok(r->text, "\n"); line; line = strtok(NULL, "\n"))
+		cr_assert(!strncmp(line, "ok    ", 6) ||
+				  (strstr(line, " -> ") &&
+				   (!strncmp(line, "fail  ", 6) || !strncmp(line, "warn  ", 6))),
+			  "no remedy: %s", line);
+	free(r);
+	WSD_TEST_END();
+}
