@@ -329,6 +329,12 @@ void names_release(struct names *n, uint64_t id)
 	oneway(n, OP_RELEASE, id, 0);
 }
 
+void names_unlisten(struct names *n, uint64_t id)
+{
+	if (!n->guest)
+		oneway(n, OP_UNLISTEN, id, 0);
+}
+
 void names_defer(struct names *n, uint64_t id)
 {
 	oneway(n, OP_DEFER, id, 0);

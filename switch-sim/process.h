@@ -34,13 +34,18 @@ struct sw_settings {
 	enum sw_profile profile;
 	enum sw_wildcard wildcard; /* SW-WILD-1, -2 */
 	bool autoconf;             /* IPAutoconfigurationEnabled; per interface: san asks conf */
-	unsigned socket_limit;     /* limit.sockets: WSAENOBUFS beyond it */
-	unsigned startup_limit;    /* limit.startups: WSAEPROCLIM beyond it */
+	unsigned socket_limit;  /* limit.sockets: bound sockets of the process; WSAENOBUFS beyond */
+	unsigned startup_limit; /* limit.startups: WSAEPROCLIM beyond it */
+	bool faults;            /* a fault knob is set at all */
 };
 
 struct sw_process {
-	pthread_mutex_t lock; /* startups, shutting down */
+	pthread_mutex_t lock; /* startups; held while starting and while tearing down */
 	unsigned startups;
+	atomic_bool forked;         /* some child may still have copies of our descriptors */
+	atomic_uint bound;          /* sockets that hold a name, against settings.socket_limit */
+	_Atomic uint32_t local[64]; /* IPv4 addresses that a bind has found to be of this host */
+	atomic_int open_type;       /* SO_OPENTYPE: kept, without effect */
 	struct conf *conf;
 	struct sw_settings settings;
 	struct trace *trace;     /* NULL when tracing is off */
@@ -48,6 +53,7 @@ struct sw_process {
 	struct names *names;
 	struct san *san;
 	WSPPROC_TABLE tcpip; /* the TCP/IP provider's table, wrapped by the trace when it is on */
+	int tcpip_set;       /* of trace_wrap_begin; negative: unwrapped */
 	WSAPROTOCOL_INFOW tcpip_info;
 };
 
@@ -58,6 +64,13 @@ struct sw_process {
  */
 struct sw_process *sw_enter(void);
 void sw_leave(struct sw_process *p);
+
+/* WSAStartup and WSACleanup; return a WSA code. @data as the application gave it. */
+int sw_startup(WORD version, LPWSADATA data);
+int sw_cleanup(void);
+
+/* The table of handles, which outlives WSACleanup (events need no WSAStartup). */
+struct handles *sw_handles(void);
 
 /* True if the fault knob `fault.netdown` (or `fault.nobufs`) names @call, e.g. "bind" [WS-BIND-4].
  */

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+struct handle_slot;
 struct san_listener;
 
 enum sw_state {
@@ -20,26 +21,31 @@ enum sw_state {
 	SW_STATE_COUNT
 };
 
-/* Options that the switch itself keeps; their values are the application's, never the kernel's. */
+/* Options whose values are the application's, never the kernel's. Booleans are 0 or 1. */
 struct sw_options {
-	bool reuse;     /* SO_REUSEADDR */
-	bool exclusive; /* SO_EXCLUSIVEADDRUSE */
-	bool broadcast; /* SO_BROADCAST */
-	bool port_scalability;
-	bool v6only; /* default 1 */
-	bool debug;  /* SO_DEBUG: forwarded to companions [SW-BIND-4.3] */
+	int32_t reuse;     /* SO_REUSEADDR */
+	int32_t exclusive; /* SO_EXCLUSIVEADDRUSE */
+	int32_t broadcast; /* SO_BROADCAST */
+	int32_t port_scalability;
+	int32_t v6only; /* default 1 */
+	int32_t debug;  /* SO_DEBUG: forwarded to companions [SW-BIND-4.3] */
 	bool debug_set;
 	int32_t group_priority; /* SO_GROUP_PRIORITY: forwarded */
 	bool group_priority_set;
 	bool nonblocking;
+	int32_t linger;              /* struct wsd_linger, both halves */
+	int32_t sndbuf, rcvbuf;      /* -1: not set, the kernel's counts */
+	uint32_t sndtimeo, rcvtimeo; /* milliseconds */
+	int32_t conditional_accept, pause_accept;
+	int32_t kept[9]; /* those without effect here, by their row in options.c */
 };
 
 struct sw_socket {
 	struct sw_process *process;
-	atomic_uint refs;
-	pthread_mutex_t lock; /* everything below; held over TCP/IP downcalls and san_* calls */
-	SOCKET handle;        /* the application's */
-	SOCKET tcp;           /* the TCP/IP provider's descriptor */
+	struct handle_slot *slot; /* the references */
+	pthread_mutex_t lock;     /* everything below; held over TCP/IP downcalls and san_* calls */
+	SOCKET handle;            /* the application's */
+	SOCKET tcp;               /* the TCP/IP provider's descriptor */
 	int af, type, protocol;
 	enum sw_state state;
 	struct sw_options options;
@@ -48,10 +54,20 @@ struct sw_socket {
 	bool named; /* a name is held in `names`: name_id */
 	uint64_t name_id;
 	bool kernel_bound; /* false while the kernel bind is put off [WS-REUSE-13] */
-	bool head;         /* first in rank on its name: kernel LISTEN and companions are its */
-	int backlog;       /* of the first listen; a second changes nothing [WS-LISTEN-3] */
+	bool kernel_listening;
+	bool head;   /* first in rank on its name: kernel LISTEN and companions are its */
+	int backlog; /* of the first listen; a second changes nothing [WS-LISTEN-3] */
 	struct san_listener *san; /* the SAN side's part; NULL when it has none */
 };
+
+/* Return a WSA code. */
+int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags,
+		     SOCKET *ret);
+int sw_socket_close(struct sw_process *p, SOCKET s);
+void sw_socket_close_all(struct sw_process *p);
+
+/* In the child after fork: its copy of the descriptor and the memory, without any lock. */
+void sw_socket_after_fork(struct sw_socket *s);
 
 /* References. Look-up of a stale, foreign or zero handle gives NULL (WSAENOTSOCK). */
 struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The exported calls that come with connections: accepting, connecting, data, waiting on sockets,
+ * duplication. They exist so that programs link; each checks "initialised" and the handle, and
+ * answers WSAEOPNOTSUPP. README.md lists them.
+ */
+#include "api_call.h"
+#include "address.h"
+#include "socket.h"
+
+static int refuse(SOCKET s, const char *call)
+{
+	API_ENTER(SOCKET_ERROR);
+	API_TRACE(call, "s=%s", API_S);
+	struct sw_socket *found = sw_socket_find(p, s);
+	sw_socket_put(found);
+	return api_leave(p, &span, found ? WSAEOPNOTSUPP : WSAENOTSOCK);
+}
+
+static BOOL refuse_bool(SOCKET s, const char *call)
+{
+	refuse(s, call);
+	return FALSE;
+}
+
+static SOCKET refuse_socket(SOCKET s, const char *call)
+{
+	refuse(s, call);
+	return INVALID_SOCKET;
+}
+
+/* ---- connections ---- */
+
+SOCKET wsd_accept(SOCKET s, struct wsd_sockaddr *addr, int *addrlen)
+{
+	return refuse_socket(s, "accept");
+}
+
+SOCKET wsd_WSAAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen, LPCONDITIONPROC condition,
+		     DWORD_PTR data)
+{
+	return refuse_socket(s, "WSAAccept");
+}
+
+BOOL wsd_AcceptEx(SOCKET s, SOCKET accepting, PVOID buffer, DWORD data_len, DWORD local_len,
+		  DWORD remote_len, LPDWORD received, LPOVERLAPPED overlapped)
+{
+	return refuse_bool(s, "AcceptEx");
+}
+
+int wsd_connect(SOCKET s, const struct wsd_sockaddr *name, int namelen)
+{
+	return refuse(s, "connect");
+}
+
+int wsd_WSAConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPWSABUF caller,
+		   LPWSABUF callee, LPQOS sqos, LPQOS gqos)
+{
+	return refuse(s, "WSAConnect");
+}
+
+BOOL wsd_WSAConnectByNameA(SOCKET s, LPCSTR node, LPCSTR service, LPDWORD local_len,
+			   LPSOCKADDR local, LPDWORD remote_len, LPSOCKADDR remote,
+			   const struct timeval *timeout, LPWSAOVERLAPPED reserved)
+{
+	return refuse_bool(s, "WSAConnectByNameA");
+}
+
+BOOL wsd_WSAConnectByNameW(SOCKET s, LPWSTR node, LPWSTR service, LPDWORD local_len,
+			   LPSOCKADDR local, LPDWORD remote_len, LPSOCKADDR remote,
+			   const struct timeval *timeout, LPWSAOVERLAPPED reserved)
+{
+	return refuse_bool(s, "WSAConnectByNameW");
+}
+
+BOOL wsd_WSAConnectByList(SOCKET s, PSOCKET_ADDRESS_LIST list, LPDWORD local_len, LPSOCKADDR local,
+			  LPDWORD remote_len, LPSOCKADDR remote, const struct timeval *timeout,
+			  LPWSAOVERLAPPED reserved)
+{
+	return refuse_bool(s, "WSAConnectByList");
+}
+
+BOOL wsd_ConnectEx(SOCKET s, const struct wsd_sockaddr *name, int namelen, PVOID data,
+		   DWORD data_len, LPDWORD sent, LPOVERLAPPED overlapped)
+{
+	return refuse_bool(s, "ConnectEx");
+}
+
+BOOL wsd_DisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags, DWORD reserved)
+{
+	return refuse_bool(s, "DisconnectEx");
+}
+
+int wsd_shutdown(SOCKET s, int how)
+{
+	return refuse(s, "shutdown");
+}
+
+int wsd_WSASendDisconnect(SOCKET s, LPWSABUF data)
+{
+	return refuse(s, "WSASendDisconnect");
+}
+
+int wsd_WSARecvDisconnect(SOCKET s, LPWSABUF data)
+{
+	return refuse(s, "WSARecvDisconnect");
+}
+
+int wsd_WSADuplicateSocketA(SOCKET s, DWORD process, LPWSAPROTOCOL_INFOA info)
+{
+	return refuse(s, "WSADuplicateSocketA");
+}
+
+int wsd_WSADuplicateSocketW(SOCKET s, DWORD process, LPWSAPROTOCOL_INFOW info)
+{
+	return refuse(s, "WSADuplicateSocketW");
+}
+
+/* Pure arithmetic on AcceptEx's buffer: data, local name, remote name. */
+void wsd_GetAcceptExSockaddrs(PVOID buffer, DWORD data_len, DWORD local_len, DWORD remote_len,
+			      struct wsd_sockaddr **local, LPINT local_size,
+			      struct wsd_sockaddr **remote, LPINT remote_size)
+{
+	char *at = (char *)buffer + data_len;
+	*local = (struct wsd_sockaddr *)(void *)at;
+	*local_size = address_size((*local)->sa_family);
+	*remote = (struct wsd_sockaddr *)(void *)(at + local_len);
+	*remote_size = address_size((*remote)->sa_family);
+}
+
+/* ---- data ---- */
+
+int wsd_send(SOCKET s, const char *buffer, int len, int flags)
+{
+	return refuse(s, "send");
+}
+
+int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct wsd_sockaddr *to,
+	       int to_len)
+{
+	return refuse(s, "sendto");
+}
+
+int wsd_recv(SOCKET s, char *buffer, int len, int flags)
+{
+	return refuse(s, "recv");
+}
+
+int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr *from,
+		 int *from_len)
+{
+	return refuse(s, "recvfrom");
+}
+
+int wsd_WSARecvEx(SOCKET s, char *buffer, int len, int *flags)
+{
+	return refuse(s, "WSARecvEx");
+}
+
+int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
+		LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSASend");
+}
+
+int wsd_WSASendTo(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
+		  const struct wsd_sockaddr *to, int to_len, LPWSAOVERLAPPED overlapped,
+		  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSASendTo");
+}
+
+int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
+		   LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSASendMsg");
+}
+
+int wsd_WSARecv(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
+		LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSARecv");
+}
+
+int wsd_WSARecvFrom(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
+		    struct wsd_sockaddr *from, LPINT from_len, LPWSAOVERLAPPED overlapped,
+		    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSARecvFrom");
+}
+
+INT wsd_WSARecvMsg(SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAOVERLAPPED overlapped,
+		   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse(s, "WSARecvMsg");
+}
+
+BOOL wsd_WSAGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped, LPDWORD transfer, BOOL wait,
+				LPDWORD flags)
+{
+	return refuse_bool(s, "WSAGetOverlappedResult");
+}
+
+BOOL wsd_TransmitFile(SOCKET s, HANDLE file, DWORD count, DWORD per_send, LPOVERLAPPED overlapped,
+		      LPTRANSMIT_FILE_BUFFERS buffers, DWORD reserved)
+{
+	return refuse_bool(s, "TransmitFile");
+}
+
+/* ---- waiting ---- */
+
+int wsd_WSAEventSelect(SOCKET s, WSAEVENT event, LONG events)
+{
+	return refuse(s, "WSAEventSelect");
+}
+
+int wsd_WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS events)
+{
+	return refuse(s, "WSAEnumNetworkEvents");
+}
+
+/* No one socket: only "initialised" can be judged. */
+static int refuse_all(const char *call)
+{
+	API_ENTER(SOCKET_ERROR);
+	API_TRACE(call, "%s", "");
+	return api_leave(p, &span, WSAEOPNOTSUPP);
+}
+
+int wsd_select(int nfds, struct wsd_fd_set *readable, struct wsd_fd_set *writable,
+	       struct wsd_fd_set *except, const struct timeval *timeout)
+{
+	return refuse_all("select");
+}
+
+int wsd_WSAPoll(LPWSAPOLLFD sockets, ULONG count, INT timeout)
+{
+	return refuse_all("WSAPoll");
+}
+
+int wsd_WSAProviderConfigChange(LPHANDLE notification, LPWSAOVERLAPPED overlapped,
+				LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+	return refuse_all("WSAProviderConfigChange");
+}
+
+int wsd___WSAFDIsSet(SOCKET s, struct wsd_fd_set *set)
+{
+	for (UINT i = 0; i < set->fd_count; i++)
+		if (set->fd_array[i] == s)
+			return 1;
+	return 0;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bind and getsockname. `names` decides who may have the name; the kernel bind follows, or is put
+ * off where Linux refuses what Winsock allows; no SAN provider is called [SW-BIND-2, WS-REUSE-13].
+ *
+ * Locks: s->lock, held over names_bind and the TCP/IP provider's WSPBind.
+ */
+#include "bind.h"
+#include "address.h"
+#include "addrs.h"
+#include "log.h"
+#include "usermem.h"
+#include "names.h"
+#include "tcpip.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	NAME_MAX_BYTES = 128, /* a longer namelen is no name [WS-BIND-2] */
+	FAMILY_BYTES = 2,
+};
+
+/* ---- what the kernel thinks ---- */
+
+enum { LOCAL_SLOTS = 64, LOCAL_WAYS = 4 };
+
+static _Atomic uint32_t *local_way(struct sw_process *p, uint32_t addr_be, unsigned way)
+{
+	return &p->local[((addr_be * 2654435761u >> 26) + way) % LOCAL_SLOTS];
+}
+
+/* Is the address one of this host? Remembered per process, so that neither a bind nor the refusal
+ * of a taken name has to ask: an address that was ours a moment ago is not worth a system call. */
+static bool known_local(struct sw_process *p, uint32_t addr_be)
+{
+	for (unsigned way = 0; way < LOCAL_WAYS; way++)
+		if (atomic_load_explicit(local_way(p, addr_be, way), memory_order_relaxed) ==
+		    addr_be)
+			return true;
+	return false;
+}
+
+static void remember_local(struct sw_socket *s)
+{
+	uint32_t four, none = 0;
+	if (!address_ipv4(&s->local, &four) || !four || known_local(s->process, four))
+		return;
+	for (unsigned way = 0; way < LOCAL_WAYS; way++, none = 0)
+		if (atomic_compare_exchange_strong(local_way(s->process, four, way), &none, four))
+			return;
+	atomic_store(local_way(s->process, four, 0), four);
+}
+
+int bind_kernel(struct sw_socket *s)
+{
+	INT error = 0;
+	int r = s->process->tcpip.lpWSPBind(s->tcp, (const struct wsd_sockaddr *)&s->local,
+					    s->local_len, &error);
+	if (r)
+		return error;
+	s->kernel_bound = true;
+	if (s->type == WSD_SOCK_STREAM) /* it was no broadcast address */
+		remember_local(s);
+	return 0;
+}
+
+/* A name was refused; but is the address one at all? "address" comes before "in use" [WS-ERR-3]. */
+static int refused(struct sw_socket *s, const struct wsd_sockaddr_storage *name, int len, int code)
+{
+	uint32_t four;
+	if (address_is_wildcard(name) ||
+	    (address_ipv4(name, &four) && known_local(s->process, four)))
+		return code;
+	int probe = tcpip_probe_address((const struct wsd_sockaddr *)name, len);
+	return probe == WSAEADDRNOTAVAIL ? probe : code;
+}
+
+/* ---- names ---- */
+
+static void describe(const struct sw_socket *s, struct names_request *req)
+{
+	bool six = s->af == WSD_AF_INET6, udp = s->type == WSD_SOCK_DGRAM;
+	const SOCKADDR_IN6 *a6 = (const SOCKADDR_IN6 *)&s->local;
+	*req = (struct names_request){
+		.proto = udp ? (six ? NAMES_UDP6 : NAMES_UDP4) : (six ? NAMES_TCP6 : NAMES_TCP4),
+		.mode = s->options.exclusive ? NAMES_EXCLUSIVE
+			: s->options.reuse   ? NAMES_REUSE
+					     : NAMES_DEFAULT,
+		.port = (uint16_t)address_port(&s->local),
+		.scope = six ? a6->sin6_scope_id : 0,
+		.dual = six && !s->options.v6only,
+		.scalability = s->options.port_scalability,
+	};
+	if (six)
+		memcpy(req->addr, &a6->sin6_addr, 16);
+	else
+		memcpy(req->addr, &((const SOCKADDR_IN *)&s->local)->sin_addr, 4);
+}
+
+struct search {
+	uint16_t port;
+	uid_t user;
+	bool found;
+};
+
+static void look_for_other_user(void *arg, const struct names_entry *e)
+{
+	struct search *search = arg;
+	if (e->port == search->port && e->uid != search->user)
+		search->found = true;
+}
+
+/* The kernel refuses a port that `names` granted. Another user's socket of ours is the reason in
+ * the OK cells across users; otherwise a foreign program has it [WS-REUSE-13]. */
+static bool other_user_holds(struct sw_process *p, uint16_t port)
+{
+	struct search search = {.port = port, .user = geteuid()};
+	return names_list(p->names, look_for_other_user, &search) == 0 && search.found;
+}
+
+/* Dynamic ports that a foreign program turned out to have: kept until another is found, so that
+ * none is tried twice. */
+struct kept {
+	uint64_t *id;
+	size_t count, room;
+};
+
+static bool keep(struct kept *k, uint64_t id)
+{
+	if (k->count == k->room) {
+		size_t room = k->room ? 2 * k->room : 16;
+		uint64_t *grown = realloc(k->id, room * sizeof(*grown));
+		if (!grown)
+			return false;
+		k->id = grown;
+		k->room = room;
+	}
+	k->id[k->count++] = id;
+	return true;
+}
+
+/* Take the name in s->local, then the kernel's. s->local gets the port. */
+static int take_name(struct sw_socket *s)
+{
+	struct names *names = s->process->names;
+	struct names_request req;
+	struct kept foreign = {0};
+	uint16_t port;
+	int code;
+	describe(s, &req);
+	for (;;) {
+		code = names_bind(names, &req, s->handle, &s->name_id, &port);
+		if (code) {
+			code = refused(s, &s->local, s->local_len, code);
+			break;
+		}
+		address_set_port(&s->local, port);
+		code = bind_kernel(s);
+		if (code == WSAEADDRINUSE && req.port && other_user_holds(s->process, req.port)) {
+			names_defer(names, s->name_id);
+			code = 0;
+		}
+		if (!code)
+			break;
+		if (code != WSAEADDRINUSE || req.port) {
+			names_release(names, s->name_id);
+			break;
+		}
+		if (!keep(&foreign, s->name_id)) {
+			names_release(names, s->name_id);
+			code = WSAENOBUFS;
+			break;
+		}
+	}
+	while (foreign.count)
+		names_release(names, foreign.id[--foreign.count]);
+	free(foreign.id);
+	return code;
+}
+
+static int bind_inet(struct sw_socket *s)
+{
+	struct sw_process *p = s->process;
+	if (s->type == WSD_SOCK_RAW) /* no ports, hence no names [WS-SOCKET-3] */
+		return bind_kernel(s);
+	if (atomic_fetch_add(&p->bound, 1) >= p->settings.socket_limit) {
+		atomic_fetch_sub(&p->bound, 1);
+		return WSAENOBUFS;
+	}
+	int code = take_name(s);
+	if (code)
+		atomic_fetch_sub(&p->bound, 1);
+	s->named = !code;
+	return code;
+}
+
+/* ---- bind ---- */
+
+/* The steps "pointer and length" and "family" of WS-ERR-3; @ret has what was there, the tail cut.
+ */
+static int read_name(const struct sw_socket *s, const void *name, int namelen,
+		     struct wsd_sockaddr_storage *ret, int *ret_len)
+{
+	int least = address_size(s->af), room = least;
+	if (s->af == WSD_AF_UNIX)
+		room = (int)sizeof(SOCKADDR_UN);
+	if (!name || namelen < least || namelen < FAMILY_BYTES)
+		return WSAEFAULT;
+	if (s->af != WSD_AF_UNIX && namelen > NAME_MAX_BYTES)
+		return WSAEFAULT;
+	*ret_len = namelen < room ? namelen : room;
+	memset(ret, 0, sizeof(*ret));
+	if (memory_read(ret, name, (size_t)*ret_len) < 0)
+		return WSAEFAULT;
+	if (ret->ss_family != s->af) /* [DUAL] */
+		return s->process->settings.profile == SW_PROFILE_OBSERVED ? WSAEAFNOSUPPORT
+									   : WSAEFAULT;
+	if (s->af == WSD_AF_INET)
+		memset(((SOCKADDR_IN *)ret)->sin_zero, 0, sizeof(((SOCKADDR_IN *)ret)->sin_zero));
+	return 0;
+}
+
+static int check_unix(const struct wsd_sockaddr_storage *name, int len, int namelen)
+{
+	const SOCKADDR_UN *un = (const SOCKADDR_UN *)name;
+	size_t room = (size_t)len - offsetof(SOCKADDR_UN, sun_path);
+	size_t path = strnlen(un->sun_path, room);
+	if (path == 0) /* Linux would choose a name */
+		return WSAEADDRNOTAVAIL;
+	return path == sizeof(un->sun_path) && namelen > len ? WSAENAMETOOLONG : 0;
+}
+
+/* What Linux would let through or say otherwise [WS-BIND-4]. */
+static int check_address(const struct sw_socket *s, const struct wsd_sockaddr_storage *name)
+{
+	uint32_t four;
+	bool is_four = address_ipv4(name, &four);
+	if (s->type == WSD_SOCK_RAW && s->protocol == WSD_IPPROTO_TCP)
+		return WSAEACCES; /* WS-SOCKET-3 */
+	if (s->af == WSD_AF_INET6 && is_four && s->options.v6only)
+		return WSAEADDRNOTAVAIL;
+	if (address_is_multicast(name))
+		return WSAEADDRNOTAVAIL;
+	/* a stream has no broadcast at all; Linux would take it */
+	bool forbidden =
+		s->type == WSD_SOCK_STREAM || (s->type == WSD_SOCK_DGRAM && !s->options.broadcast);
+	if (forbidden && is_four && four && !known_local(s->process, four) &&
+	    addrs_is_broadcast(four))
+		return s->type == WSD_SOCK_STREAM ? WSAEADDRNOTAVAIL : WSAEACCES;
+	return 0;
+}
+
+static int bind_locked(struct sw_socket *s, const void *name, int namelen)
+{
+	struct wsd_sockaddr_storage local;
+	int len, code = read_name(s, name, namelen, &local, &len);
+	if (code)
+		return code;
+	if (s->state != SW_CREATED)
+		return s->state == SW_CLOSED ? WSAENOTSOCK : WSAEINVAL;
+	code = s->af == WSD_AF_UNIX ? check_unix(&local, len, namelen) : check_address(s, &local);
+	if (code)
+		return code;
+	if (sw_fault_nobufs(s->process, "bind"))
+		return WSAENOBUFS;
+	s->local = local;
+	s->local_len = len;
+	code = s->af == WSD_AF_UNIX ? bind_kernel(s) : bind_inet(s);
+	if (!code)
+		s->state = SW_BOUND;
+	return code;
+}
+
+int sw_bind(struct sw_process *p, SOCKET handle, const void *name, int namelen)
+{
+	struct sw_socket *s = sw_socket_find(p, handle);
+	if (!s)
+		return WSAENOTSOCK;
+	int code = WSAENETDOWN;
+	if (!sw_fault_netdown(p, "bind")) {
+		pthread_mutex_lock(&s->lock);
+		code = bind_locked(s, name, namelen);
+		pthread_mutex_unlock(&s->lock);
+	}
+	sw_socket_put(s);
+	return code;
+}
+
+/* ---- getsockname [WS-NAME-1 to 4, -8] ---- */
+
+static int getsockname_locked(const struct sw_socket *s, void *name, int *namelen)
+{
+	int room;
+	if (!name || !namelen || memory_read(&room, namelen, sizeof(room)) < 0)
+		return WSAEFAULT;
+	if (s->state == SW_CLOSED)
+		return WSAENOTSOCK;
+	bool unbound = s->state == SW_CREATED;
+	if (room < (unbound ? address_size(s->af) : s->local_len))
+		return WSAEFAULT;
+	if (unbound)
+		return WSAEINVAL;
+	if (memory_write(namelen, &s->local_len, sizeof(s->local_len)) < 0)
+		return WSAEFAULT;
+	if (memory_write(name, &s->local, (size_t)s->local_len) == 0)
+		return 0;
+	memory_write(namelen, &room, sizeof(room)); /* a failed call changes nothing */
+	return WSAEFAULT;
+}
+
+int sw_getsockname(struct sw_process *p, SOCKET handle, void *name, int *namelen)
+{
+	struct sw_socket *s = sw_socket_find(p, handle);
+	if (!s)
+		return WSAENOTSOCK;
+	int code = WSAENETDOWN;
+	if (!sw_fault_netdown(p, "getsockname")) {
+		pthread_mutex_lock(&s->lock);
+		code = getsockname_locked(s, name, namelen);
+		pthread_mutex_unlock(&s->lock);
+	}
+	sw_socket_put(s);
+	return code;
+}

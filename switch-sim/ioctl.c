@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ioctlsocket and WSAIoctl: checked here, done by the TCP/IP provider.
+ *
+ * Locks: s->lock, held over the TCP/IP provider's WSPIoctl.
+ */
+#include "ioctl.h"
+#include "usermem.h"
+
+#include <string.h>
+
+enum { IN_MAX = 64 }; /* the longest input of a code that is served */
+
+static int ask(struct sw_socket *s, const struct sw_ioctl *call, const void *in, DWORD *ret_len)
+{
+	INT error = 0;
+	int r = s->process->tcpip.lpWSPIoctl(s->tcp, call->code, (LPVOID)(uintptr_t)in,
+					     call->in_len, call->out, call->out_len, ret_len, NULL,
+					     NULL, NULL, &error);
+	return r ? error : 0;
+}
+
+static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
+{
+	char in[IN_MAX];
+	DWORD on, n = 0, in_len = call->in_len < IN_MAX ? call->in_len : IN_MAX;
+	/* Overlapped calls come with the overlapped part of the switch. */
+	if (call->overlapped || call->routine)
+		return WSAEOPNOTSUPP;
+	if (!call->ret_len || memory_write(call->ret_len, &n, sizeof(n)) < 0)
+		return WSAEFAULT;
+	if (in_len && (!call->in || memory_read(in, call->in, in_len) < 0))
+		return WSAEFAULT;
+	if (call->out_len && (!call->out || memory_probe(call->out, call->out_len) < 0))
+		return WSAEFAULT;
+	if (s->state == SW_CLOSED)
+		return WSAENOTSOCK;
+	int code = ask(s, call, call->in ? in : NULL, &n);
+	memory_write(call->ret_len, &n, sizeof(n));
+	if (!code && call->code == WSD_FIONBIO) {
+		memcpy(&on, in, sizeof(on));
+		s->options.nonblocking = on != 0;
+	}
+	return code;
+}
+
+int sw_ioctl(struct sw_process *p, SOCKET handle, const struct sw_ioctl *call)
+{
+	struct sw_socket *s = sw_socket_find(p, handle);
+	if (!s)
+		return WSAENOTSOCK;
+	int code = WSAENETDOWN;
+	if (!sw_fault_netdown(p, "ioctl")) {
+		pthread_mutex_lock(&s->lock);
+		code = ioctl_locked(s, call);
+		pthread_mutex_unlock(&s->lock);
+	}
+	sw_socket_put(s);
+	return code;
+}
+
+int sw_ioctlsocket(struct sw_process *p, SOCKET handle, LONG cmd, ULONG *value)
+{
+	ULONG n;
+	DWORD returned;
+	struct sw_socket *s = sw_socket_find(p, handle);
+	sw_socket_put(s);
+	if (!s)
+		return WSAENOTSOCK;
+	if (!value || memory_read(&n, value, sizeof(n)) < 0)
+		return WSAEFAULT;
+	if ((ULONG)cmd != WSD_FIONBIO && (ULONG)cmd != WSD_FIONREAD && (ULONG)cmd != WSD_SIOCATMARK)
+		return WSAEINVAL;
+	bool in = (ULONG)cmd == WSD_FIONBIO;
+	struct sw_ioctl call = {
+		.code = (DWORD)cmd,
+		.in = in ? &n : NULL,
+		.in_len = in ? sizeof(n) : 0,
+		.out = in ? NULL : &n,
+		.out_len = in ? 0 : sizeof(n),
+		.ret_len = &returned,
+	};
+	int code = sw_ioctl(p, handle, &call);
+	if (!code && !in && memory_write(value, &n, sizeof(n)) < 0)
+		code = WSAEFAULT;
+	return code;
+}

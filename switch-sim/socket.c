@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Socket records: creation, look-up, the end. [WS-SOCKET-1 to 4, WS-CLOSE-1, SW-BIND-1]
+ *
+ * Locks: s->lock; the handle table's inside it.
+ */
+#include "socket.h"
+#include "handle.h"
+#include "names.h"
+#include "san.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s)
+{
+	return handles_find(p->handles, HANDLE_SOCKET, s);
+}
+
+struct sw_socket *sw_socket_ref(struct sw_socket *s)
+{
+	handle_ref(s->slot);
+	return s;
+}
+
+void sw_socket_put(struct sw_socket *s)
+{
+	if (!s || !handle_put(s->slot))
+		return;
+	handles_recycle(s->process->handles, s->slot);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void sw_socket_each(struct sw_process *p, void (*fn)(struct sw_socket *s, void *arg), void *arg)
+{
+	struct sw_socket *s;
+	unsigned at = 0;
+	while ((s = handles_next(p->handles, HANDLE_SOCKET, &at))) {
+		fn(s, arg);
+		sw_socket_put(s);
+	}
+}
+
+/* ---- creation ---- */
+
+enum { RAW_PROTOCOL_MAX = 255 };
+
+static bool known_type(int type)
+{
+	return type == 0 || type == WSD_SOCK_STREAM || type == WSD_SOCK_DGRAM ||
+	       type == WSD_SOCK_RAW;
+}
+
+static bool known_family(int af)
+{
+	return af == WSD_AF_UNSPEC || af == WSD_AF_INET || af == WSD_AF_INET6 || af == WSD_AF_UNIX;
+}
+
+/* Type and protocol that go together; 0 stands for "whatever fits". The first row that fits
+ * decides. */
+static const struct pair {
+	int af, type, protocol;
+} pairs[] = {
+	{WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP},
+	{WSD_AF_INET, WSD_SOCK_DGRAM, WSD_IPPROTO_UDP},
+	{WSD_AF_INET6, WSD_SOCK_STREAM, WSD_IPPROTO_TCP},
+	{WSD_AF_INET6, WSD_SOCK_DGRAM, WSD_IPPROTO_UDP},
+	{WSD_AF_UNIX, WSD_SOCK_STREAM, 0},
+};
+
+/* WS-SOCKET-1: the type is judged before the family, the protocol last. */
+static int resolve(int *af, int *type, int *protocol)
+{
+	if (!known_type(*type))
+		return WSAESOCKTNOSUPPORT;
+	if (!known_family(*af))
+		return WSAEAFNOSUPPORT;
+	if (*af == WSD_AF_UNSPEC) {
+		if (*protocol == 0)
+			return WSAEINVAL;
+		*af = WSD_AF_INET;
+	}
+	if (*type == WSD_SOCK_RAW) {
+		if (*af == WSD_AF_UNIX)
+			return WSAESOCKTNOSUPPORT;
+		return *protocol < 0 || *protocol > RAW_PROTOCOL_MAX ? WSAEPROTONOSUPPORT : 0;
+	}
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		const struct pair *row = &pairs[i];
+		if (row->af != *af || (*type && row->type != *type) ||
+		    (*protocol && row->protocol != *protocol))
+			continue;
+		*type = row->type;
+		*protocol = row->protocol;
+		return 0;
+	}
+	return *af == WSD_AF_UNIX && *type == WSD_SOCK_DGRAM ? WSAESOCKTNOSUPPORT
+							     : WSAEPROTONOSUPPORT;
+}
+
+static bool legal_flags(int type, DWORD flags)
+{
+	DWORD legal = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
+	if (type == WSD_SOCK_DGRAM) /* multicast knows no roots */
+		legal |= WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF;
+	return !(flags & ~legal);
+}
+
+static int add(struct sw_process *p, struct sw_socket *s)
+{
+	uint32_t value;
+	pthread_mutex_lock(&s->lock); /* whoever finds it early waits for s->handle */
+	int r = handles_add(p->handles, HANDLE_SOCKET, s, &s->slot, &value);
+	if (!r)
+		s->handle = value;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags, SOCKET *ret)
+{
+	INT error = 0;
+	if (sw_fault_netdown(p, "socket"))
+		return WSAENETDOWN;
+	if (sw_fault_nobufs(p, "socket"))
+		return WSAENOBUFS;
+	int code = resolve(&af, &type, &protocol);
+	if (code)
+		return code;
+	if (!legal_flags(type, flags))
+		return WSAEINVAL;
+	struct sw_socket *s = calloc(1, sizeof(*s));
+	if (!s)
+		return WSAENOBUFS;
+	*s = (struct sw_socket){.process = p, .af = af, .type = type, .protocol = protocol};
+	s->options.v6only = 1;
+	s->options.sndbuf = s->options.rcvbuf = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	s->tcp = p->tcpip.lpWSPSocket(af, type, protocol, NULL, 0, flags | WSA_FLAG_OVERLAPPED,
+				      &error);
+	code = s->tcp == INVALID_SOCKET ? error : 0;
+	if (!code && add(p, s) < 0) {
+		p->tcpip.lpWSPCloseSocket(s->tcp, &error);
+		code = WSAENOBUFS;
+	}
+	if (code) {
+		pthread_mutex_destroy(&s->lock);
+		free(s);
+		return code;
+	}
+	*ret = s->handle;
+	return 0;
+}
+
+/* ---- the end ---- */
+
+/* Caller holds s->lock. The name goes last: whoever gets it can listen at once [SW-SHARE-3]. */
+static void tear_down(struct sw_socket *s)
+{
+	struct sw_process *p = s->process;
+	INT error;
+	s->state = SW_CLOSED;
+	if (s->san)
+		san_unlisten(p->san, s);
+	/* A child that has just been forked may not have closed its copy yet: stop listening all
+	 * the same. */
+	if (s->kernel_listening && atomic_load_explicit(&p->forked, memory_order_relaxed))
+		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
+	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
+	s->tcp = INVALID_SOCKET;
+	if (s->named) {
+		names_release(p->names, s->name_id);
+		atomic_fetch_sub(&p->bound, 1);
+	}
+	s->named = s->head = s->kernel_listening = s->kernel_bound = false;
+}
+
+static int close_handle(struct sw_process *p, SOCKET handle)
+{
+	struct sw_socket *s = handles_remove(p->handles, HANDLE_SOCKET, handle);
+	if (!s)
+		return WSAENOTSOCK;
+	pthread_mutex_lock(&s->lock);
+	tear_down(s);
+	pthread_mutex_unlock(&s->lock);
+	sw_socket_put(s);
+	return 0;
+}
+
+int sw_socket_close(struct sw_process *p, SOCKET handle)
+{
+	if (sw_fault_netdown(p, "closesocket")) {
+		struct sw_socket *s = sw_socket_find(p, handle);
+		sw_socket_put(s);
+		return s ? WSAENETDOWN : WSAENOTSOCK;
+	}
+	return close_handle(p, handle);
+}
+
+static void close_one(struct sw_socket *s, void *arg)
+{
+	close_handle(s->process, s->handle);
+}
+
+void sw_socket_close_all(struct sw_process *p)
+{
+	sw_socket_each(p, close_one, NULL);
+}
+
+void sw_socket_after_fork(struct sw_socket *s)
+{
+	if (s->tcp != INVALID_SOCKET)
+		close((int)s->tcp); /* the TCP/IP provider's descriptor is the kernel's */
+	free(s);
+}

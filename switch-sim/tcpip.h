@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The TCP/IP provider: kernel sockets behind the same table of calls as a SAN provider. Its
+ * descriptors are the kernel's, close-on-exec. It knows nothing of names, reuse rules or SANs;
+ * errors by errmap.h. No locks: it keeps nothing of its own.
+ */
+#ifndef WSD_SWITCH_TCPIP_H
+#define WSD_SWITCH_TCPIP_H
+
+#include <wsd/abi.h>
+
+/* WSPStartupEx of this provider; contract as in wsd/body/san.h. */
+int tcpip_WSPStartupEx(WORD version, LPWSPDATA data, LPWSAPROTOCOL_INFOW info,
+		       LPWSPUPCALLTABLEEX upcalls, LPWSPPROC_TABLE table);
+
+/* Whether the kernel would let a socket have this address, its port aside: 0 or a WSA code. Not a
+ * slot: the switch asks it before it says why a name is refused [WS-ERR-3]. */
+int tcpip_probe_address(const struct wsd_sockaddr *name, int namelen);
+
+/* Between its files. All are slots of the table. */
+int tcpip_WSPSetSockOpt(SOCKET s, int level, int name, const char *value, int len, LPINT error);
+int tcpip_WSPGetSockOpt(SOCKET s, int level, int name, char *value, LPINT len, LPINT error);
+int tcpip_WSPIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_len, LPVOID out, DWORD out_len,
+		   LPDWORD ret_len, LPWSAOVERLAPPED overlapped,
+		   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, LPWSATHREADID thread, LPINT error);
+
+/* Fills the slots of what this provider does not do (yet) with refusals: WSAEOPNOTSUPP. */
+void tcpip_refuse(WSPPROC_TABLE *table);
+
+#endif

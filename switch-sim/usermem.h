@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The application's memory: copies that answer -EFAULT instead of crashing [WS-BIND-4 WSAEFAULT
+ * (c)].
+ *
+ * No signal handler: the library must not touch the program's. Pointers into the calling thread's
+ * own stack, above our frame, are copied as they are; all others go through the kernel, which
+ * checks.
+ */
+#ifndef WSD_SWITCH_USERMEM_H
+#define WSD_SWITCH_USERMEM_H
+
+#include <stddef.h>
+
+/* @n bytes, at most MEMORY_MAX. Return: 0 or -EFAULT; on failure the destination may be changed in
+ * part only when it is the application's. */
+enum { MEMORY_MAX = 4096 };
+int memory_read(void *to, const void *from, size_t n);
+int memory_write(void *to, const void *from, size_t n);
+
+/* Whether all @n bytes, of any number, can be read and written; nothing is changed. */
+int memory_probe(void *at, size_t n);
+
+#endif

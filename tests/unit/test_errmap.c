@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The error table of the TCP/IP provider against part 11 of winsock.md, row by row. [WS-ERR-4]
+ */
+#include "check.h"
+#include "errmap.h"
+
+#include <errno.h>
+#include <wsd/errors.h>
+
+#define ANY ERRMAP_ANY_STATE
+
+static const struct {
+	enum errmap_call call;
+	int error;
+	enum errmap_state state;
+	int code;
+} part11[] = {
+	{ERRMAP_BIND, EACCES, ANY, WSAEACCES},
+	{ERRMAP_CONNECT, EACCES, ANY, WSAEACCES},
+	{ERRMAP_CONNECT, EPERM, ANY, WSAEACCES},
+	{ERRMAP_ACCEPT, EPERM, ANY, WSAEACCES},
+	{ERRMAP_BIND, EADDRINUSE, ANY, WSAEADDRINUSE},
+	{ERRMAP_LISTEN, EADDRINUSE, ANY, WSAEADDRINUSE},
+	{ERRMAP_CONNECT, EADDRINUSE, ANY, WSAEADDRINUSE},
+	{ERRMAP_BIND, EADDRNOTAVAIL, ANY, WSAEADDRNOTAVAIL},
+	{ERRMAP_CONNECT, EADDRNOTAVAIL, ANY, WSAENOBUFS},
+	{ERRMAP_BIND, EAFNOSUPPORT, ANY, WSAEFAULT},
+	{ERRMAP_CONNECT, EAFNOSUPPORT, ANY, WSAEAFNOSUPPORT},
+	{ERRMAP_SOCKET, EAFNOSUPPORT, ANY, WSAEAFNOSUPPORT},
+	{ERRMAP_RECV, EAGAIN, ANY, WSAEWOULDBLOCK},
+	{ERRMAP_SEND, EWOULDBLOCK, ANY, WSAEWOULDBLOCK},
+	{ERRMAP_BIND, EAGAIN, ANY, WSAENOBUFS},
+	{ERRMAP_CONNECT, EAGAIN, ERRMAP_UNIX, WSAENOBUFS},
+	{ERRMAP_CONNECT, EALREADY, ANY, WSAEALREADY},
+	{ERRMAP_RECV, EBADF, ANY, WSAENOTSOCK},
+	{ERRMAP_ACCEPT, ECONNABORTED, ANY, WSAECONNRESET},
+	{ERRMAP_SEND, ECONNABORTED, ANY, WSAECONNABORTED},
+	{ERRMAP_CONNECT, ECONNREFUSED, ANY, WSAECONNREFUSED},
+	{ERRMAP_RECV, ECONNRESET, ANY, WSAECONNRESET},
+	{ERRMAP_RECV, ENETRESET, ANY, WSAENETRESET},
+	{ERRMAP_SEND, EDESTADDRREQ, ANY, WSAENOTCONN},
+	{ERRMAP_BIND, EFAULT, ANY, WSAEFAULT},
+	{ERRMAP_CONNECT, EHOSTDOWN, ANY, WSAEHOSTDOWN},
+	{ERRMAP_CONNECT, EHOSTUNREACH, ANY, WSAEHOSTUNREACH},
+	{ERRMAP_CONNECT, ENETDOWN, ANY, WSAENETDOWN},
+	{ERRMAP_CONNECT, ENETUNREACH, ANY, WSAENETUNREACH},
+	{ERRMAP_CONNECT, ENONET, ANY, WSAENETDOWN},
+	{ERRMAP_CONNECT, EINPROGRESS, ANY, WSAEWOULDBLOCK},
+	{ERRMAP_RECV, EINTR, ANY, WSAEINTR},
+	{ERRMAP_BIND, EINVAL, ERRMAP_BOUND, WSAEINVAL},
+	{ERRMAP_BIND, EINVAL, ERRMAP_SHUT, WSAEINVAL},
+	{ERRMAP_BIND, EINVAL, ERRMAP_UNBOUND, WSAEADDRNOTAVAIL},
+	{ERRMAP_LISTEN, EINVAL, ERRMAP_CONNECTED, WSAEISCONN},
+	{ERRMAP_ACCEPT, EINVAL, ERRMAP_BOUND, WSAEINVAL},
+	{ERRMAP_SENDTO, EINVAL, ANY, 0},
+	{ERRMAP_CONNECT, EISCONN, ERRMAP_CONNECTED, WSAEISCONN},
+	{ERRMAP_CONNECT, EISCONN, ERRMAP_LISTENING, WSAEINVAL},
+	{ERRMAP_SOCKET, EMFILE, ANY, WSAEMFILE},
+	{ERRMAP_SOCKET, ENFILE, ANY, WSAENOBUFS},
+	{ERRMAP_BIND, ENOBUFS, ANY, WSAENOBUFS},
+	{ERRMAP_LISTEN, ENOMEM, ANY, WSAENOBUFS},
+	{ERRMAP_BIND, ENAMETOOLONG, ERRMAP_UNIX, WSAENAMETOOLONG},
+	{ERRMAP_BIND, ELOOP, ERRMAP_UNIX, WSAELOOP},
+	{ERRMAP_BIND, ENOENT, ERRMAP_UNIX, WSAEADDRNOTAVAIL},
+	{ERRMAP_BIND, ENOTDIR, ERRMAP_UNIX, WSAEADDRNOTAVAIL},
+	{ERRMAP_BIND, EROFS, ERRMAP_UNIX, WSAEACCES},
+	{ERRMAP_BIND, EIO, ERRMAP_UNIX, WSASYSCALLFAILURE},
+	{ERRMAP_SETSOCKOPT, ENOPROTOOPT, ANY, WSAENOPROTOOPT},
+	{ERRMAP_RECV, ENOTCONN, ANY, WSAENOTCONN},
+	{ERRMAP_SEND, EPIPE, ERRMAP_SHUT, WSAESHUTDOWN},
+	{ERRMAP_SEND, EPIPE, ERRMAP_CONNECTED, WSAECONNABORTED},
+	{ERRMAP_LISTEN, ENOTSOCK, ANY, WSAENOTSOCK},
+	{ERRMAP_LISTEN, EOPNOTSUPP, ANY, WSAEOPNOTSUPP},
+	{ERRMAP_ACCEPT, EPROTO, ANY, WSAECONNRESET},
+	{ERRMAP_SOCKET, EPROTONOSUPPORT, ANY, WSAEPROTONOSUPPORT},
+	{ERRMAP_SOCKET, ESOCKTNOSUPPORT, ANY, WSAESOCKTNOSUPPORT},
+	{ERRMAP_SOCKET, EPROTOTYPE, ANY, WSAEPROTOTYPE},
+	{ERRMAP_CONNECT, ETIMEDOUT, ANY, WSAETIMEDOUT},
+	{ERRMAP_BIND, EUCLEAN, ANY, WSASYSCALLFAILURE},
+	{ERRMAP_RECV, EXDEV, ANY, WSASYSCALLFAILURE},
+};
+
+Test(errmap, WS_ERR_4_part_11)
+{
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < sizeof(part11) / sizeof(part11[0]); i++) {
+		int code = errmap(part11[i].call, part11[i].error, part11[i].state);
+		cr_assert_eq(code, part11[i].code, "row %zu: errno %d gives %d", i, part11[i].error,
+			     code);
+	}
+	for (int call = ERRMAP_SOCKET; call < ERRMAP_CALL_COUNT; call++)
+		cr_assert_eq(errmap(call, 0, ANY), 0);
+	WSD_TEST_END();
+}
+
+/* A plain errno table would not do: some errno means different things. And no row is dead. */
+Test(errmap, WS_ERR_4_every_row_decides_something)
+{
+	WSD_TEST_BEGIN();
+	size_t count, depends = 0;
+	const struct errmap_row *rows = errmap_rows(&count);
+	for (size_t i = 0; i < count; i++) {
+		const struct errmap_row *r = &rows[i];
+		bool used = false;
+		for (int call = ERRMAP_SOCKET; call < ERRMAP_CALL_COUNT && !used; call++) {
+			if (r->call && (int)r->call != call)
+				continue;
+			for (int state = 0; state < ERRMAP_STATE_COUNT && !used; state++) {
+				if (r->state && (int)r->state != state)
+					continue;
+				used = true; /* unless an earlier row takes it */
+				for (size_t k = 0; k < i; k++)
+					if (rows[k].error == r->error &&
+					    (!rows[k].call || (int)rows[k].call == call) &&
+					    (!rows[k].state || (int)rows[k].state == state))
+						used = false;
+			}
+		}
+		cr_assert(used, "row %zu (errno %d) is never reached", i, r->error);
+		cr_assert_not_null(r->why);
+		for (size_t k = 0; k < i; k++)
+			depends += rows[k].error == r->error && rows[k].code != r->code;
+	}
+	cr_assert_gt(depends, 8);
+	WSD_TEST_END();
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Copies from and to memory that may not be there, by each way. [WS-BIND-4 WSAEFAULT (c)]
+ */
+#include "check.h"
+#include "usermem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+static bool refuse; /* as a sandbox does */
+
+ssize_t __real_process_vm_readv(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+				unsigned long, unsigned long);
+ssize_t __wrap_process_vm_readv(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+				unsigned long, unsigned long);
+ssize_t __real_process_vm_writev(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+				 unsigned long, unsigned long);
+ssize_t __wrap_process_vm_writev(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+				 unsigned long, unsigned long);
+
+ssize_t __wrap_process_vm_readv(pid_t p, const struct iovec *l, unsigned long nl,
+				const struct iovec *r, unsigned long nr, unsigned long f)
+{
+	errno = EPERM;
+	return refuse ? -1 : __real_process_vm_readv(p, l, nl, r, nr, f);
+}
+
+ssize_t __wrap_process_vm_writev(pid_t p, const struct iovec *l, unsigned long nl,
+				 const struct iovec *r, unsigned long nr, unsigned long f)
+{
+	errno = ENOSYS;
+	return refuse ? -1 : __real_process_vm_writev(p, l, nl, r, nr, f);
+}
+
+static void check(void)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char here[64] = "here", there[64] = "there";
+	char *heap = malloc(64);
+	mprotect(page + 4096, 4096, PROT_NONE);
+	errno = 4711;
+	strcpy(heap, "heap");
+	cr_assert_eq(memory_read(here, heap, 5), 0);
+	cr_assert_str_eq(here, "heap");
+	cr_assert_eq(memory_write(heap, there, 6), 0);
+	cr_assert_str_eq(heap, "there");
+	cr_assert_eq(memory_read(here, there, 6), 0); /* on this stack */
+	cr_assert_str_eq(here, "there");
+	cr_assert_eq(memory_read(here, (void *)1, 1), -EFAULT);
+	cr_assert_eq(memory_write((void *)1, here, 1), -EFAULT);
+	cr_assert_eq(memory_read(here, page + 4096, 1), -EFAULT);
+	cr_assert_eq(memory_read(here, page + 4090, 16), -EFAULT);
+	cr_assert_eq(memory_read(here, page + 4080, 16), 0);
+	cr_assert_eq(memory_write(page + 4090, here, 16), -EFAULT);
+	cr_assert_eq(memory_probe(page, 4096), 0);
+	cr_assert_eq(memory_probe(page + 1, 4096), -EFAULT);
+	cr_assert_eq(memory_probe((void *)-1, 5), -EFAULT);
+	mprotect(page, 4096, PROT_READ);
+	cr_assert_eq(memory_read(here, page, 16), 0);
+	cr_assert_eq(memory_write(page, here, 1), -EFAULT);
+	cr_assert_eq(memory_probe(page, 1), -EFAULT);
+	cr_assert_eq(memory_read(NULL, NULL, 0), 0);
+	cr_assert_eq(errno, 4711);
+	munmap(page, 8192);
+	free(heap);
+}
+
+Test(usermem, WS_BIND_4_by_process_vm)
+{
+	WSD_TEST_BEGIN();
+	check();
+	WSD_TEST_END();
+}
+
+Test(usermem, WS_BIND_4_by_a_pipe_where_that_is_refused)
+{
+	WSD_TEST_BEGIN();
+	refuse = true;
+	check();
+	WSD_TEST_END();
+}
+
+static void *on_its_stack(void *arg)
+{
+	check();
+	return NULL;
+}
+
+Test(usermem, WS_BIND_4_on_other_stacks)
+{
+	WSD_TEST_BEGIN();
+	pthread_t t;
+	char mine[16] = "mine", other[16];
+	pthread_create(&t, NULL, on_its_stack, NULL);
+	pthread_join(t, NULL);
+	cr_assert_eq(memory_read(other, mine, 5), 0);
+	cr_assert_str_eq(other, "mine");
+	WSD_TEST_END();
+}
