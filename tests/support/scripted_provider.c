@@ -115,24 +115,23 @@ static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INF
 	begin(&c, "WSPSocket", "WSPSocket(%s)", usual ? "" : "unusual");
 	int error = scripted_error(&c);
 	pthread_mutex_lock(&self.lock);
-	unsigned desc = self.n_sockets + 1;
-	if (!error && (!self.startups || desc >= SCRIPTED_SOCKETS))
+	/* a number comes again only after all others have been used */
+	unsigned desc = self.n_sockets % (SCRIPTED_SOCKETS - 1) + 1;
+	if (!error && (!self.startups || self.sockets[desc].live))
 		error = WSAEMFILE;
 	if (!error)
-		self.n_sockets = desc;
+		self.n_sockets++;
 	pthread_mutex_unlock(&self.lock);
 	SOCKET handle = INVALID_SOCKET;
-	if (!error && !self.no_handle) {
+	if (!error && !self.no_handle)
 		handle = self.upcalls.lpWPUCreateSocketHandle(self.info.dwCatalogEntryId,
 							      1000 + desc, &error);
-		if (handle != INVALID_SOCKET)
-			self.handles_made++;
-	}
-	if (!error) {
-		pthread_mutex_lock(&self.lock);
+	pthread_mutex_lock(&self.lock);
+	if (!error)
 		self.sockets[desc] = (struct scripted_socket){.live = true, .handle = handle};
-		pthread_mutex_unlock(&self.lock);
-	}
+	if (handle != INVALID_SOCKET)
+		self.handles_made++;
+	pthread_mutex_unlock(&self.lock);
 	char number[16];
 	snprintf(number, sizeof(number), "%u", desc);
 	end(&c, error, number);
@@ -235,8 +234,11 @@ static int WSPAPI do_close(SOCKET s, LPINT ret_error)
 		self.sockets[s].live = false;
 	}
 	pthread_mutex_unlock(&self.lock);
-	if (handle != INVALID_SOCKET && self.upcalls.lpWPUCloseSocketHandle(handle, &ignored) == 0)
-		self.handles_returned++;
+	bool returned = handle != INVALID_SOCKET &&
+			self.upcalls.lpWPUCloseSocketHandle(handle, &ignored) == 0;
+	pthread_mutex_lock(&self.lock);
+	self.handles_returned += returned;
+	pthread_mutex_unlock(&self.lock);
 	return finish(&c, error, ret_error);
 }
 
