@@ -12,9 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(misc-redundant-expression): that they are the same is what is checked */
 _Static_assert(WAIT_TIMEOUT == WSA_WAIT_TIMEOUT && WAIT_FAILED == WSA_WAIT_FAILED &&
 		       MAXIMUM_WAIT_OBJECTS == WSA_MAXIMUM_WAIT_EVENTS && INFINITE == WSA_INFINITE,
 	       "Winsock's waits are Windows's");
+/* NOLINTEND(misc-redundant-expression) */
 
 static BOOL result(int code)
 {
@@ -157,8 +159,9 @@ DWORD wsd_WaitForMultipleObjectsEx(DWORD count, const HANDLE *handles, BOOL all,
 void wsd_Sleep(DWORD ms)
 {
 	struct timespec left = {ms / 1000, (long)(ms % 1000) * 1000000};
-	while (ms == INFINITE)
-		pause();
+	if (ms == INFINITE)
+		for (;;)
+			pause();
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
 		;
 }

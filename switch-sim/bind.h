@@ -8,8 +8,8 @@
 #include "socket.h"
 
 /* Return a WSA code. The pointers are the application's, checked here. */
-int sw_bind(struct sw_process *p, SOCKET s, const void *name, int namelen);
-int sw_getsockname(struct sw_process *p, SOCKET s, void *name, int *namelen);
+int sw_bind(struct sw_process *p, SOCKET handle, const void *name, int namelen);
+int sw_getsockname(struct sw_process *p, SOCKET handle, void *name, int *namelen);
 
 /* The kernel bind of a socket that holds its name, at once or put off. Caller holds s->lock.
  * Return: 0 (s->kernel_bound), or a WSA code. */

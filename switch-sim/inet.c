@@ -95,7 +95,7 @@ int inet_parse_name(int af, const char *text, struct wsd_sockaddr_storage *ret, 
 	struct wsd_sockaddr_storage name = {.ss_family = (ADDRESS_FAMILY)af};
 	if (strlen(text) >= sizeof(copy))
 		return WSAEINVAL;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	int code = af == WSD_AF_INET    ? parse_name4(copy, (SOCKADDR_IN *)&name)
 		   : af == WSD_AF_INET6 ? parse_name6(copy, (SOCKADDR_IN6 *)&name)
 					: WSAEINVAL;

@@ -19,7 +19,7 @@ struct sw_ioctl {
 };
 
 /* Return a WSA code. Pointers are the application's, checked here. */
-int sw_ioctlsocket(struct sw_process *p, SOCKET s, LONG cmd, ULONG *value);
-int sw_ioctl(struct sw_process *p, SOCKET s, const struct sw_ioctl *call);
+int sw_ioctlsocket(struct sw_process *p, SOCKET handle, LONG cmd, ULONG *value);
+int sw_ioctl(struct sw_process *p, SOCKET handle, const struct sw_ioctl *call);
 
 #endif

@@ -10,7 +10,7 @@
 #include "socket.h"
 
 /* Return a WSA code. */
-int sw_listen(struct sw_process *p, SOCKET s, int backlog);
+int sw_listen(struct sw_process *p, SOCKET handle, int backlog);
 
 /* ctx is the process object, cookie the application's handle. */
 extern const struct names_ops listen_names_ops;

@@ -166,7 +166,7 @@ static int ask(const char *node, const char *service, struct addrinfo *hints, st
 int resolver_lookup(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret)
 {
 	ADDRINFOA wanted = {0};
-	struct addrinfo linux_hints, *found;
+	struct addrinfo linux_hints, *found = NULL;
 	if (!ret)
 		return WSAEFAULT;
 	if (!node && !service)
@@ -265,12 +265,13 @@ int resolver_names(const void *name, int namelen, char *node, DWORD node_size, c
 
 int resolver_ipv4(const char *name, ULONG *ret, unsigned max, unsigned *ret_count, char **ret_name)
 {
-	ADDRINFOA hints = {.ai_flags = WSD_AI_CANONNAME, .ai_family = WSD_AF_INET}, *list;
+	ADDRINFOA hints = {.ai_flags = WSD_AI_CANONNAME, .ai_family = WSD_AF_INET}, *list = NULL;
 	unsigned n = 0;
 	int code = resolver_lookup(name ? name : "", NULL, &hints, &list);
 	if (code)
 		return code;
-	*ret_name = strdup(list->ai_canonname ? list->ai_canonname : name ? name : "");
+	const char *official = list ? list->ai_canonname : NULL;
+	*ret_name = strdup(official ? official : name ? name : "");
 	for (ADDRINFOA *a = list; a && n < max; a = a->ai_next)
 		ret[n++] = ((SOCKADDR_IN *)(void *)a->ai_addr)->sin_addr.s_addr;
 	resolver_free(list);

@@ -63,7 +63,7 @@ struct sw_socket {
 /* Return a WSA code. */
 int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags,
 		     SOCKET *ret);
-int sw_socket_close(struct sw_process *p, SOCKET s);
+int sw_socket_close(struct sw_process *p, SOCKET handle);
 void sw_socket_close_all(struct sw_process *p);
 
 /* In the child after fork: its copy of the descriptor and the memory, without any lock. */

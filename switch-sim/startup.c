@@ -21,7 +21,7 @@
 #include "tcpip.h"
 #include "trace.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -242,8 +242,9 @@ static void describe(WORD asked, WSADATA *ret)
 		ret->iMaxSockets = 32767;
 		ret->iMaxUdpDg = 65467;
 	}
-	strcpy(ret->szDescription, "wsdirect " WSDIRECT_VERSION_STRING);
-	strcpy(ret->szSystemStatus, "Running");
+	snprintf(ret->szDescription, sizeof(ret->szDescription), "wsdirect %s",
+		 WSDIRECT_VERSION_STRING);
+	snprintf(ret->szSystemStatus, sizeof(ret->szSystemStatus), "Running");
 }
 
 /* With the lock held; the trace is open if one is wanted. */

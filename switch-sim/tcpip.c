@@ -28,18 +28,22 @@ static int done(LPINT ret_error)
 /* What the kernel says of the socket: asked only after a failure whose meaning hangs on it. */
 static enum errmap_state state_of(int fd)
 {
-	struct sockaddr_storage name = {0}, peer;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in; /* the port of AF_INET6 is in the same place */
+		struct sockaddr_storage room;
+	} name = {.in = {0}}, peer;
 	socklen_t len = sizeof(name), peer_len = sizeof(peer), int_len = sizeof(int);
 	int accepts = 0;
-	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0)
+	if (getsockname(fd, &name.any, &len) < 0)
 		return ERRMAP_ANY_STATE;
-	if (name.ss_family == AF_UNIX)
+	if (name.any.sa_family == AF_UNIX)
 		return ERRMAP_UNIX;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &int_len) == 0 && accepts)
 		return ERRMAP_LISTENING;
-	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0)
+	if (getpeername(fd, &peer.any, &peer_len) == 0)
 		return ERRMAP_CONNECTED;
-	return ((struct sockaddr_in *)&name)->sin_port ? ERRMAP_BOUND : ERRMAP_UNBOUND;
+	return name.in.sin_port ? ERRMAP_BOUND : ERRMAP_UNBOUND;
 }
 
 static SOCKET tcpip_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP g,

@@ -55,13 +55,13 @@ size_t utf16_to_utf8(const WCHAR *in, char *out, size_t size)
 	while (*in) {
 		char bytes[4];
 		size_t n = put8(next16(&in), bytes);
-		if (need + n <= size) {
+		if (out && need + n <= size) {
 			for (size_t i = 0; i < n; i++)
 				out[at++] = bytes[i];
 		}
 		need += n;
 	}
-	if (size)
+	if (size && out)
 		out[at] = '\0';
 	return need;
 }
@@ -72,7 +72,7 @@ size_t utf8_to_utf16(const char *in, WCHAR *out, size_t size)
 	while (*in) {
 		uint32_t c = next8(&in);
 		size_t n = c < 0x10000 ? 1 : 2;
-		if (need + n <= size) {
+		if (out && need + n <= size) {
 			if (n == 2) {
 				out[at++] = (WCHAR)(0xd800 + ((c - 0x10000) >> 10));
 				c = 0xdc00 + ((c - 0x10000) & 0x3ff);
@@ -81,7 +81,7 @@ size_t utf8_to_utf16(const char *in, WCHAR *out, size_t size)
 		}
 		need += n;
 	}
-	if (size)
+	if (size && out)
 		out[at] = 0;
 	return need;
 }

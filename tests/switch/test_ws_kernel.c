@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the kernel may answer and a healthy machine does not: its calls are wrapped. Each errno
+ * becomes its code, and the socket is as before. [WS-BIND-4, WS-BIND-5, WS-LISTEN-1, WS-ERR-4]
+ */
+#include "ws.h"
+
+#include <errno.h>
+
+static struct {
+	int socket_error, bind_error, listen_error, option_error; /* 0: the kernel is asked */
+	int binds_refused;                                        /* this many, with EADDRINUSE */
+} kernel;
+
+int __real_socket(int domain, int type, int protocol);
+int __real_bind(int fd, const struct sockaddr *name, socklen_t len);
+int __real_listen(int fd, int backlog);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_socket(int domain, int type, int protocol);
+int __wrap_bind(int fd, const struct sockaddr *name, socklen_t len);
+int __wrap_listen(int fd, int backlog);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+
+static int refuse(int error)
+{
+	errno = error;
+	return -1;
+}
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	return kernel.socket_error && domain == AF_INET ? refuse(kernel.socket_error)
+							: __real_socket(domain, type, protocol);
+}
+
+int __wrap_bind(int fd, const struct sockaddr *name, socklen_t len)
+{
+	if (name->sa_family == AF_INET && kernel.bind_error)
+		return refuse(kernel.bind_error);
+	if (name->sa_family == AF_INET && kernel.binds_refused && kernel.binds_refused--)
+		return refuse(EADDRINUSE);
+	return __real_bind(fd, name, len);
+}
+
+int __wrap_listen(int fd, int backlog)
+{
+	return kernel.listen_error ? refuse(kernel.listen_error) : __real_listen(fd, backlog);
+}
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return kernel.option_error ? refuse(kernel.option_error)
+				   : __real_setsockopt(fd, level, name, value, len);
+}
+
+struct row {
+	int error, code;
+};
+
+Test(kernel, WS_SOCKET_1_codes_of_socket)
+{
+	static const struct row rows[] = {
+		{EMFILE, WSAEMFILE},
+		{ENFILE, WSAENOBUFS},
+		{ENOMEM, WSAENOBUFS},
+		{ENOBUFS, WSAENOBUFS},
+		{EACCES, WSAEACCES},
+		{EPERM, WSAEACCES},
+		{EAFNOSUPPORT, WSAEAFNOSUPPORT},
+		{EPROTONOSUPPORT, WSAEPROTONOSUPPORT},
+		{EXDEV, WSASYSCALLFAILURE},
+	};
+	WS_BEGIN();
+	unsigned fds = wsd_check_fds();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		kernel.socket_error = rows[i].error;
+		SOCKET s = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
+		kernel.socket_error = 0;
+		cr_assert_eq(s, INVALID_SOCKET);
+		cr_assert_eq(wsd_WSAGetLastError(), rows[i].code, "errno %d", rows[i].error);
+	}
+	cr_assert_eq(wsd_check_fds(), fds);
+	WS_END();
+}
+
+Test(kernel, WS_BIND_4_codes_of_bind_and_nothing_kept)
+{
+	static const struct row rows[] = {
+		{ENOMEM, WSAENOBUFS},
+		{ENOBUFS, WSAENOBUFS},
+		{EACCES, WSAEACCES},
+		{EPERM, WSAEACCES},
+		{EADDRNOTAVAIL, WSAEADDRNOTAVAIL},
+		{EADDRINUSE, WSAEADDRINUSE},
+		{EAGAIN, WSAENOBUFS},
+		{ENETDOWN, WSAENETDOWN},
+		{EXDEV, WSASYSCALLFAILURE},
+	};
+	WS_BEGIN();
+	SOCKET s = ws_tcp();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		kernel.bind_error = rows[i].error;
+		WS_IS(ws_bind(s, LOOPBACK, WS_PORT), rows[i].code, "errno %d", rows[i].error);
+		if (rows[i].error != EADDRINUSE) /* there port 0 tries the whole range */
+			WS_IS(ws_bind(s, LOOPBACK, 0), rows[i].code, "errno %d", rows[i].error);
+		kernel.bind_error = 0;
+		WS_IS(wsd_listen(s, 1), WSAEINVAL, "errno %d has bound it", rows[i].error);
+	}
+	kernel.option_error = ENOMEM;
+	WS_IS(ws_bind(s, LOOPBACK, WS_PORT), WSAENOBUFS);
+	kernel.option_error = 0;
+	SOCKET other = ws_tcp(); /* the name was given back each time */
+	WS_OK(ws_bind(other, LOOPBACK, WS_PORT));
+	WS_OK(wsd_closesocket(other));
+	WS_OK(ws_bind(s, LOOPBACK, WS_PORT));
+	WS_OK(wsd_listen(s, 1));
+	WS_END();
+}
+
+Test(kernel, WS_PORT_4_a_foreign_programs_port_is_passed_over)
+{
+	WS_BEGIN();
+	SOCKET s = ws_tcp();
+	kernel.binds_refused = 40;
+	WS_OK(ws_bind(s, LOOPBACK, 0));
+	cr_assert_eq(kernel.binds_refused, 0);
+	cr_assert_geq(ws_port(s), 49152);
+	WS_END();
+}
+
+Test(kernel, WS_BIND_4_every_dynamic_port_is_a_foreign_programs)
+{
+	WSD_TEST_BEGIN();
+	setenv("WSD_DYNAMICPORT_TCP4", "30000,255", 1);
+	ws_start();
+	SOCKET s = ws_tcp();
+	kernel.bind_error = EADDRINUSE;
+	WS_IS(ws_bind(s, LOOPBACK, 0), WSAENOBUFS);
+	kernel.bind_error = 0;
+	for (int i = 0; i < 255; i++) /* and none of them is held afterwards */
+		WS_OK(ws_bind(ws_tcp(), LOOPBACK, 0));
+	WS_IS(ws_bind(s, LOOPBACK, 0), WSAENOBUFS);
+	WS_END();
+}
+
+Test(kernel, WS_LISTEN_1_codes_of_listen_and_the_rank_is_left)
+{
+	static const struct row rows[] = {
+		{EADDRINUSE, WSAEADDRINUSE}, {EMFILE, WSAEMFILE},     {ENOBUFS, WSAENOBUFS},
+		{ENOMEM, WSAENOBUFS},        {ENETDOWN, WSAENETDOWN}, {EOPNOTSUPP, WSAEOPNOTSUPP},
+	};
+	WS_BEGIN();
+	SOCKET s = ws_tcp(), next = ws_tcp();
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_set(next, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(s, LOOPBACK, 0));
+	WS_OK(ws_bind(next, LOOPBACK, ws_port(s)));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		kernel.listen_error = rows[i].error;
+		WS_IS(wsd_listen(s, 1), rows[i].code, "errno %d", rows[i].error);
+		kernel.listen_error = 0;
+		cr_assert_eq(ws_get(s, WSD_SOL_SOCKET, WSD_SO_ACCEPTCONN), 0);
+		cr_assert_not(ws_answers(LOOPBACK, ws_port(s)));
+	}
+	WS_OK(wsd_listen(next, 1));
+	cr_assert(ws_answers(LOOPBACK, ws_port(s)), "the next listener is the head");
+	WS_OK(wsd_listen(s, 1));
+	WS_OK(wsd_closesocket(next));
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, ws_port(s)), 1000));
+	WS_END();
+}
+
+/* A successor that cannot listen makes way for the one after it. */
+Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
+{
+	WS_BEGIN();
+	SOCKET s[3];
+	for (int i = 0; i < 3; i++) {
+		s[i] = ws_tcp();
+		WS_OK(ws_set(s[i], WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+		WS_OK(ws_bind(s[i], LOOPBACK, i ? ws_port(s[0]) : 0));
+		WS_OK(wsd_listen(s[i], 1));
+	}
+	unsigned port = ws_port(s[0]);
+	kernel.listen_error = ENOBUFS;
+	WS_OK(wsd_closesocket(s[0]));
+	usleep(50000); /* both successors may try in vain */
+	kernel.listen_error = 0;
+	WS_OK(wsd_closesocket(s[1]));
+	WS_OK(wsd_closesocket(s[2]));
+	cr_assert_not(ws_answers(LOOPBACK, port));
+	SOCKET fresh = ws_tcp();
+	WS_OK(ws_bind(fresh, LOOPBACK, port));
+	WS_OK(wsd_listen(fresh, 1));
+	cr_assert(ws_answers(LOOPBACK, port));
+	WS_END();
+}
