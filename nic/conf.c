@@ -36,8 +36,6 @@ struct conf {
 	size_t n_rows;
 };
 
-extern char **environ;
-
 static char *trim(char *s)
 {
 	while (isspace((unsigned char)*s))
@@ -179,7 +177,7 @@ int conf_load(struct conf **ret_conf)
 	char *text = NULL;
 	int err = read_all(fd, &text);
 	close(fd);
-	if (!err)
+	if (text) /* set on success only */
 		err = conf_parse(text, ret_conf);
 	free(text);
 	return err;

@@ -142,8 +142,7 @@ static const char *remedy_for(enum nic_unusable_reason reason)
 	static const char *const remedies[] = {
 		[NIC_OK] =
 			"IPAutoconfigurationEnabled = 1 in the configuration, or another address",
-		[NIC_NO_NETDEV] = "modprobe ib_ipoib for InfiniBand; bring the interface to this "
-				  "network namespace",
+		[NIC_NO_NETDEV] = "modprobe ib_ipoib, or the interface's network namespace",
 		[NIC_NETDEV_DOWN] = "ip link set INTERFACE up",
 		[NIC_PORT_DOWN] = "the cable; for InfiniBand a subnet manager",
 		[NIC_NO_ADDRESS] = "ip addr add ADDRESS/PREFIX dev INTERFACE",

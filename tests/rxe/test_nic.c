@@ -97,6 +97,7 @@ Test(nic_rxe, PROV_IOCTL_2_the_standard_machine)
 		nic_snapshot_unref(s);
 	}
 	tell(&took, "discover, 3 devices");
+	expect_fast(&took, 30);
 	cr_assert_eq(nic_discover(&s), 0);
 	cr_assert_eq(nic_snapshot_ports(s), 3);
 	cr_assert_eq(nic_snapshot_addrs(s), 4, "lan0 is not among them");
@@ -324,6 +325,7 @@ Test(nic_rxe, PROV_IOCTL_3_sixty_four_devices, .timeout = 120)
 	}
 	tell(&added, "up to 64 devices, added");
 	tell(&took, "discover, 67 devices");
+	expect_fast(&took, 100);
 	tell(&address, "67 devices, address change");
 	tell(&removed, "64 devices, removed");
 	tell(&call, "64 devices, the add calls");
@@ -363,6 +365,7 @@ Test(nic_rxe, PROV_IOCTL_3_two_hundred_secondary_addresses)
 		nic_snapshot_unref(s);
 	}
 	tell(&took, "discover, 201 addresses");
+	expect_fast(&took, 60);
 	from = now_ms();
 	expect(do_rxe_del(device_index("rxewt0")), "rdma link del");
 	all = (struct want){.device = "rxewt0"};

@@ -95,6 +95,18 @@ static unsigned work(struct nic_monitor *m, int ms, bool first)
 	return changes;
 }
 
+/* Lets it work until it has looked @n times in all. */
+static bool work_until_looks(struct nic_monitor *m, unsigned n)
+{
+	return WSD_UNTIL((work(m, 10, false), script.looks >= n), 5000);
+}
+
+/* The first look and the second, which always follows. */
+static void settle(struct nic_monitor *m)
+{
+	cr_assert(work_until_looks(m, 2));
+}
+
 static size_t addrs_of(struct nic_monitor *m)
 {
 	const struct nic_snapshot *s = nic_monitor_snapshot(m);
@@ -110,18 +122,23 @@ Test(nic_monitor, PROV_IOCTL_3_a_change_is_seen_in_time)
 		cr_skip_test("may not make a network namespace");
 	WSD_TEST_BEGIN();
 	struct nic_monitor *m;
+	bool in_time = false;
 	long long began;
 
 	script.addrs = 1;
 	cr_assert_eq(nic_monitor_create(&m), 0);
 	cr_assert_eq(addrs_of(m), 1, "there from the start");
-	work(m, 100, false);
-	script.addrs = 2;
-	began = wsd_check_now_ms();
-	set_lo(true);
-	cr_assert_eq(work(m, 2000, true), 1);
-	cr_assert_lt(wsd_check_now_ms() - began, 200);
-	cr_assert_eq(addrs_of(m), 2);
+	settle(m);
+	/* a machine that is busy may spoil one try; a monitor that is slow spoils all */
+	for (int i = 0; i < 5 && !in_time; i++) {
+		script.addrs++;
+		began = wsd_check_now_ms();
+		set_lo(i % 2 == 0);
+		cr_assert_eq(work(m, 2000, true), 1);
+		in_time = wsd_check_now_ms() - began < 200;
+		cr_assert_eq(addrs_of(m), script.addrs);
+	}
+	cr_assert(in_time);
 	nic_monitor_destroy(m);
 	WSD_TEST_END();
 }
@@ -132,14 +149,11 @@ Test(nic_monitor, PROV_IOCTL_3_quiet_when_nothing_happens)
 		cr_skip_test("may not make a network namespace");
 	WSD_TEST_BEGIN();
 	struct nic_monitor *m;
-	unsigned looks;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
-	looks = script.looks;
-	cr_assert_leq(looks, 2, "the first, and at most one more: %u", looks);
+	settle(m);
 	cr_assert_eq(work(m, 250, false), 0);
-	cr_assert_eq(script.looks, looks, "no polling");
+	cr_assert_eq(script.looks, 2, "no polling");
 	nic_monitor_destroy(m);
 	WSD_TEST_END();
 }
@@ -153,7 +167,7 @@ Test(nic_monitor, PROV_IOCTL_3_a_burst_is_few_looks)
 	unsigned looks;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
+	settle(m);
 	looks = script.looks;
 	for (int i = 0; i < 200; i++) /* some 800 events */
 		set_lo(i % 2);
@@ -173,7 +187,7 @@ Test(nic_monitor, PROV_IOCTL_3_more_events_than_fit)
 	struct nic_monitor *m;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
+	settle(m);
 	script.addrs = 5;
 	for (int i = 0; i < 2000; i++)
 		set_lo(i % 2);
@@ -197,25 +211,24 @@ Test(nic_monitor, PROV_IOCTL_3_a_quick_look_then_a_full_one)
 	WSD_TEST_BEGIN();
 	struct nic_monitor *m;
 	unsigned full = 0, first;
-	long long end;
+	long long end = wsd_check_now_ms() + 3000;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
 	cr_assert_eq(script.how, NIC_LOOK_THOROUGH, "the first takes nothing for granted");
-	work(m, 100, false);
+	settle(m);
 	first = script.looks + 1;
 	set_lo(true);
-	work(m, 150, false);
-	cr_assert_eq(script.looks, first + 1, "two looks");
+	cr_assert(work_until_looks(m, first + 1), "two looks");
 	cr_assert_eq(script.all_how[first], NIC_LOOK_QUICK);
 	cr_assert_eq(script.all_how[first + 1], 0);
 	first = script.looks + 1;
-	end = wsd_check_now_ms() + 500;
-	for (unsigned i = 0; wsd_check_now_ms() < end; i++) { /* without a pause */
+	for (unsigned i = 0; full < 3 && wsd_check_now_ms() < end; i++) { /* without a pause */
 		set_lo(i % 2);
 		work(m, 5, false);
+		full = 0;
+		for (unsigned k = first; k <= script.looks; k++)
+			full += !(script.all_how[k % 256] & NIC_LOOK_QUICK);
 	}
-	for (unsigned i = first; i <= script.looks; i++)
-		full += !(script.all_how[i % 256] & NIC_LOOK_QUICK);
 	cr_assert_geq(full, 3, "%u looks, %u full ones", script.looks - first + 1, full);
 	nic_monitor_destroy(m);
 	WSD_TEST_END();
@@ -232,7 +245,7 @@ Test(nic_monitor, PROV_IOCTL_3_what_has_no_event)
 	long long began;
 
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
+	settle(m);
 	script.unsettled = true; /* from the first look after the event on */
 	looks = script.looks;
 	set_lo(true);
@@ -241,7 +254,7 @@ Test(nic_monitor, PROV_IOCTL_3_what_has_no_event)
 	script.addrs = 1; /* 60 ms later than that */
 	began = wsd_check_now_ms();
 	cr_assert_eq(work(m, 1000, true), 1);
-	cr_assert_lt(wsd_check_now_ms() - began, 200);
+	cr_assert_lt(wsd_check_now_ms() - began, 300);
 	cr_assert_geq(script.looks, looks + 2);
 	work(m, 500, false);
 	cr_assert(script.how & NIC_LOOK_THOROUGH, "later looks leave no corner out");
@@ -284,7 +297,7 @@ Test(nic_monitor, PROV_IOCTL_3_a_look_that_fails_is_repeated)
 
 	script.addrs = 1;
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
+	settle(m);
 	script.result = -ENOMEM;
 	cr_assert_eq(nic_monitor_refresh(m, &changed), -ENOMEM);
 	cr_assert(changed, "untouched");
@@ -342,7 +355,7 @@ Test(nic_monitor, PROV_IOCTL_3_without_any_rdma)
 	cr_assert_eq(nic_snapshot_addrs(s), 0, "nothing of this namespace is RDMA");
 	nic_snapshot_unref(s);
 	cr_assert_eq(nic_monitor_create(&m), 0);
-	work(m, 100, false);
+	settle(m);
 	looks = script.looks;
 	set_lo(true);
 	cr_assert_eq(work(m, 200, false), 0);
