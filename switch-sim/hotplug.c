@@ -138,10 +138,10 @@ int san_load_catalog(struct san *san, bool *ret_changed)
 	if (err)
 		return err;
 	struct loading l = {.n_providers = 0};
-	l.providers = calloc(c->n_list + 1, sizeof(*l.providers));
+	l.providers = calloc(c->n_list + 1, sizeof(struct san_provider *));
 	l.failed = calloc(c->n_list + 1, sizeof(*l.failed));
 	struct san_provider **retired =
-		calloc(san->n_retired + san->n_providers + 1, sizeof(*retired));
+		calloc(san->n_retired + san->n_providers + 1, sizeof(struct san_provider *));
 	if (!l.providers || !l.failed || !retired) {
 		free(l.providers);
 		free(l.failed);

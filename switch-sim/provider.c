@@ -127,7 +127,11 @@ static int startup(struct san_provider *p, struct trace *trace, const WSAPROTOCO
 	trace_enter(trace, &span, TRACE_DOWNCALL, p->label, "WSPStartupEx",
 		    "version=2.2, protocol=%d/%d", info.iSocketType, info.iProtocol);
 	int code = entry(SPI_VERSION, &data, &info, (LPWSPUPCALLTABLEEX)upcalls, &raw);
-	trace_leave(&span, code, code, "version=%u.%u", data.wVersion & 0xff, data.wVersion >> 8);
+	char gave[24] = "";
+	if (!code)
+		snprintf(gave, sizeof(gave), "version=%u.%u", data.wVersion & 0xff,
+			 data.wVersion >> 8);
+	trace_leave(&span, code, code, "%s", gave);
 	if (code)
 		return refuse(p, "WSPStartupEx failed", code, "");
 	const char *missing = missing_slot(&raw);

@@ -109,9 +109,7 @@ static void open_outer(struct trace_span *s)
 static void put_result(struct line *l, long long result, int error)
 {
 	const char *name = error ? wsaname(error) : NULL;
-	if (result >= 0 && result < 0x10000)
-		put(l, " = %lld", result);
-	else if (result < 0)
+	if (result < 0x10000)
 		put(l, " = %lld", result);
 	else
 		put(l, " = 0x%llx", (unsigned long long)result);

@@ -24,7 +24,7 @@ struct catalog;
  * Return: 0 or the provider's code; WSAEINVALIDPROVIDER if it returned a socket without having
  * asked for a handle (the socket is closed again).
  */
-int upcalls_socket(const WSPPROC_TABLE *table, WSAPROTOCOL_INFOW *info, SOCKET *ret_desc,
+int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, SOCKET *ret_desc,
 		   SOCKET *ret_handle);
 
 /* The event of a handle. */
