@@ -31,12 +31,23 @@ static _Thread_local struct {
 	WCHAR error_wide[ERROR_TEXT];
 } own;
 
+/* A look-up may take long and needs nothing of ours but the trace: without one it must not hold up
+ * WSACleanup. Return: what resolved() gets. */
+static struct sw_process *let_go(struct sw_process *p, const struct trace_span *span)
+{
+	if (span->trace)
+		return p;
+	sw_leave(p);
+	return NULL;
+}
+
 /* The result is the code, and the last error too. */
 static INT resolved(struct sw_process *p, struct trace_span *span, int code)
 {
-	if (span->trace)
+	if (p) {
 		trace_leave(span, code, code, "%s", "");
-	sw_leave(p);
+		sw_leave(p);
+	}
 	lasterror_set((DWORD)code);
 	return code;
 }
@@ -46,6 +57,7 @@ INT wsd_getaddrinfo(const char *node, const char *service, const ADDRINFOA *hint
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("getaddrinfo", "node=%s, service=%s", node ? node : "NULL",
 		  service ? service : "NULL");
+	p = let_go(p, &span);
 	return resolved(p, &span, resolver_lookup(node, service, hints, ret));
 }
 
@@ -53,6 +65,7 @@ INT wsd_GetAddrInfoW(PCWSTR node, PCWSTR service, const ADDRINFOW *hints, ADDRIN
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("GetAddrInfoW", "%s", "");
+	p = let_go(p, &span);
 	return resolved(p, &span, resolver_lookup_wide(node, service, hints, ret));
 }
 
@@ -100,6 +113,7 @@ INT wsd_GetNameInfoW(const SOCKADDR *name, INT namelen, WCHAR *node, DWORD node_
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("GetNameInfoW", "name=%s, flags=0x%x", API_NAME(name, namelen), (unsigned)flags);
+	p = let_go(p, &span);
 	return resolved(p, &span,
 			names_wide(name, namelen, node, node_size, service, service_size, flags));
 }
@@ -137,8 +151,8 @@ struct wsd_hostent *wsd_gethostbyname(const char *name)
 	char *official = NULL;
 	API_ENTER(NULL);
 	API_TRACE("gethostbyname", "name=%s", name ? name : "NULL");
-	int code = resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official);
-	if (api_leave(p, &span, code))
+	p = let_go(p, &span);
+	if (resolved(p, &span, resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official)))
 		return NULL;
 	snprintf(own.name, sizeof(own.name), "%s", official);
 	free(official);

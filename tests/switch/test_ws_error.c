@@ -148,9 +148,11 @@ INT_CALL(c_WSADuplicateSocketA, wsd_WSADuplicateSocketA(one, 1, &info_a))
 INT_CALL(c_WSADuplicateSocketW, wsd_WSADuplicateSocketW(one, 1, &info_w))
 INT_CALL(c_connect, wsd_connect(one, (SOCKADDR *)&name, sizeof(name)))
 INT_CALL(c_WSAConnect, wsd_WSAConnect(one, (SOCKADDR *)&name, sizeof(name), NULL, NULL, NULL, NULL))
-BOOL_CALL(c_ByNameA, wsd_WSAConnectByNameA(one, "a", "1", NULL, NULL, NULL, NULL, NULL, NULL))
-BOOL_CALL(c_ByNameW, wsd_WSAConnectByNameW(one, wide, wide, NULL, NULL, NULL, NULL, NULL, NULL))
-BOOL_CALL(c_ByList, wsd_WSAConnectByList(one, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
+BOOL_CALL(c_WSAConnectByNameA,
+	  wsd_WSAConnectByNameA(one, "a", "1", NULL, NULL, NULL, NULL, NULL, NULL))
+BOOL_CALL(c_WSAConnectByNameW,
+	  wsd_WSAConnectByNameW(one, wide, wide, NULL, NULL, NULL, NULL, NULL, NULL))
+BOOL_CALL(c_WSAConnectByList, wsd_WSAConnectByList(one, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
 BOOL_CALL(c_ConnectEx, wsd_ConnectEx(one, (SOCKADDR *)&name, 16, NULL, 0, NULL, &overlapped))
 BOOL_CALL(c_DisconnectEx, wsd_DisconnectEx(one, NULL, 0, 0))
 BOOL_CALL(c_AcceptEx, wsd_AcceptEx(one, one, buffer, 0, 32, 32, &dword, &overlapped))
@@ -168,7 +170,7 @@ INT_CALL(c_WSASendMsg, wsd_WSASendMsg(one, &message, 0, &dword, NULL, NULL))
 INT_CALL(c_WSARecv, wsd_WSARecv(one, &buf, 1, &dword, &dword, NULL, NULL))
 INT_CALL(c_WSARecvFrom, wsd_WSARecvFrom(one, &buf, 1, &dword, &dword, NULL, NULL, NULL, NULL))
 INT_CALL(c_WSARecvMsg, wsd_WSARecvMsg(one, &message, &dword, NULL, NULL))
-BOOL_CALL(c_GetOverlappedResult,
+BOOL_CALL(c_WSAGetOverlappedResult,
 	  wsd_WSAGetOverlappedResult(one, &overlapped, &dword, FALSE, &dword))
 BOOL_CALL(c_TransmitFile, wsd_TransmitFile(one, NULL, 0, 0, NULL, NULL, 0))
 INT_CALL(c_WSAEventSelect, wsd_WSAEventSelect(one, NULL, 0))
@@ -179,17 +181,20 @@ BOOL_CALL(c_WSACreateEvent, wsd_WSACreateEvent())
 BOOL_CALL(c_WSACloseEvent, wsd_WSACloseEvent(NULL))
 BOOL_CALL(c_WSASetEvent, wsd_WSASetEvent(NULL))
 BOOL_CALL(c_WSAResetEvent, wsd_WSAResetEvent(NULL))
-INT_CALL(c_WSAWait, (int)wsd_WSAWaitForMultipleEvents(0, NULL, FALSE, 0, FALSE))
+INT_CALL(c_WSAWaitForMultipleEvents, (int)wsd_WSAWaitForMultipleEvents(0, NULL, FALSE, 0, FALSE))
 VALUE_CALL(c_getaddrinfo, wsd_getaddrinfo("127.0.0.1", NULL, NULL, &list_a))
 VALUE_CALL(c_GetAddrInfoW, wsd_GetAddrInfoW(wide, NULL, NULL, &list_w))
 VALUE_CALL(c_getnameinfo, wsd_getnameinfo((SOCKADDR *)&name, sizeof(name), buffer, 64, NULL, 0, 2))
 VALUE_CALL(c_GetNameInfoW, wsd_GetNameInfoW((SOCKADDR *)&name, sizeof(name), wide, 64, NULL, 0, 2))
 INT_CALL(c_gethostname, wsd_gethostname(buffer, sizeof(buffer)))
 BOOL_CALL(c_gethostbyname, wsd_gethostbyname("127.0.0.1") != NULL)
-INT_CALL(c_StringToAddressA, wsd_WSAStringToAddressA(buffer, 2, NULL, (SOCKADDR *)&name, &name_len))
-INT_CALL(c_StringToAddressW, wsd_WSAStringToAddressW(wide, 2, NULL, (SOCKADDR *)&name, &name_len))
-INT_CALL(c_AddressToStringA, wsd_WSAAddressToStringA((SOCKADDR *)&name, 16, NULL, buffer, &dword))
-INT_CALL(c_AddressToStringW, wsd_WSAAddressToStringW((SOCKADDR *)&name, 16, NULL, wide, &dword))
+INT_CALL(c_WSAStringToAddressA,
+	 wsd_WSAStringToAddressA(buffer, 2, NULL, (SOCKADDR *)&name, &name_len))
+INT_CALL(c_WSAStringToAddressW,
+	 wsd_WSAStringToAddressW(wide, 2, NULL, (SOCKADDR *)&name, &name_len))
+INT_CALL(c_WSAAddressToStringA,
+	 wsd_WSAAddressToStringA((SOCKADDR *)&name, 16, NULL, buffer, &dword))
+INT_CALL(c_WSAAddressToStringW, wsd_WSAAddressToStringW((SOCKADDR *)&name, 16, NULL, wide, &dword))
 INT_CALL(c_WSAHtons, wsd_WSAHtons(one, 1, NULL))
 INT_CALL(c_WSANtohs, wsd_WSANtohs(one, 1, NULL))
 INT_CALL(c_WSAHtonl, wsd_WSAHtonl(one, 1, NULL))
@@ -229,9 +234,9 @@ static const struct {
 	ROW(WSADuplicateSocketW, LATER),
 	ROW(connect, LATER),
 	ROW(WSAConnect, LATER),
-	ROW(ByNameA, LATER),
-	ROW(ByNameW, LATER),
-	ROW(ByList, LATER),
+	ROW(WSAConnectByNameA, LATER),
+	ROW(WSAConnectByNameW, LATER),
+	ROW(WSAConnectByList, LATER),
 	ROW(ConnectEx, LATER),
 	ROW(DisconnectEx, LATER),
 	ROW(AcceptEx, LATER),
@@ -249,7 +254,7 @@ static const struct {
 	ROW(WSARecv, LATER),
 	ROW(WSARecvFrom, LATER),
 	ROW(WSARecvMsg, LATER),
-	ROW(GetOverlappedResult, LATER),
+	ROW(WSAGetOverlappedResult, LATER),
 	ROW(TransmitFile, LATER),
 	ROW(WSAEventSelect, LATER),
 	ROW(WSAEnumNetworkEvents, LATER),
@@ -259,17 +264,17 @@ static const struct {
 	ROW(WSACloseEvent, NO_HANDLE),
 	ROW(WSASetEvent, NO_HANDLE),
 	ROW(WSAResetEvent, NO_HANDLE),
-	ROW(WSAWait, NO_HANDLE),
+	ROW(WSAWaitForMultipleEvents, NO_HANDLE),
 	ROW(getaddrinfo, NO_HANDLE),
 	ROW(GetAddrInfoW, NO_HANDLE),
 	ROW(getnameinfo, NO_HANDLE),
 	ROW(GetNameInfoW, NO_HANDLE),
 	ROW(gethostname, NO_HANDLE),
 	ROW(gethostbyname, NO_HANDLE),
-	ROW(StringToAddressA, NO_HANDLE),
-	ROW(StringToAddressW, NO_HANDLE),
-	ROW(AddressToStringA, NO_HANDLE),
-	ROW(AddressToStringW, NO_HANDLE),
+	ROW(WSAStringToAddressA, NO_HANDLE),
+	ROW(WSAStringToAddressW, NO_HANDLE),
+	ROW(WSAAddressToStringA, NO_HANDLE),
+	ROW(WSAAddressToStringW, NO_HANDLE),
 	ROW(WSAHtons, 0),
 	ROW(WSANtohs, 0),
 	ROW(WSAHtonl, 0),
@@ -316,4 +321,85 @@ Test(error, WS_ERR_3_every_call_with_a_bad_handle)
 		if (calls[i].what & LATER)
 			cr_assert_eq(calls[i].fn(), WSAEOPNOTSUPP, "%s", calls[i].name);
 	WS_END();
+}
+
+/* ---- the table is complete ---- */
+
+/* Calls that need no start-up. */
+static const char *const free_calls[] = {
+	"WSAStartup",
+	"WSAGetLastError",
+	"WSASetLastError",
+	"GetLastError",
+	"SetLastError",
+	"WSCEnumProtocols",
+	"GetAcceptExSockaddrs",
+	"__WSAFDIsSet",
+	"freeaddrinfo",
+	"FreeAddrInfoW",
+	"gai_strerrorA",
+	"gai_strerrorW",
+	"inet_addr",
+	"inet_ntoa",
+	"inet_pton",
+	"InetPtonW",
+	"inet_ntop",
+	"InetNtopW",
+	"htons",
+	"ntohs",
+	"htonl",
+	"ntohl",
+	"CreateEventA",
+	"CreateEventW",
+	"SetEvent",
+	"ResetEvent",
+	"CloseHandle",
+	"WaitForSingleObject",
+	"WaitForSingleObjectEx",
+	"WaitForMultipleObjects",
+	"WaitForMultipleObjectsEx",
+	"Sleep",
+	"SleepEx",
+	"GetCurrentProcessId",
+	"GetCurrentThreadId",
+	"GetTickCount",
+	"GetTickCount64",
+};
+
+static bool in_a_list(const char *call)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (!strcmp(calls[i].name, call))
+			return true;
+	for (size_t i = 0; i < sizeof(free_calls) / sizeof(free_calls[0]); i++)
+		if (!strcmp(free_calls[i], call))
+			return true;
+	return false;
+}
+
+Test(error, WS_STARTUP_5_no_declared_call_is_left_out)
+{
+	WSD_TEST_BEGIN();
+	DIR *d = opendir(WSD_TEST_HEADERS);
+	cr_assert_not_null(d);
+	unsigned seen = 0;
+	for (struct dirent *e; (e = readdir(d));) {
+		char path[512], line[512], call[128];
+		if (strncmp(e->d_name, "fn_", 3) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", WSD_TEST_HEADERS, e->d_name);
+		FILE *f = fopen(path, "r");
+		while (f && fgets(line, sizeof(line), f)) {
+			char *comma = strncmp(line, "WSD_FN(", 7) ? NULL : strchr(line, ',');
+			if (!comma || sscanf(comma, ", %127[^,]", call) != 1)
+				continue;
+			cr_assert(in_a_list(call), "%s is in no list", call);
+			seen++;
+		}
+		if (f)
+			fclose(f);
+	}
+	closedir(d);
+	cr_assert_gt(seen, 95);
+	WSD_TEST_END();
 }
