@@ -135,8 +135,8 @@ struct names_shadow {
  */
 int names_listen(struct names *n, uint64_t id, bool *ret_head, struct names_shadow *ret_shadow);
 
-/* A listen that came to nothing after all: the holder leaves the rank and keeps the name; the next one
- * takes over. Never waits for anybody. An unknown id is ignored. */
+/* A listen that came to nothing after all: the holder leaves the rank and keeps the name; the next
+ * one takes over. Never waits for anybody. An unknown id is ignored. */
 void names_unlisten(struct names *n, uint64_t id);
 
 /* The kernel bind is put off: retry() once when somebody has left the port since names_bind or the

@@ -9,7 +9,8 @@
 #include "socket.h"
 
 /* Return a WSA code. Pointers are the application's, checked here. */
-int sw_setsockopt(struct sw_process *p, SOCKET handle, int level, int name, const void *value, int len);
+int sw_setsockopt(struct sw_process *p, SOCKET handle, int level, int name, const void *value,
+		  int len);
 int sw_getsockopt(struct sw_process *p, SOCKET handle, int level, int name, void *value, int *len);
 
 #endif
