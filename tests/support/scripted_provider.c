@@ -116,11 +116,14 @@ static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INF
 	int error = scripted_error(&c);
 	pthread_mutex_lock(&self.lock);
 	/* a number comes again only after all others have been used */
-	unsigned desc = self.n_sockets % (SCRIPTED_SOCKETS - 1) + 1;
+	unsigned desc = 0, tries = 0;
+	do {
+		desc = (self.n_sockets + tries) % (SCRIPTED_SOCKETS - 1) + 1;
+	} while (self.sockets[desc].live && ++tries < SCRIPTED_SOCKETS);
 	if (!error && (!self.startups || self.sockets[desc].live))
 		error = WSAEMFILE;
 	if (!error)
-		self.n_sockets++;
+		self.n_sockets += tries + 1;
 	pthread_mutex_unlock(&self.lock);
 	SOCKET handle = INVALID_SOCKET;
 	if (!error && !self.no_handle)
