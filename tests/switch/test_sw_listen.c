@@ -76,6 +76,7 @@ static void check_targets(const struct targets *t)
 	stopped();
 }
 
+/* Specific and wildcard, legacy and vista, with 0, 1 and 2 providers. Clauses: SW-CHECK-1 */
 Test(listen, SW_LISTEN_03_targets_without_a_provider)
 {
 	BED(0);
