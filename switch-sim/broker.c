@@ -215,9 +215,12 @@ static void refuse(struct names *n, struct peer *p, int status, const char *why)
 }
 
 /* The event connection of @slot, and what the other side needs. -errno: nothing was sent. */
-static int welcome(struct names *n, struct peer *p, uint32_t slot, bool newcomer)
+static int welcome(struct names *n, struct peer *p, uint32_t slot)
 {
-	struct wire_welcome w = {.head = wire_head(WIRE_WELCOME), .slot = slot, .token = n->token};
+	struct wire_welcome w = {.head = wire_head(WIRE_WELCOME),
+				 .slot = slot,
+				 .place = n->place,
+				 .token = n->token};
 	int pair[2], type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 	memcpy(w.secret, n->fence->secret, sizeof(w.secret));
@@ -274,7 +277,7 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return; /* the connection is closed; the newcomer asks again */
 	NAMES_STEP(client_checked);
 	n->strangers--;
-	int r = welcome(n, p, slot, true);
+	int r = welcome(n, p, slot);
 	NAMES_STEP(welcome_sent);
 	if (r < 0) {
 		n->strangers++;
@@ -407,7 +410,7 @@ static int call(struct names *n, uint32_t slot)
 		r = service_watch(n, fd, WATCH_PEER_ASK, p->generation, (uint32_t)(p - n->peer));
 	if (r == 0) {
 		n->strangers--;
-		r = welcome(n, p, slot, false);
+		r = welcome(n, p, slot);
 		n->strangers += r < 0;
 	}
 	if (r < 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names.c: the face of names.h: asks the book when it is ours, by a function call, and its keeper
- * when it is not, by a message and for a second at most. Locks: `ask` for questions to another
- * process, `lock` for the rest.
+ * when it is not, by a message and for a second at most. Lock: `lock`, never over a wait.
  */
 #include "names_priv.h"
 
@@ -15,11 +14,12 @@
 #include <time.h>
 #include <wsd/errors.h>
 
+enum { ASK_TRIES = 4, STOPPED_MS = 100 };
+
 static void init_locks(struct names *n)
 {
 	pthread_condattr_t monotonic;
 
-	pthread_mutex_init(&n->ask, NULL);
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -32,6 +32,7 @@ static void init_locks(struct names *n)
 static void reset(struct names *n)
 {
 	n->role = ROLE_NONE;
+	n->busy = false;
 	n->listener = n->alarm = n->fence_fd = n->beacon = n->table_fd = -1;
 	n->ask_fd = n->event_fd = n->asking = n->zombie = n->epoll = n->wake = -1;
 	for (int i = 0; i < CALLS; i++)
@@ -86,7 +87,6 @@ void names_close(struct names *n)
 	pthread_cond_destroy(&n->changed);
 	pthread_cond_destroy(&n->called);
 	pthread_mutex_destroy(&n->lock);
-	pthread_mutex_destroy(&n->ask);
 	free(n);
 }
 
@@ -102,6 +102,22 @@ void names_wait(struct names *n, int64_t ms, int64_t deadline)
 	struct timespec t = at_ms(until < deadline ? until : deadline);
 
 	pthread_cond_timedwait(&n->changed, &n->lock, &t);
+}
+
+bool names_busy_begin(struct names *n, int64_t deadline)
+{
+	while (n->busy && wire_now_ms() < deadline)
+		names_wait(n, WAIT_MS, deadline);
+	if (n->busy)
+		return false;
+	n->busy = true;
+	return true;
+}
+
+void names_busy_end(struct names *n)
+{
+	n->busy = false;
+	pthread_cond_broadcast(&n->changed);
 }
 
 /* Under `lock`, which is left while waiting. 0; -EAGAIN: the connection has gone, ask again;
@@ -146,7 +162,7 @@ static int await_answer(struct names *n, uint32_t seq, uint32_t sent, struct wir
 	}
 }
 
-/* Under `ask` and `lock`. 0, -EAGAIN, -ETIMEDOUT. */
+/* Busy, and under `lock`. 0, -EAGAIN, -ETIMEDOUT. */
 static int ask_keeper(struct names *n, struct wire_ask *ask, struct wire_answer *ret,
 		      int64_t deadline)
 {
@@ -197,33 +213,50 @@ static int answer_self(struct names *n, struct wire_ask *ask, struct wire_answer
 	return -EAGAIN;
 }
 
-/* Keep asking, whoever the keeper is, until the deadline. */
-static int question(struct names *n, struct wire_ask *ask, struct wire_answer *ret)
+/* Busy, and under `lock`: keep asking, whoever the keeper is, until the deadline. */
+static int ask_until(struct names *n, struct wire_ask *ask, struct wire_answer *ret,
+		     int64_t deadline)
 {
-	int64_t deadline = wire_now_ms() + WAIT_MS;
-	struct timespec t = at_ms(deadline);
-
-	if (pthread_mutex_clocklock(&n->ask, CLOCK_MONOTONIC, &t) != 0)
-		return -ETIMEDOUT;
+	pthread_mutex_unlock(&n->lock);
 	int r = ring_join(n, deadline);
 	pthread_mutex_lock(&n->lock);
-	if (r == 0) {
-		while ((r = answer_self(n, ask, ret)) == -EAGAIN && wire_now_ms() < deadline)
-			if (n->role == ROLE_CLIENT &&
-			    (r = ask_keeper(n, ask, ret, deadline)) != -EAGAIN)
-				break;
-		if (r == -EAGAIN)
-			r = -ETIMEDOUT;
-	}
 	if (r < 0)
-		say_stuck(n, r);
-	/* It may be granted yet: take it back. */
-	if (r < 0 && n->role != ROLE_NONE && ask->op == OP_BIND)
+		return r;
+	while ((r = answer_self(n, ask, ret)) == -EAGAIN && wire_now_ms() < deadline)
+		if (n->role == ROLE_CLIENT && (r = ask_keeper(n, ask, ret, deadline)) != -EAGAIN)
+			break;
+	return r == -EAGAIN ? -ETIMEDOUT : r;
+}
+
+/* The question failed, and the answer may yet be given: take it back. */
+static void take_back(struct names *n, const struct wire_ask *ask)
+{
+	if (n->role != ROLE_NONE && ask->op == OP_BIND)
 		oneway_add(n, OP_RELEASE, table_id(TABLE_INDEX_UNKNOWN, ask->id), 0);
-	if (r < 0 && n->role != ROLE_NONE && ask->op == OP_LISTEN)
+	if (n->role != ROLE_NONE && ask->op == OP_LISTEN)
 		oneway_add(n, OP_UNLISTEN, ask->id, 0);
+}
+
+static int question(struct names *n, struct wire_ask *ask, struct wire_answer *ret)
+{
+	int64_t start;
+	int r, again = ASK_TRIES;
+
+	pthread_mutex_lock(&n->lock);
+	do {
+		start = wire_now_ms();
+		r = -ETIMEDOUT;
+		if (names_busy_begin(n, start + WAIT_MS)) {
+			r = ask_until(n, ask, ret, start + WAIT_MS);
+			names_busy_end(n);
+		}
+		/* It took much longer than we wait: it was we who were stopped. */
+	} while (r == -ETIMEDOUT && wire_now_ms() - start > WAIT_MS + STOPPED_MS && --again);
+	if (r < 0) {
+		say_stuck(n, r);
+		take_back(n, ask);
+	}
 	pthread_mutex_unlock(&n->lock);
-	pthread_mutex_unlock(&n->ask);
 	return r;
 }
 
@@ -349,32 +382,37 @@ int names_serve(struct names *n)
 {
 	int64_t deadline = wire_now_ms() + WAIT_MS;
 
-	pthread_mutex_lock(&n->ask);
+	pthread_mutex_lock(&n->lock);
+	bool busy = names_busy_begin(n, deadline);
+	pthread_mutex_unlock(&n->lock);
+	if (!busy)
+		return -ETIMEDOUT;
 	int r = ring_join(n, deadline);
 	pthread_mutex_lock(&n->lock);
-	while (r == 0 && n->role != ROLE_KEEPER) {
+	unsigned terms = n->terms;
+	while (r == 0 && n->role != ROLE_KEEPER && terms == n->terms) {
 		n->yielded = true;
 		service_wake(n);
 		names_wait(n, SUSPECT_MS, deadline);
-		if (n->role != ROLE_KEEPER && wire_now_ms() >= deadline)
+		if (terms == n->terms && wire_now_ms() >= deadline)
 			r = -ETIMEDOUT;
 	}
+	names_busy_end(n);
 	pthread_mutex_unlock(&n->lock);
-	pthread_mutex_unlock(&n->ask);
 	return r;
 }
 
 void names_fork_prepare(struct names *n)
 {
-	/* A question under way ends within a second. */
-	pthread_mutex_lock(&n->ask);
 	pthread_mutex_lock(&n->lock);
+	while (!names_busy_begin(n, INT64_MAX)) /* whoever is busy ends within a second */
+		;
 }
 
 void names_fork_parent(struct names *n)
 {
+	names_busy_end(n);
 	pthread_mutex_unlock(&n->lock);
-	pthread_mutex_unlock(&n->ask);
 }
 
 void names_fork_child(struct names *n)

@@ -81,14 +81,12 @@ static int peek_call(struct names *n, int fd, struct wire_welcome *ret, int fds[
 		r = wire_peek(fd, &m, fds, &count);
 	if (r < 0)
 		return r;
-	if (m.head.type != WIRE_WELCOME || (count != WIRE_FDS && count != WIRE_CALL_FDS) ||
-	    m.welcome.slot != n->slot || (m.welcome.place != n->place && count != WIRE_FDS) ||
+	if (m.head.type != WIRE_WELCOME || count != WIRE_FDS || m.welcome.slot != n->slot ||
+	    (m.welcome.place != n->place && count != WIRE_FDS) ||
 	    memcmp(m.welcome.secret, n->fence->secret, sizeof(n->fence->secret)) != 0) {
 		close_fds(fds, count);
 		return -EPROTO;
 	}
-	while (count < WIRE_FDS)
-		fds[count++] = -1;
 	*ret = m.welcome;
 	return 0;
 }
@@ -184,7 +182,7 @@ static bool older_call(struct names *n, int fd, uint64_t before, uint64_t *turn,
 
 	int r = peek_call(n, fd, &w, fds);
 	if (r < 0)
-		return r != -EMFILE;
+		return r != -EMFILE && r != -EAGAIN; /* silent as yet: it may be a later keeper */
 	bool newer = w.token >> 32 > *turn, older = w.token >> 32 < before >> 32;
 	if (newer && older) {
 		*turn = w.token >> 32;

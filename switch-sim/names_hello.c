@@ -75,10 +75,10 @@ static int read_welcome(struct hello *h, unsigned fds)
 }
 
 /**
- * hello_say - @fd: connected; taken
+ * hello_say - @fd: connected; taken. @patience: how long to wait for an answer, ms
  * Return: 0; -EAGAIN: hung up on, try again; -ETIMEDOUT: no answer; -EPROTO; -EUSERS; -errno
  */
-int hello_say(struct names *n, int fd, const char *name, int64_t deadline, struct hello *ret)
+int hello_say(struct names *n, int fd, const char *name, int64_t patience, struct hello *ret)
 {
 	struct wire_hello hello = {.head = wire_head(WIRE_HELLO)};
 	struct hello h = {.fd = fd};
@@ -88,8 +88,7 @@ int hello_say(struct names *n, int fd, const char *name, int64_t deadline, struc
 	names_comm(hello.comm);
 	int r = wire_send(h.fd, &hello, NULL, 0);
 	NAMES_STEP(hello_sent);
-	int64_t patience = wire_now_ms() + WELCOME_MS;
-	if (r == 0 && !wire_wait(h.fd, patience < deadline ? patience : deadline)) {
+	if (r == 0 && !wire_wait(h.fd, wire_now_ms() + patience)) {
 		raise_alarm(name);
 		r = -ETIMEDOUT;
 	}

@@ -2,7 +2,7 @@
 /*
  * names_join.c: how a process comes to take part: by making the book of the host, by asking its
  * keeper, or, when all who have a part in it are stopped, by looking into one of them
- * (names_rescue.c). Locks: `ask` is the caller's; takes `lock`, never over a wait.
+ * (names_rescue.c). The caller is busy; `lock` is taken, never over a wait.
  */
 #include "names_priv.h"
 
@@ -147,8 +147,7 @@ static int create(struct names *n, unsigned place)
 	return r;
 }
 
-/* Undo a join that failed after the service thread may have been started. Neither lock is held but
- * `ask`. */
+/* Undo a join that failed after the service thread may have been started. The lock is not held. */
 static void leave(struct names *n)
 {
 	pthread_mutex_lock(&n->lock);
@@ -190,7 +189,7 @@ static int enter(struct names *n, struct hello *h)
 	return r;
 }
 
-static int join_at(struct names *n, unsigned place, int64_t deadline)
+static int join_at(struct names *n, unsigned place, int64_t patience)
 {
 	char name[WIRE_NAME_MAX + 8];
 	struct hello h;
@@ -206,7 +205,7 @@ static int join_at(struct names *n, unsigned place, int64_t deadline)
 		n->keeper_pid = opener.pid; /* or whoever follows it; for the log */
 	pthread_mutex_unlock(&n->lock);
 	if (r == 0)
-		r = hello_say(n, fd, name, deadline, &h);
+		r = hello_say(n, fd, name, patience, &h);
 	else
 		close(fd);
 	if (r == 0) {
@@ -227,7 +226,8 @@ static int join_at(struct names *n, unsigned place, int64_t deadline)
 static int rescue(struct names *n)
 {
 	int table_fd, fence_fd;
-	int r = rescue_find(n, &table_fd, &fence_fd);
+	uint64_t token;
+	int r = rescue_find(n, &table_fd, &fence_fd, &token);
 
 	if (r < 0)
 		return -EAGAIN;
@@ -253,8 +253,9 @@ static int rescue(struct names *n)
 		r = service_start(n);
 	}
 	if (r == 0) {
-		n->moved = true;
-		ring_claim(n, atomic_load(&n->fence->word));
+		/* Only in the place of the keeper whose table it is: any later one would not have
+		 * called us. */
+		ring_claim(n, token);
 		r = n->role == ROLE_KEEPER ? 0 : -EAGAIN;
 	}
 	pthread_mutex_unlock(&n->lock);
@@ -274,7 +275,7 @@ struct tries {
 
 /* Ask at every place; those that were silent before come last. -ECONNREFUSED: nobody listens
  * anywhere. */
-static int ask_everywhere(struct names *n, int64_t deadline, struct tries *t)
+static int ask_everywhere(struct names *n, struct tries *t)
 {
 	unsigned silent = t->silent;
 	int result = -ECONNREFUSED;
@@ -284,7 +285,7 @@ static int ask_everywhere(struct names *n, int64_t deadline, struct tries *t)
 		if ((silent >> place & 1) != i / WIRE_BOOKS)
 			continue;
 		int64_t start = wire_now_ms();
-		int r = join_at(n, place, deadline);
+		int r = join_at(n, place, i < WIRE_BOOKS ? WELCOME_MS : SILENT_MS);
 		t->silent &= ~(1U << place);
 		if (r == -ETIMEDOUT) {
 			t->silent |= 1U << place;
@@ -329,7 +330,7 @@ int ring_join(struct names *n, int64_t deadline)
 		return 0;
 	for (;;) {
 		uint8_t nap;
-		r = ask_everywhere(n, deadline, &t);
+		r = ask_everywhere(n, &t);
 		if (r == -ECONNREFUSED)
 			r = create_somewhere(n, &t);
 		else if (r == -EAGAIN && t.silent && wire_now_ms() - t.silent_since >= RESCUE_MS)

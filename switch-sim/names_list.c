@@ -26,7 +26,7 @@ static int guest_hello(struct names *n, int64_t deadline, struct hello *ret)
 			char name[WIRE_NAME_MAX + 8];
 			ring_book_name(n, place, name);
 			int fd = wire_connect(name, NULL);
-			r = fd < 0 ? fd : hello_say(n, fd, name, deadline, ret);
+			r = fd < 0 ? fd : hello_say(n, fd, name, WELCOME_MS, ret);
 			if (r != -ECONNREFUSED)
 				best = r == -ETIMEDOUT ? -EAGAIN : r;
 		}
@@ -80,7 +80,11 @@ static int look(struct names *n, const struct table **ret)
 		}
 		return r;
 	}
-	pthread_mutex_lock(&n->ask);
+	pthread_mutex_lock(&n->lock);
+	bool busy = names_busy_begin(n, deadline);
+	pthread_mutex_unlock(&n->lock);
+	if (!busy)
+		return -ETIMEDOUT;
 	int r = ring_join(n, deadline);
 	pthread_mutex_lock(&n->lock);
 	/* Not the table of a keeper that was deposed: the new one's is on its way. */
@@ -88,8 +92,8 @@ static int look(struct names *n, const struct table **ret)
 		names_wait(n, LOOK_MS, deadline);
 	if (r == 0)
 		r = table_map(n->table_fd, ret);
+	names_busy_end(n);
 	pthread_mutex_unlock(&n->lock);
-	pthread_mutex_unlock(&n->ask);
 	return r;
 }
 

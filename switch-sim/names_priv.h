@@ -8,8 +8,9 @@
  * is one shared word that says who is the keeper; the *beacon* is a listening socket that each
  * participant has, by which a new keeper calls it.
  *
- * Locks: ask > lock. `ask` serialises questions (and joining) of this process and may be held for a
- * second; `lock` guards every field and is never held over a wait or a callback.
+ * Locks: `lock` guards every field and is never held over a wait or a callback. Questions to
+ * another process, and joining, are one at a time: whoever does so is *busy* (names_busy_begin),
+ * for a second at most.
  */
 #ifndef WSD_SWITCH_NAMES_PRIV_H
 #define WSD_SWITCH_NAMES_PRIV_H
@@ -27,15 +28,16 @@ enum {
 	SUSPECT_MS = 200, /* unanswered for so long: is the keeper stopped? */
 	PING_MS = 120,    /* it does not answer this either: it is */
 	WELCOME_MS = 250, /* a newcomer raises the alarm after that, and asks again */
+	SILENT_MS = 120,  /* at a place that was silent before */
 	CALL_MS = 250,    /* somebody else took over and has not called us: it is stopped, too */
 	CREATE_MS = 200, /* an abstract name that is bound but deaf for so long belongs to a stopped
 			    process */
-	RESCUE_MS = 480, /* nobody answers newcomers: a live participant would have taken over */
+	RESCUE_MS = 450, /* nobody answers newcomers: a live participant would have taken over */
 	UNFIT_MS = 1000, /* we could not take over (memory, descriptors): let others try first */
 	RECALL_MS = 250, /* participants that could not be called, for want of descriptors */
 	STRANGERS = 64,  /* connections that have not said hello; the oldest goes */
 	CALLS = 32,      /* connections on our beacon that have not spoken yet; the oldest goes */
-	RESERVE_FDS = 4, /* for a newcomer or a call, when our process has used all of its own */
+	RESERVE_FDS = 6, /* for a newcomer or a call, when our process has used all of its own */
 	STARVED_MS = 100, /* not even those: look again after that */
 };
 
@@ -75,7 +77,8 @@ struct pending {
 };
 
 struct names {
-	pthread_mutex_t ask, lock;
+	pthread_mutex_t lock;
+	bool busy;              /* somebody asks, or joins */
 	pthread_cond_t changed; /* role or connection */
 
 	/* constant after names_open */
@@ -87,6 +90,7 @@ struct names {
 
 	enum role role;
 	unsigned turn;             /* counts changes of role */
+	unsigned terms;            /* counts how often we became the keeper */
 	uint32_t uid, slot, place; /* place: of the public sockets, by ring_book_name */
 	uint64_t serial;           /* the last given to a bind */
 
@@ -126,7 +130,7 @@ struct names {
 	uint32_t *peer_of; /* by slot: index + 1 */
 	uint32_t slot_hint, strangers, uncalled;
 	int64_t recall_at;
-	bool own_lag, moved; /* moved: our public sockets are others than the last keeper's */
+	bool own_lag;
 
 	/* the service thread */
 	int epoll, wake;
@@ -155,12 +159,13 @@ int ring_make_table(struct names *n, uint64_t token, const struct table *base);
 uint64_t ring_next_token(uint64_t after);
 void ring_random(void *to, size_t size);
 
-/* names_join.c. Caller holds `ask`. 0, -EPROTO, -EUSERS, -ETIMEDOUT, another -errno */
+/* names_join.c. Caller is busy, does not hold `lock`. 0, -EPROTO, -EUSERS, -ETIMEDOUT, another
+ * -errno */
 int ring_join(struct names *n, int64_t deadline);
 
 /* names_rescue.c: the newest table of our book, and its fence, among what stopped processes have
  * open. No lock. */
-int rescue_find(const struct names *n, int *ret_table, int *ret_fence);
+int rescue_find(const struct names *n, int *ret_table, int *ret_fence, uint64_t *ret_token);
 int rescue_table(const struct names *n, int *ret_table);
 
 /* names_hello.c: one connection to the keeper by its public name. No lock. */
@@ -171,7 +176,7 @@ struct hello {
 	struct wire_welcome welcome;
 };
 void ring_book_name(const struct names *n, unsigned place, char ret[WIRE_NAME_MAX + 8]);
-int hello_say(struct names *n, int fd, const char *name, int64_t deadline, struct hello *ret);
+int hello_say(struct names *n, int fd, const char *name, int64_t patience, struct hello *ret);
 void hello_drop(struct hello *h);
 void names_comm(char ret[16]); /* of this process */
 
@@ -238,6 +243,10 @@ void events_drop(struct names *n);
 
 /* names.c. Under `lock`: wait until role or connection change, @ms at most and not beyond the
  * deadline. */
+/* Become busy, once nobody else is. False: not before the deadline. The lock is the caller's,
+ * before and after. */
+bool names_busy_begin(struct names *n, int64_t deadline);
+void names_busy_end(struct names *n);
 void names_wait(struct names *n, int64_t ms, int64_t deadline);
 
 static inline bool fence_is(const struct names *n, uint64_t token)

@@ -24,7 +24,7 @@ struct search {
 	/* True: take it instead of what was found before. */
 	bool (*better)(struct search *s, int fd);
 	int found;
-	uint64_t turn, book; /* of the table found */
+	uint64_t token, book; /* of the table found */
 };
 
 static bool better_table(struct search *s, int fd)
@@ -34,9 +34,9 @@ static bool better_table(struct search *s, int fd)
 	if (table_map(fd, &t) < 0)
 		return false;
 	bool ours = strncmp(t->book_name, s->n->book_name, sizeof(t->book_name)) == 0;
-	bool better = ours && (s->found < 0 || t->token >> 32 > s->turn);
+	bool better = ours && (s->found < 0 || t->token >> 32 > s->token >> 32);
 	if (better) {
-		s->turn = t->token >> 32;
+		s->token = t->token;
 		s->book = t->book;
 	}
 	table_unmap(t);
@@ -114,7 +114,7 @@ int rescue_table(const struct names *n, int *ret_table)
 	return 0;
 }
 
-int rescue_find(const struct names *n, int *ret_table, int *ret_fence)
+int rescue_find(const struct names *n, int *ret_table, int *ret_fence, uint64_t *ret_token)
 {
 	struct search table = find_table(n);
 	if (table.found < 0)
@@ -132,5 +132,6 @@ int rescue_find(const struct names *n, int *ret_table, int *ret_fence)
 	}
 	*ret_table = table.found;
 	*ret_fence = fence.found;
+	*ret_token = table.token;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names_ring.c: who keeps the book: joining, taking over from a keeper that is dead or stopped, and
- * being deposed. Lock: the caller's `lock` (ring_join: `ask`, it takes `lock` itself).
+ * being deposed.Lock: the caller's `lock`.
  * docs/names.md argues each step.
  */
 #include "names_priv.h"
@@ -86,6 +86,7 @@ void ring_enter_role(struct names *n, enum role role)
 {
 	n->role = role;
 	n->turn++;
+	n->terms += role == ROLE_KEEPER;
 	n->departed = n->watched = 0;
 	pthread_cond_broadcast(&n->changed);
 }
@@ -327,7 +328,6 @@ void ring_leave(struct names *n)
 	broker_close(n);
 	service_spend(n);
 	n->starved_until = 0;
-	n->moved = false;
 	wire_close(&n->table_fd);
 	wire_close(&n->listener);
 	wire_close(&n->alarm);

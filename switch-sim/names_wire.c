@@ -63,6 +63,8 @@ int wire_send(int fd, const void *message, const int *fds, unsigned count)
 	do
 		n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == ENOBUFS || errno == ENOMEM))
+		return -EAGAIN; /* later, and the connection stays */
 	return n < 0 ? -errno : 0;
 }
 

@@ -19,7 +19,6 @@ enum {
 	WIRE_VERSION = 1,        /* of the messages and of the table */
 	WIRE_SHADOWS = 1024,     /* addresses in one message; more are cut off, and logged */
 	WIRE_FDS = 5,
-	WIRE_CALL_FDS = 2,  /* of a keeper that is found where the last one was */
 	WIRE_NAME_MAX = 48, /* of the book's abstract name: what we append must fit into sun_path */
 	WIRE_BOOKS = 4, /* places where the book may lie, when somebody is stopped on the first */
 };
@@ -51,8 +50,7 @@ struct wire_hello {
 	char comm[16];
 };
 
-/* Descriptors: table, event connection; to newcomers and from a new place also listener, alarm,
- * fence. To a guest: the table. */
+/* Descriptors: table, event connection, listener, alarm, fence. To a guest: the table. */
 struct wire_welcome {
 	struct wire_head head;
 	uint32_t slot;

@@ -303,7 +303,7 @@ static const struct command {
 	{"bind", do_bind}, {"listen", do_listen}, {"release", do_release}, {"defer", do_defer},
 	{"note", do_note}, {"steal", do_steal},   {"id", do_id},           {"serve", do_serve},
 	{"step", do_step}, {"flood", do_flood},   {"list", do_list},       {"ports", do_ports},
-	{"fork", do_fork}, {"orphan", do_orphan},     {"starve", do_starve},
+	{"fork", do_fork}, {"orphan", do_orphan}, {"starve", do_starve},
 };
 
 /* Be the first process of a pid namespace; the outer one waits. */
