@@ -38,7 +38,7 @@ enum sock_call {
 
 struct sock_step {
 	int code;       /* 0: legal; a WSA code; or SOCK_STORED_REASON */
-	signed char to; /* the next state + 1; 0: it stays */
+	unsigned char to; /* the next state + 1; 0: it stays */
 };
 
 extern const struct sock_step sock_steps[SS_COUNT][SC_COUNT];

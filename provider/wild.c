@@ -115,8 +115,10 @@ void wild_sync(struct prov *p)
 		list[n++] = s;
 	}
 	pthread_mutex_unlock(&p->lock);
-	if (!n)
+	if (!n) {
+		free(list);
 		return;
+	}
 	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
 	for (size_t i = 0; i < n; i++) {
 		sync_one(list[i], snap);
