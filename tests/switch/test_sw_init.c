@@ -19,6 +19,7 @@ Test(init, SW_INIT_01_no_provider)
 	BED_END();
 }
 
+/* Clauses: SW-INIT-1, SW-CHECK-1 */
 Test(init, SW_INIT_01_order_with_one_provider)
 {
 	BED(1);
