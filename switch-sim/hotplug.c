@@ -271,7 +271,11 @@ int san_build_view(struct san *san, bool *ret_doubtful)
 
 static void schedule(struct san *san, unsigned changes, bool doubtful)
 {
-	if (!doubtful) {
+	/* a device that comes makes no address new, so only both questions tell that nobody is late
+	 */
+	if (changes)
+		san->requery_firm = (changes & SAN_DEVICES) != 0;
+	if (!doubtful && !san->requery_firm) {
 		san->requery_ns[0] = san->requery_ns[1] = 0;
 		return;
 	}

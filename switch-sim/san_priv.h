@@ -68,6 +68,7 @@ struct san {
 	int epoll_fd, wake_fd;
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
 	uint64_t requery_ns[2];               /* when to ask again [SW-PNP-2]; 0: not */
+	bool requery_firm;                    /* also if all seem to agree meanwhile */
 	uint32_t *suspects_be; /* new addresses of TCP/IP that no provider lists (yet) */
 	size_t n_suspects;
 
