@@ -74,6 +74,11 @@ int names_open(const struct names_config *cfg, const struct names_ops *ops, void
 	return 0;
 }
 
+const char *names_book_name(const struct names *n)
+{
+	return n->book_name;
+}
+
 void names_close(struct names *n)
 {
 	if (!n)

@@ -102,6 +102,9 @@ int names_open(const struct names_config *cfg, const struct names_ops *ops, void
  */
 int names_serve(struct names *n);
 
+/* The abstract name of the book; lives as long as @n. */
+const char *names_book_name(const struct names *n);
+
 /* All names of this process are released, threads joined, descriptors closed. NULL is fine. */
 void names_close(struct names *n);
 

@@ -18,6 +18,9 @@ error_t argp_err_exit_status = WSD_EXIT_USAGE;
 static const struct wsd_command commands[] = {
 	{"nics", "RDMA ports, their addresses, what the switch would use", cmd_nics},
 	{"check", "is this machine ready? One line each, with the remedy", cmd_check},
+	{"names", "who holds which name on this host", cmd_names},
+	{"ports", "the dynamic port ranges: show, set", cmd_ports},
+	{"broker", "keep the names of this host, in the foreground", cmd_broker},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -18,6 +18,9 @@ struct wsd_command {
 
 int cmd_nics(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_names(int argc, char **argv);
+int cmd_ports(int argc, char **argv);
+int cmd_broker(int argc, char **argv);
 
 /* argp_parse() for a subcommand: wrong usage ends the program with WSD_EXIT_USAGE. 0 if all is
  * well. */
