@@ -32,7 +32,9 @@
 
 enum {
 	WSD_CHECK_SETTLE_MS = 2000, /* a joined thread may stay in /proc for a moment */
-	WSD_CHECK_FDS = 512,        /* descriptors remembered one by one; more are only counted */
+	WSD_CHECK_LOOKS = 5,
+	WSD_CHECK_LOOK_US = 4000,
+	WSD_CHECK_FDS = 512, /* descriptors remembered one by one; more are only counted */
 };
 
 struct wsd_check {
@@ -97,6 +99,16 @@ __attribute__((unused)) static void wsd_check_begin(struct wsd_check *c)
 	memset(c, 0, sizeof(*c));
 	c->threads = wsd_check_threads();
 	c->fds = wsd_check_count("fd", c->open);
+	/* a service thread may have one open for a moment: the fewest of some looks is the start */
+	for (int i = 0; i < WSD_CHECK_LOOKS; i++) {
+		struct wsd_check again;
+		usleep(WSD_CHECK_LOOK_US);
+		again.fds = wsd_check_count("fd", again.open);
+		if (again.fds < c->fds) {
+			c->fds = again.fds;
+			memcpy(c->open, again.open, sizeof(c->open));
+		}
+	}
 }
 
 __attribute__((unused)) static void wsd_check_end(const struct wsd_check *c)
@@ -104,9 +116,10 @@ __attribute__((unused)) static void wsd_check_end(const struct wsd_check *c)
 	cr_assert(WSD_UNTIL(wsd_check_threads() == c->threads, WSD_CHECK_SETTLE_MS),
 		  "%u threads at the start, %u at the end", c->threads, wsd_check_threads());
 	bool open[WSD_CHECK_FDS];
-	unsigned fds = wsd_check_count("fd", open);
+	unsigned fds = 0;
+	WSD_UNTIL((fds = wsd_check_count("fd", open)) <= c->fds, WSD_CHECK_SETTLE_MS);
 	char text[512] = "";
-	for (int i = 0; fds != c->fds && i < WSD_CHECK_FDS; i++) {
+	for (int i = 0; fds > c->fds && i < WSD_CHECK_FDS; i++) {
 		if (open[i] == c->open[i])
 			continue;
 		char path[32], target[128] = "closed";
@@ -117,8 +130,8 @@ __attribute__((unused)) static void wsd_check_end(const struct wsd_check *c)
 		size_t len = strlen(text);
 		snprintf(text + len, sizeof(text) - len, " %d=%s", i, target);
 	}
-	cr_assert_eq(fds, c->fds, "%u descriptors at the start, %u at the end:%s", c->fds, fds,
-		     text);
+	cr_assert_leq(fds, c->fds, "%u descriptors at the start, %u at the end:%s", c->fds, fds,
+		      text);
 #ifdef WSD_CHECK_ASAN
 	cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory leaked");
 #endif
