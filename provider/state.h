@@ -37,7 +37,7 @@ enum sock_call {
 #define SOCK_STORED_REASON (-1)
 
 struct sock_step {
-	int code;       /* 0: legal; a WSA code; or SOCK_STORED_REASON */
+	int code;         /* 0: legal; a WSA code; or SOCK_STORED_REASON */
 	unsigned char to; /* the next state + 1; 0: it stays */
 };
 
