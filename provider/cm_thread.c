@@ -105,20 +105,8 @@ static void on_nic(struct prov *p)
 	on_timer(p); /* names that were down, devices that are gone */
 }
 
-static void on_cm_event(struct prov *p, struct rdma_cm_event *event)
+static void on_removal(struct prov *p, struct ibv_context *verbs)
 {
-	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
-		request_arrived(p, event);
-		return;
-	}
-	/* An id is destroyed only after this event is acknowledged, so its device may be read. */
-	struct ibv_context *verbs =
-		event->event == RDMA_CM_EVENT_DEVICE_REMOVAL ? event->id->verbs : NULL;
-	wsd_log(WSD_LOG_DEBUG, "provider: %s, status %d", rdma_event_str(event->event),
-		event->status);
-	rdma_ack_cm_event(event);
-	if (!verbs)
-		return;
 	dev_removed(p, verbs);
 	if (dev_let_go(p))
 		return;
@@ -127,17 +115,53 @@ static void on_cm_event(struct prov *p, struct rdma_cm_event *event)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void on_cm(struct prov *p)
+/* What is needed of an event, which is acknowledged inside the gate and dealt with outside. */
+struct cm_news {
+	struct rdma_cm_id *id; /* of a request, else NULL */
+	struct request *request;
+	struct name *name;
+	struct ibv_context *removed;
+};
+
+static bool read_cm_event(struct prov *p, struct cm_news *news)
 {
 	struct rdma_cm_event *event;
+	*news = (struct cm_news){0};
+	if (rdma_get_cm_event(p->channel, &event)) {
+		if (errno != EAGAIN && errno != EINTR)
+			wsd_log(WSD_LOG_WARNING, "provider: no CM event: %s", strerror(errno));
+		return false;
+	}
+	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST) {
+		news->id = event->id;
+		news->request = request_read(p, event, &news->name);
+	} else if (event->event == RDMA_CM_EVENT_DEVICE_REMOVAL) {
+		/* An id is destroyed only after its events are acknowledged. */
+		news->removed = event->id->verbs;
+	}
+	wsd_log(WSD_LOG_DEBUG, "provider: %s, status %d", rdma_event_str(event->event),
+		event->status);
+	rdma_ack_cm_event(event);
+	return true;
+}
+
+static void on_cm(struct prov *p)
+{
+	struct cm_news news;
 	for (int i = 0; i < EVENT_BATCH && !atomic_load(&p->stop); i++) {
-		if (rdma_get_cm_event(p->channel, &event)) {
-			if (errno != EAGAIN && errno != EINTR)
-				wsd_log(WSD_LOG_WARNING, "provider: no CM event: %s",
-					strerror(errno));
+		pthread_mutex_lock(&p->lock);
+		gate_enter_locked(p);
+		pthread_mutex_unlock(&p->lock);
+		bool some = read_cm_event(p, &news);
+		pthread_mutex_lock(&p->lock);
+		gate_leave_locked(p);
+		pthread_mutex_unlock(&p->lock);
+		if (!some)
 			return;
-		}
-		on_cm_event(p, event);
+		if (news.id)
+			request_arrived(p, news.name, news.id, news.request);
+		else if (news.removed)
+			on_removal(p, news.removed);
 	}
 }
 

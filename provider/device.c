@@ -5,9 +5,7 @@
  * prov->lock.
  *
  * The anchor is an id in the UDP port space, which no name of ours lives in: it keeps librdmacm's
- * protection domain (else each bind would make one) and tells of the removal. The gate: between
- * rdma_create_id and the entry in dev->ids a thread is "binding"; letting go of a device waits for
- * these, and they for it.
+ * protection domain (else each bind would make one) and tells of the removal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,49 +19,6 @@
 #include "prov.h"
 
 enum { LOST_BATCH = 64 };
-
-static struct rdma_event_channel *open_channel(struct prov *p, int *ret_err)
-{
-	pthread_mutex_lock(&p->dev_op);
-	struct rdma_event_channel *channel = p->channel;
-	if (!channel) {
-		channel = rdma_create_event_channel();
-		*ret_err = channel ? cm_watch_channel(p, channel) : -errno;
-		if (channel && *ret_err) {
-			rdma_destroy_event_channel(channel);
-			channel = NULL;
-		}
-		pthread_mutex_lock(&p->lock);
-		p->channel = channel;
-		pthread_mutex_unlock(&p->lock);
-	}
-	pthread_mutex_unlock(&p->dev_op);
-	return channel;
-}
-
-/* The lock is given up only if something is in the way. */
-int dev_gate_enter_locked(struct prov *p, struct rdma_event_channel **ret_channel)
-{
-	while (p->letting_go)
-		prov_wait_locked(p);
-	p->binding++;
-	int err = 0;
-	*ret_channel = p->channel;
-	if (!p->channel) {
-		pthread_mutex_unlock(&p->lock);
-		*ret_channel = open_channel(p, &err);
-		pthread_mutex_lock(&p->lock);
-	}
-	if (err)
-		dev_gate_leave_locked(p);
-	return err;
-}
-
-void dev_gate_leave_locked(struct prov *p)
-{
-	if (--p->binding == 0 && p->letting_go)
-		prov_wake_locked(p);
-}
 
 struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs)
 {
@@ -145,7 +100,7 @@ static struct dev *dev_new(struct ibv_context *verbs)
 	return d;
 }
 
-/* Caller holds dev_op and is in the gate, or is the event thread. */
+/* Caller holds dev_op and is in the gate. */
 static int make_anchor(struct prov *p, struct dev *d, uint32_t addr_be)
 {
 	struct rdma_cm_id *id;
@@ -169,7 +124,7 @@ static void drop_anchor(struct prov *p, struct dev *d)
 	d->anchor = NULL;
 	pthread_mutex_unlock(&p->dev_op);
 	if (anchor)
-		rdma_destroy_id(anchor);
+		gate_destroy_id(p, anchor);
 }
 
 /* The first id on a device: its record and anchor. Caller holds dev_op and is in the gate. */
@@ -228,7 +183,7 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 	struct rdma_cm_id *id;
 	struct dev *d;
 	pthread_mutex_lock(&p->lock);
-	int err = dev_gate_enter_locked(p, &channel);
+	int err = gate_enter_channel_locked(p, &channel);
 	pthread_mutex_unlock(&p->lock);
 	if (err)
 		return err;
@@ -242,7 +197,7 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 		*ret_max_msg = d->max_msg;
 		dev_release_locked(d);
 	}
-	dev_gate_leave_locked(p);
+	gate_leave_locked(p);
 	pthread_mutex_unlock(&p->lock);
 	return err;
 }
@@ -318,7 +273,7 @@ static bool hollow_out(const struct dev *d)
 
 /*
  * rdma_get_devices() makes librdmacm look, and drop what is gone; it also opens all the others,
- * which therefore must be watched from now on. Nobody is binding. True: the device is let go.
+ * which therefore must be watched from now on. The gate is closed. True: the device is let go.
  */
 static bool make_librdmacm_look(struct prov *p, const struct dev *gone)
 {
@@ -356,9 +311,8 @@ bool dev_let_go(struct prov *p)
 		struct dev *d = p->devs;
 		while (d && (!d->gone || d->ids))
 			d = d->next;
-		p->letting_go = d != NULL;
-		while (d && p->binding)
-			prov_wait_locked(p);
+		if (d)
+			gate_close_locked(p); /* d stays: this thread alone takes records away */
 		pthread_mutex_unlock(&p->lock);
 		more = d && make_librdmacm_look(p, d);
 		pthread_mutex_lock(&p->lock);
@@ -366,8 +320,8 @@ bool dev_let_go(struct prov *p)
 			DL_DELETE(p->devs, d);
 			free(d);
 		}
-		p->letting_go = false;
-		prov_wake_locked(p);
+		if (d)
+			gate_open_locked(p);
 		if (!more)
 			for (d = p->devs; d; d = d->next)
 				left |= d->gone;
@@ -396,10 +350,17 @@ void dev_watch(struct prov *p, const struct nic_snapshot *snap)
 		if (!here && d->seen && !d->gone)
 			dev_removed(p, d->verbs);
 		d->seen |= here;
+		if (d->anchor || d->gone || !addr_be)
+			continue;
+		pthread_mutex_lock(&p->lock);
+		gate_enter_locked(p);
+		pthread_mutex_unlock(&p->lock);
 		pthread_mutex_lock(&p->dev_op);
-		if (!d->anchor && !d->gone && addr_be)
-			make_anchor(p, d, addr_be);
+		make_anchor(p, d, addr_be);
 		pthread_mutex_unlock(&p->dev_op);
+		pthread_mutex_lock(&p->lock);
+		gate_leave_locked(p);
+		pthread_mutex_unlock(&p->lock);
 	}
 }
 

@@ -119,16 +119,22 @@ void prov_put(struct prov *p)
 static void fork_prepare(void)
 {
 	pthread_mutex_lock(&prov_process.lock);
-	if (prov_process.live)
-		pthread_mutex_lock(&prov_process.live->lock);
+	struct prov *p = prov_process.live;
+	if (p) {
+		pthread_mutex_lock(&p->lock);
+		gate_close_locked(p);
+	}
 	htable_fork_prepare(&prov_process.handles);
 }
 
 static void fork_parent(void)
 {
+	struct prov *p = prov_process.live;
 	htable_fork_parent(&prov_process.handles);
-	if (prov_process.live)
-		pthread_mutex_unlock(&prov_process.live->lock);
+	if (p) {
+		gate_open_locked(p);
+		pthread_mutex_unlock(&p->lock);
+	}
 	pthread_mutex_unlock(&prov_process.lock);
 }
 

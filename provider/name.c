@@ -117,9 +117,11 @@ static void drop_id_locked(struct name *n, enum name_state state)
 {
 	struct rdma_cm_id *id = n->id;
 	if (id) {
+		gate_enter_locked(n->p);
 		pthread_mutex_unlock(&n->p->lock);
 		rdma_destroy_id(id);
 		pthread_mutex_lock(&n->p->lock);
+		gate_leave_locked(n->p);
 		dev_release_locked(n->dev);
 	}
 	n->id = NULL;
@@ -166,7 +168,7 @@ static int bind_locked(struct name *n)
 	struct prov *p = n->p;
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id = NULL;
-	int err = dev_gate_enter_locked(p, &channel);
+	int err = gate_enter_channel_locked(p, &channel);
 	if (err)
 		return err;
 	pthread_mutex_unlock(&p->lock);
@@ -181,7 +183,7 @@ static int bind_locked(struct name *n)
 			rdma_destroy_id(id);
 		pthread_mutex_lock(&p->lock);
 	}
-	dev_gate_leave_locked(p);
+	gate_leave_locked(p);
 	if (err == -EADDRINUSE || err == -EADDRNOTAVAIL)
 		return make_dormant_locked(n);
 	if (err)

@@ -184,8 +184,8 @@ struct prov {
 	struct request *requests;
 	struct upcall *upcalls;
 	uint64_t listen_seq;
-	unsigned binding;  /* threads between rdma_create_id and the entry in dev->ids */
-	bool letting_go;   /* nobody may start binding */
+	unsigned in_cm;    /* threads inside the gate */
+	bool gate_closed;  /* nobody enters */
 	bool wild_pending; /* the wildcard sockets were not brought in step yet */
 	size_t wild_count;
 	uint64_t purge_pass;
@@ -242,15 +242,23 @@ void wild_leave_locked(struct sock *s);
 void wild_sync(struct prov *p);
 
 /* request.c */
-void request_arrived(struct prov *p, struct rdma_cm_event *event); /* acknowledges it */
+struct request *request_read(struct prov *p, const struct rdma_cm_event *event,
+			     struct name **ret_n);
+void request_arrived(struct prov *p, struct name *n, struct rdma_cm_id *id, struct request *r);
 struct request *request_take_locked(struct sock *s, unsigned keep);
 void request_refuse(struct prov *p, struct request *list, bool final);
 void request_drop_device(struct prov *p, const struct dev *dev);
 void request_purge(struct prov *p, const struct sock *only);
 
+/* gate.c */
+void gate_enter_locked(struct prov *p);
+void gate_leave_locked(struct prov *p);
+void gate_close_locked(struct prov *p);
+void gate_open_locked(struct prov *p);
+int gate_enter_channel_locked(struct prov *p, struct rdma_event_channel **ret_channel);
+void gate_destroy_id(struct prov *p, struct rdma_cm_id *id);
+
 /* device.c: results are 0 or -errno */
-int dev_gate_enter_locked(struct prov *p, struct rdma_event_channel **ret_channel);
-void dev_gate_leave_locked(struct prov *p);
 struct dev *dev_count_locked(struct prov *p, const struct ibv_context *verbs);
 int dev_take(struct prov *p, struct rdma_cm_id *id, uint32_t addr_be, struct dev **ret);
 int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg);

@@ -22,7 +22,7 @@ static void request_unref(struct prov *p, struct request *r)
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return;
-	rdma_destroy_id(r->id); /* tells the peer, if nothing else did */
+	gate_destroy_id(p, r->id); /* tells the peer, if nothing else did */
 	pthread_mutex_lock(&p->lock);
 	dev_release_locked(r->dev);
 	pthread_mutex_unlock(&p->lock);
@@ -159,30 +159,55 @@ static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 	request_unref(p, r);
 }
 
-/* A CONNECT_REQUEST. The name cannot go before the event is acknowledged. */
-void request_arrived(struct prov *p, struct rdma_cm_event *event)
+/* librdmacm may have opened the device anew since the listener was bound. */
+static int take_device(struct prov *p, struct request *r)
+{
+	int err = 0;
+	pthread_mutex_lock(&p->lock);
+	r->dev = dev_count_locked(p, r->id->verbs);
+	if (!r->dev) {
+		gate_enter_locked(p);
+		pthread_mutex_unlock(&p->lock);
+		err = dev_take(p, r->id, r->local.sin_addr.s_addr, &r->dev);
+		pthread_mutex_lock(&p->lock);
+		gate_leave_locked(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return err;
+}
+
+/*
+ * What of a CONNECT_REQUEST is needed after its event is acknowledged; the name cannot go before.
+ * NULL: it is to be destroyed.
+ */
+struct request *request_read(struct prov *p, const struct rdma_cm_event *event, struct name **ret_n)
 {
 	struct name *n = event->listen_id->context;
-	struct rdma_cm_id *id = event->id;
 	struct request *r = calloc(1, sizeof(*r));
-	if (r && !true_names(id, &event->param.conn, &r->peer, &r->local)) {
+	if (r && !true_names(event->id, &event->param.conn, &r->peer, &r->local)) {
 		wsd_log(WSD_LOG_INFO, "provider: a request with a false or garbled name");
 		free(r);
 		r = NULL;
 	}
+	if (r) {
+		r->id = event->id;
+		r->refs = 1;
+	}
 	pthread_mutex_lock(&p->lock);
 	n->refs++;
 	pthread_mutex_unlock(&p->lock);
-	rdma_ack_cm_event(event);
-	/* librdmacm may have opened the device anew since the listener was bound: dev_take makes
-	 * the context known */
-	if (r && !dev_take(p, id, r->local.sin_addr.s_addr, &r->dev)) {
-		r->id = id;
-		r->refs = 1;
+	*ret_n = n;
+	return r;
+}
+
+/* Takes r, which may be NULL, id and the reference to n. */
+void request_arrived(struct prov *p, struct name *n, struct rdma_cm_id *id, struct request *r)
+{
+	if (r && !take_device(p, r)) {
 		queue_or_refuse(p, n, r);
 	} else {
 		free(r);
-		rdma_destroy_id(id);
+		gate_destroy_id(p, id);
 	}
 	name_put(n);
 }

@@ -48,7 +48,8 @@ static int raw_bind(const char *ip, unsigned short port)
 
 static int add_address(const char *verb, const char *with_prefix, const char *dev)
 {
-	return PH_RUN("ip", "addr", verb, with_prefix, "dev", dev);
+	return PH_RUN("ip", "addr", strcmp(verb, "add") ? verb : "replace", with_prefix, "dev",
+		      dev);
 }
 
 /* Clauses: PROV-BIND-1, PROV-BIND-9, PROV-BIND-12 */

@@ -377,6 +377,46 @@ Test(init, PROV_MEM_14_fork)
 	ph_down();
 }
 
+static void *bind_and_close(void *arg)
+{
+	atomic_bool *stop = arg;
+	for (unsigned i = 0; !atomic_load(stop); i++) {
+		SOCKET s =
+			ph_listener(i % 2 ? PH_SAN0 : PH_SAN1, (unsigned short)(8000 + i % 500), 5);
+		ph_close(s);
+	}
+	return NULL;
+}
+
+/* Whatever other threads do in librdmacm, the child can start anew. */
+Test(init, PROV_MEM_14_fork_while_other_threads_bind, .timeout = 120)
+{
+	ph_up();
+	WSD_TEST_BEGIN();
+	pthread_t threads[3];
+	atomic_bool stop = false;
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, bind_and_close, &stop);
+	for (int i = 0; i < 20; i++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			alarm(20);
+			if (ph_startup())
+				_exit(1);
+			SOCKET s = ph_socket();
+			_exit(ph_bind(s, PH_SAN2, ph_port()) || ph_listen(s, 5) || ph_cleanup());
+		}
+		int status;
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_assert_eq(status, 0, "child %d: status %#x", i, (unsigned)status);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	WSD_TEST_END();
+	ph_down();
+}
+
 /* What a program that is executed inherits. */
 Test(init, PROV_MEM_14_every_descriptor_is_closed_on_exec)
 {

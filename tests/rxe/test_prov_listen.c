@@ -186,7 +186,7 @@ Test(listen, PROV_LISTEN_04_listen_again_refuses_the_newest_excess)
 
 static int ip_address(const char *verb, const char *address, const char *dev)
 {
-	return PH_RUN("ip", "addr", verb, address, "dev", dev);
+	return PH_RUN("ip", "addr", strcmp(verb, "add") ? verb : "replace", address, "dev", dev);
 }
 
 /* Clauses: PROV-INIT-12 */

@@ -303,9 +303,10 @@ static bool listed(SOCKET s, const char *ip, int *ret_count)
 	cr_assert_eq(ioctl_call(s, SIO_ADDRESS_LIST_QUERY, NULL, 0, &out, sizeof(out), &n), 0);
 	*ret_count = out.list.iAddressCount;
 	cr_assert_eq(n, 8 + (DWORD)*ret_count * 32);
+	const SOCKET_ADDRESS *address = out.list.Address; /* more than the declared one */
 	for (int i = 0; i < out.list.iAddressCount; i++) {
-		const struct wsd_sockaddr_in *in = (void *)out.list.Address[i].lpSockaddr;
-		cr_assert_eq(out.list.Address[i].iSockaddrLength, 16);
+		const struct wsd_sockaddr_in *in = (void *)address[i].lpSockaddr;
+		cr_assert_eq(address[i].iSockaddrLength, 16);
 		cr_assert((const char *)in >= out.room && (const char *)(in + 1) <= out.room + n,
 			  "not in the caller's buffer");
 		cr_assert_eq(in->sin_family, WSD_AF_INET);
@@ -361,7 +362,7 @@ Test(ioctl, PROV_IOCTL_03_always_current)
 	BEGIN();
 	SOCKET s = ph_socket(), old = INVALID_SOCKET;
 	int count;
-	cr_assert_eq(PH_RUN("ip", "addr", "add", "10.77.0.99/24", "dev", "san0"), 0);
+	cr_assert_eq(PH_RUN("ip", "addr", "replace", "10.77.0.99/24", "dev", "san0"), 0);
 	bool came = WSD_UNTIL(listed(s, "10.77.0.99", &count), SHOWS_MS);
 	unsigned short port = ph_port();
 	if (came)
