@@ -228,16 +228,16 @@ Test(bind, PROV_BIND_11_addresses_come_and_go)
 	cr_assert(WSD_UNTIL(ph_bind(s, "10.77.1.77", port) == 0, SHOWS_MS), "not seen");
 	cr_assert_eq(ph_listen(s, 5), 0);
 	cr_assert_eq(add_address("del", "10.77.1.77/24", "san1"), 0);
-	SOCKET late;
-	cr_assert(WSD_UNTIL(
-		(late = ph_socket(), ph_bind(late, "10.77.1.77", ph_port()) == WSAEADDRNOTAVAIL) ||
-			(ph_close(late), false),
-		SHOWS_MS));
-	ph_close(late);
-	late = ph_socket();
-	cr_assert_eq(ph_bind(late, "10.77.1.77", port), WSAEADDRNOTAVAIL,
-		     "a name that is bound already does not make the address one");
-	cr_assert_eq(ph_close(late), 0);
+	/* A name that is bound already does not make the address one. */
+	for (int i = 0; i < 2; i++) {
+		SOCKET late;
+		cr_assert(WSD_UNTIL(
+			(late = ph_socket(), ph_bind(late, "10.77.1.77", i ? port : ph_port())) ==
+					WSAEADDRNOTAVAIL ||
+				(ph_close(late), false),
+			SHOWS_MS));
+		cr_assert_eq(ph_close(late), 0);
+	}
 	cr_assert_eq(ph_close(s), 0);
 	END();
 }
