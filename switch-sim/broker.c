@@ -351,13 +351,15 @@ bool broker_send_event(struct names *n, uint32_t slot, const struct wire_event *
 {
 	struct peer *p = n->peer_of[slot] ? &n->peer[n->peer_of[slot] - 1] : NULL;
 
-	if (!p)
+	if (!p || p->lagging)
 		return false;
-	if (!p->lagging && wire_send(p->event, e, NULL, 0) == -EAGAIN) {
+	int r = wire_send(p->event, e, NULL, 0);
+	if (r == -EAGAIN) {
 		p->lagging = true;
 		watch_room(n, p, true);
 	}
-	return !p->lagging; /* with another error it has hung up: that comes by itself */
+	return r == 0; /* with another error it has hung up, and hears it from the next keeper if it
+			  lives */
 }
 
 void broker_event_ready(struct names *n, uint32_t index, uint32_t generation, uint32_t what)
@@ -420,20 +422,30 @@ static int call(struct names *n, uint32_t slot)
 	return r == -EPIPE || r == -ECONNRESET ? -ECONNREFUSED : r;
 }
 
-void broker_call_all(struct names *n)
+static bool is_want(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+int broker_call_all(struct names *n)
 {
 	bool first = true;
 
 	n->uncalled = 0;
+	n->recall_at = wire_now_ms() + RECALL_MS;
 	for (uint32_t slot = 0; slot < TABLE_CLIENTS; slot++) {
 		struct table_client *c = &n->table->client[slot];
 		if (!c->present || slot == n->slot)
 			continue;
 		int r = call(n, slot);
+		if (is_want(r) && service_spend(n))
+			r = call(n, slot);
+		if (is_want(r))
+			return r; /* whoever is not called must not find us serving */
 		if (r == -ECONNREFUSED) {
 			c->present = 0;
 		} else if (r < 0) {
-			/* It lives, but we cannot reach it now: its names stay held. */
+			/* Its queue is full of others' calls. It lives, so its names stay held. */
 			wsd_log(WSD_LOG_WARNING, "names: cannot call pid %d (%s): %s", c->pid,
 				c->comm, strerror(-r));
 			n->uncalled++;
@@ -442,7 +454,7 @@ void broker_call_all(struct names *n)
 			NAMES_STEP(claim_called_one);
 		first = false;
 	}
-	n->recall_at = wire_now_ms() + RECALL_MS;
+	return 0;
 }
 
 void broker_recall(struct names *n)

@@ -6,6 +6,7 @@
 #include "names_priv.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <log.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,6 +138,32 @@ int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_
 	return 0;
 }
 
+/*
+ * Of a keeper that is deposed: we are not its client, but what it served counts: if we claim, it is
+ * from this table. All of @fds are closed, or ours.
+ */
+static void keep_newer(struct names *n, const struct wire_welcome *w, int fds[WIRE_FDS])
+{
+	const struct table *t;
+	uint64_t turn = 0;
+
+	if (n->table_fd >= 0 && table_map(n->table_fd, &t) == 0) {
+		turn = t->token >> 32;
+		table_unmap(t);
+	}
+	if (w->token >> 32 > turn && table_map(fds[0], &t) == 0) {
+		bool right = t->token == w->token;
+		table_unmap(t);
+		if (right) {
+			wire_close(&n->table_fd);
+			n->table_fd = fds[0];
+			fds[0] = -1;
+		}
+	}
+	for (int i = 0; i < WIRE_FDS; i++)
+		wire_close(&fds[i]);
+}
+
 void call_ready(struct names *n, uint32_t index, uint32_t generation)
 {
 	struct wire_welcome w;
@@ -150,17 +177,16 @@ void call_ready(struct names *n, uint32_t index, uint32_t generation)
 		service_starve(n);
 	if (r == -EAGAIN || r == -EMFILE)
 		return;
+	ring_is_keeper(n); /* if it just turns out that we are not, first leave the book */
 	if (r < 0 || !fence_is(n, w.token)) { /* no call, or its caller is deposed by now */
-		for (int i = 0; r == 0 && i < WIRE_FDS; i++)
-			wire_close(&fds[i]);
+		if (r == 0)
+			keep_newer(n, &w, fds);
 		close_call(n, index);
 		return;
 	}
 	wire_recv(fd, &message, NULL, NULL);
 	service_unwatch(n, fd);
 	n->calls[index] = -1;
-	if (n->role == ROLE_KEEPER)
-		ring_deposed(n);
 	NAMES_STEP(call_read);
 	move(n, w.place, fds[2], fds[3]);
 	wire_close(&fds[4]);
@@ -171,45 +197,31 @@ void call_ready(struct names *n, uint32_t index, uint32_t generation)
 }
 
 /*
- * One accepted call. *ret_table: its table, when it is newer than *turn. Return: false: it is of a
- * later keeper than
- * @before: it stays, unread, for that one has deposed us and waits for us.
+ * One accepted call. Return: false: it is of a later keeper than @before, or of one that we do not
+ * know yet: it stays, unread, for that one may have deposed us and waits for us.
  */
-static bool older_call(struct names *n, int fd, uint64_t before, uint64_t *turn, int *ret_table)
+static bool older_call(struct names *n, int fd, uint64_t before)
 {
 	struct wire_welcome w;
 	int fds[WIRE_FDS];
 
 	int r = peek_call(n, fd, &w, fds);
 	if (r < 0)
-		return r != -EMFILE && r != -EAGAIN; /* silent as yet: it may be a later keeper */
-	bool newer = w.token >> 32 > *turn, older = w.token >> 32 < before >> 32;
-	if (newer && older) {
-		*turn = w.token >> 32;
-		wire_close(ret_table);
-		*ret_table = fds[0];
-		fds[0] = -1;
-	}
+		return r != -EMFILE && r != -EAGAIN;
+	bool older = w.token >> 32 < before >> 32;
+	if (older)
+		keep_newer(n, &w, fds);
 	for (int i = 0; i < WIRE_FDS; i++)
 		wire_close(&fds[i]);
 	return older;
 }
 
-int call_newest(struct names *n, uint64_t before)
+void call_newest(struct names *n, uint64_t before)
 {
-	const struct table *t;
-	uint64_t turn = 0;
-	int newest = -1;
-
-	if (n->table_fd >= 0 && table_map(n->table_fd, &t) == 0) {
-		turn = t->token >> 32;
-		table_unmap(t);
-	}
 	call_beacon_ready(n);
 	for (unsigned i = 0; i < CALLS; i++)
-		if (n->calls[i] >= 0 && older_call(n, n->calls[i], before, &turn, &newest))
+		if (n->calls[i] >= 0 && older_call(n, n->calls[i], before))
 			close_call(n, i);
-	return newest;
 }
 
 static void take_event(struct names *n, const struct wire_event *e)
@@ -228,20 +240,34 @@ static void take_event(struct names *n, const struct wire_event *e)
 		wsd_log(WSD_LOG_ERROR, "names: no memory to pass on a change of rank");
 }
 
-void call_event_ready(struct names *n)
+/* -errno when nothing more comes: -EAGAIN as yet, else for good. 0: there may be more. */
+static int read_events(struct names *n, int max)
 {
 	union wire_any m;
 	int r = 0;
 
-	for (int i = 0; i < ROUND && n->event_fd >= 0; i++) {
+	for (int i = 0; i < max && r == 0; i++) {
 		r = wire_recv(n->event_fd, &m, NULL, NULL);
-		if (r < 0)
-			break;
-		if (m.head.type == WIRE_EVENT)
+		if (r == 0 && m.head.type == WIRE_EVENT)
 			take_event(n, &m.event);
-		else if (m.head.type == WIRE_PONG)
+		else if (r == 0 && m.head.type == WIRE_PONG)
 			n->pinged = 0;
 	}
+	return r;
+}
+
+void call_event_ready(struct names *n)
+{
+	int r = n->event_fd < 0 ? -EAGAIN : read_events(n, ROUND);
+
 	if (r < 0 && r != -EAGAIN)
 		ring_disconnect(n, true);
+}
+
+void call_last_events(struct names *n)
+{
+	/* What was sent counts as told. From now on nothing can be sent: the kernel takes it or
+	 * refuses it. */
+	shutdown(n->event_fd, SHUT_RD);
+	read_events(n, INT_MAX);
 }

@@ -26,6 +26,7 @@
 enum {
 	WAIT_MS = 1000,   /* a bind waits no longer (design.md part 3) */
 	SUSPECT_MS = 200, /* unanswered for so long: is the keeper stopped? */
+	FLUSH_MS = 10,    /* between tries to say what the keeper's full queue did not take */
 	PING_MS = 120,    /* it does not answer this either: it is */
 	WELCOME_MS = 250, /* a newcomer raises the alarm after that, and asks again */
 	SILENT_MS = 120,  /* at a place that was silent before */
@@ -206,15 +207,16 @@ void service_starve(struct names *n);  /* be deaf for a while to what takes desc
 void call_beacon_ready(struct names *n);
 void call_ready(struct names *n, uint32_t index, uint32_t generation);
 void call_event_ready(struct names *n);
-int call_newest(struct names *n,
-		uint64_t before); /* newest table among calls older than @before, -1: none */
+void call_last_events(struct names *n); /* before the event connection is closed */
+void call_newest(struct names *n,
+		 uint64_t before); /* table_fd: of the newest call older than that */
 int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_fd, int table_fd);
 void call_close_all(struct names *n);
 
 /* broker.c: the keeper's side. */
-int broker_open(struct names *n);   /* table and slot are set */
-void broker_close(struct names *n); /* peers, book, the writable table */
-void broker_call_all(struct names *n);
+int broker_open(struct names *n);     /* table and slot are set */
+void broker_close(struct names *n);   /* peers, book, the writable table */
+int broker_call_all(struct names *n); /* 0, -EMFILE, -ENOMEM: not all could be called */
 void broker_recall(struct names *n);
 void broker_forget_absent(struct names *n);
 int broker_answer(struct names *n, uint32_t slot, uint32_t uid, const struct wire_ask *ask,

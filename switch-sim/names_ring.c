@@ -114,8 +114,10 @@ void ring_disconnect(struct names *n, bool departed)
 	if (departed)
 		n->departed = n->token;
 	n->token = 0;
-	if (n->event_fd >= 0)
+	if (n->event_fd >= 0) {
 		service_unwatch(n, n->event_fd);
+		call_last_events(n);
+	}
 	wire_close(&n->event_fd);
 	if (n->ask_fd >= 0 && n->ask_fd == n->asking) {
 		shutdown(n->ask_fd,
@@ -143,10 +145,11 @@ static int take_book(struct names *n, uint64_t token, const struct table *base)
 	n->token = token;
 	r = broker_open(n);
 	if (r == 0) {
-		broker_call_all(n);
+		r = broker_call_all(n);
 		broker_forget_absent(n);
-		r = book_create(n->table, n->table_fd, broker_tell, n, &n->book);
 	}
+	if (r == 0)
+		r = book_create(n->table, n->table_fd, broker_tell, n, &n->book);
 	NAMES_STEP(claim_called);
 	if (r == 0)
 		r = service_watch(n, n->listener, WATCH_LISTENER, 0, 0);
@@ -181,11 +184,7 @@ void ring_claim(struct names *n, uint64_t from)
 	ring_disconnect(n, false);
 	/* Calls that came before our claim may bring a newer book than the one we know
 	 * (docs/names.md). */
-	int newest = call_newest(n, token);
-	if (newest >= 0) {
-		wire_close(&n->table_fd);
-		n->table_fd = newest;
-	}
+	call_newest(n, token);
 	int keep = dup(n->table_fd);
 	int r = keep < 0 ? wire_failure() : table_map(keep, &base);
 	if (r == 0) {
@@ -260,6 +259,8 @@ static void tick_client(struct names *n)
 		if (r < 0 && r != -EAGAIN)
 			ring_disconnect(n, true);
 	}
+	if (n->event_fd >= 0 && n->pending_sent < n->pending_count)
+		oneway_flush(n);
 	if (n->event_fd < 0 && n->role == ROLE_CLIENT)
 		orphan(n);
 }
@@ -295,10 +296,13 @@ static int64_t next_of_role(const struct names *n)
 		next = n->watched_since && n->watched ? n->watched_since + CALL_MS : 0;
 		return next > n->unfit_until ? next : n->unfit_until;
 	}
-	if (n->role == ROLE_CLIENT)
-		return n->lost || n->yielded || (n->suspect && !n->pinged) ? 0
-		       : n->pinged                                         ? n->pinged + PING_MS
-									   : INT64_MAX;
+	if (n->role == ROLE_CLIENT) {
+		if (n->lost || n->yielded || (n->suspect && !n->pinged))
+			return 0;
+		if (n->pending_sent < n->pending_count) /* its queue was full */
+			next = wire_now_ms() + FLUSH_MS;
+		return n->pinged ? sooner(next, n->pinged + PING_MS) : next;
+	}
 	if (n->role != ROLE_KEEPER)
 		return next;
 	if (n->own_lag)

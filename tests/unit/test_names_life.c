@@ -84,6 +84,62 @@ Test(names_life, SW_SHARE_3_stopped_client_then_killed_broker_and_again)
 	LAB_END();
 }
 
+/* What the last keeper had told, but was not read yet, is not lost with its connection. */
+Test(names_life, SW_SHARE_3_unread_events_outlive_their_keeper)
+{
+	LAB_BEGIN();
+	enum { MANY = 150 };
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	for (int i = 1; i <= MANY; i++)
+		for (int who = 0; who < 2; who++) {
+			lab_check(&lab, who, "bind 0 *", "bind %d tcp4 reuse 10.77.0.1 %d", i,
+				  5000 + i);
+			lab_check(&lab, who, who ? "listen 0 0" : "listen 0 1", "listen %d", i);
+		}
+	lab_signal(&lab, 1, SIGSTOP), lab_wait_stopped(&lab, 1);
+	for (int i = 1; i <= MANY; i++)
+		lab_check(&lab, 0, "done", "release %d", i);
+	lab_start(&lab, 2, NULL, NULL);
+	lab_check(&lab, 2, "serve 0", "serve");
+	lab_signal(&lab, 1, SIGCONT);
+	for (int i = 1; i <= MANY; i++) {
+		char event[32];
+		snprintf(event, sizeof(event), "takeover %d", i);
+		lab_expect_event(&lab, 1, event);
+	}
+	LAB_END();
+}
+
+/* What a stopped process was sent counts, though its sender is stopped and the next keeper died
+ * before it could call. */
+Test(names_life, SW_SHARE_3_unread_call_has_the_newest_book)
+{
+	LAB_BEGIN();
+	for (int i = 0; i < 4; i++) {
+		lab_start(&lab, i, NULL, NULL);
+		lab_check(&lab, i, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 515%d", i);
+	}
+	lab_signal(&lab, 2, SIGSTOP), lab_wait_stopped(&lab, 2);
+	lab_check(&lab, 1, "serve 0", "serve");
+	lab_check(&lab, 1, "bind 0 5160*", "bind 2 tcp4 excl 10.77.0.1 5160");
+	lab_check(&lab, 3, "bind 0 5161*", "bind 2 tcp4 excl 10.77.0.1 5161");
+	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
+	lab_signal(&lab, 1, SIGSTOP), lab_wait_stopped(&lab, 1);
+	lab_check(&lab, 3, "done", "step 0 claimed kill");
+	lab_tell(&lab, 3, "serve");
+	lab_wait_dead(&lab, 3);
+	lab_signal(&lab, 2, SIGCONT);
+	lab_check(&lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5160");
+	lab_check(&lab, 2, "bind 0 5162*", "bind 2 tcp4 excl 10.77.0.1 5162");
+	check_freed(&lab, 2, 5161);
+	lab_signal(&lab, 0, SIGCONT);
+	lab_signal(&lab, 1, SIGCONT);
+	lab_check(&lab, 1, "bind 10048 *", "bind 3 tcp4 excl 10.77.0.1 5162");
+	lab_check(&lab, 0, "bind 10048 *", "bind 3 tcp4 excl 10.77.0.1 5160");
+	LAB_END();
+}
+
 Test(names_life, SW_SHARE_3_other_users_stopped_broker_is_named_in_the_log)
 {
 	if (geteuid() != 0)
