@@ -217,9 +217,11 @@ static int get_value(struct sw_socket *s, const struct option_row *row, char *bu
 {
 	int code = 0;
 	*size = row->kind == OPT_BLOB ? row->size : (int)sizeof(int32_t);
-	if (row->rule == OPT_TO_COMPANIONS &&
-	    san_getsockopt(s->process->san, s, row->name, buffer, size, &code))
+	bool forwarded = row->rule == OPT_TO_COMPANIONS || row->rule == OPT_OF_COMPANIONS;
+	if (forwarded && san_getsockopt(s->process->san, s, row->name, buffer, size, &code))
 		return code;
+	if (row->rule == OPT_OF_COMPANIONS)
+		return WSAENOPROTOOPT;
 	if (kept(s, row) && !(row->rule == OPT_KERNEL_UNTIL_SET && *kept(s, row) < 0))
 		memcpy(buffer, kept(s, row), sizeof(int32_t));
 	else if (row->to_kernel)

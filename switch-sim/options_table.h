@@ -35,6 +35,7 @@ enum option_rule {
 	OPT_BEFORE_BIND,      /* WSAEINVAL from bind on */
 	OPT_KERNEL_UNTIL_SET, /* reads the kernel's value until the application sets one */
 	OPT_TO_COMPANIONS,    /* SW-OPT-1 */
+	OPT_OF_COMPANIONS,    /* a SAN's alone: unknown to a socket without one [SW-OPT-1] */
 	OPT_IS_DONTLINGER,
 	OPT_IS_PROTOCOL_INFO,
 };

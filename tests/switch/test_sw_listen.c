@@ -411,6 +411,31 @@ Test(opt, SW_OPT_01_a_forwarded_get_is_answered_by_the_companion)
 	BED_END();
 }
 
+Test(opt, SW_OPT_01_the_sizes_of_rdma_are_the_companions)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	static const int sizes[] = {SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE};
+	SOCKET san = bed_listener("10.77.0.1", BED_PORT), tcp = bed_bound("127.0.0.1", BED_PORT);
+	bed_clear(&bed);
+	for (size_t i = 0; i < 2; i++) {
+		int32_t value = 0;
+		int len = sizeof(value);
+		cr_assert_eq(wsd_getsockopt(san, WSD_SOL_SOCKET, sizes[i], (char *)&value, &len),
+			     0);
+		cr_assert_eq(value, 4242);
+		cr_assert_eq(wsd_getsockopt(tcp, WSD_SOL_SOCKET, sizes[i], (char *)&value, &len),
+			     SOCKET_ERROR);
+		cr_assert_eq(wsd_WSAGetLastError(), WSAENOPROTOOPT);
+	}
+	bed_expect(&bed, "a WSPGetSockOpt(2, 0x700d) = 0", "a WSPGetSockOpt(2, 0x700e) = 0");
+	bed_close(tcp);
+	bed_close(san);
+	stopped();
+	BED_END();
+}
+
 Test(opt, SW_OPT_02_quality_of_service_is_not_forwarded_to_a_provider_without_it)
 {
 	BED(1);
