@@ -191,9 +191,7 @@ void san_drop_retired(struct san *san, bool all)
 static bool use_autoconf(void *arg, const char *ifname)
 {
 	const struct sw_process *p = arg;
-	char key[64];
-	snprintf(key, sizeof(key), "IPAutoconfigurationEnabled.%s", ifname);
-	return conf_bool(p->conf, key, p->settings.autoconf);
+	return conf_autoconf(p->conf, ifname);
 }
 
 static bool has_address(const struct addrs_row *rows, size_t n, uint32_t addr_be)

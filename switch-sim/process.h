@@ -33,7 +33,6 @@ enum sw_wildcard { SW_WILDCARD_VISTA, SW_WILDCARD_LEGACY };
 struct sw_settings {
 	enum sw_profile profile;
 	enum sw_wildcard wildcard; /* SW-WILD-1, -2 */
-	bool autoconf;             /* IPAutoconfigurationEnabled; per interface: san asks conf */
 	unsigned socket_limit;  /* limit.sockets: bound sockets of the process; WSAENOBUFS beyond */
 	unsigned startup_limit; /* limit.startups: WSAEPROCLIM beyond it */
 	bool faults;            /* a fault knob is set at all */

@@ -31,7 +31,6 @@ void settings_read(const struct conf *conf, struct sw_settings *ret)
 	*ret = (struct sw_settings){
 		.profile = (enum sw_profile)choice(conf, "profile", profiles),
 		.wildcard = (enum sw_wildcard)choice(conf, "wildcard", wildcards),
-		.autoconf = conf_bool(conf, "IPAutoconfigurationEnabled", true),
 		.socket_limit = (unsigned)conf_long(conf, "limit.sockets", INT_MAX, 0, INT_MAX),
 		.startup_limit = (unsigned)conf_long(conf, "limit.startups", INT_MAX, 0, INT_MAX),
 		.faults = conf_get(conf, "fault.netdown") || conf_get(conf, "fault.nobufs"),
