@@ -368,7 +368,7 @@ static pid_t in_process(void (*body)(int go_fd, int said_fd), int *ret_go, int *
 {
 	int go[2], said[2];
 	cr_assert_eq(pipe(go) | pipe(said), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		close(go[1]);
 		close(said[0]);

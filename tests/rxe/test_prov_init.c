@@ -197,7 +197,7 @@ Test(init, PROV_INIT_08_client_limit)
 Test(init, PROV_INIT_08_rdma_cm_cannot_be_opened)
 {
 	WSD_TEST_BEGIN();
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 		    mount("none", "/dev", "tmpfs", 0, NULL))
@@ -348,7 +348,7 @@ Test(init, PROV_MEM_14_fork)
 	unsigned short port = ph_port();
 	SOCKET s = ph_listener(PH_SAN0, port, 5);
 	cr_assert_eq(ph_select(s, &event, FD_ACCEPT), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		int code = 0;
 		if (ph_listen(s, 5) != WSAENOTSOCK || ph_close(s) != WSAENOTSOCK ||
@@ -403,7 +403,7 @@ Test(init, PROV_MEM_14_fork_while_other_threads_bind, .timeout = 120)
 	for (int i = 0; i < OTHERS; i++)
 		pthread_create(&threads[i], NULL, bind_and_close, &stop);
 	for (int i = 0; i < 20; i++) {
-		pid_t pid = fork();
+		pid_t pid = wsd_fork();
 		if (pid == 0) {
 			alarm(20);
 			if (ph_startup())
@@ -446,7 +446,7 @@ Test(init, PROV_MEM_14_every_descriptor_is_closed_on_exec)
 /* Not root, and memory to lock as an ordinary user has it. Clauses: PROV-BIND-24 */
 Test(init, PROV_INIT_08_an_ordinary_user)
 {
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		struct rlimit lock = {8 << 20, 8 << 20};
 		if (setrlimit(RLIMIT_MEMLOCK, &lock) || setgid(65534) || setuid(65534))

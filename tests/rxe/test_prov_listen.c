@@ -387,7 +387,7 @@ static pid_t other_listener(int *ret_go)
 	int go[2], said[2];
 	char c = 0;
 	cr_assert_eq(pipe(go) | pipe(said), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		close(go[1]);
 		if (ph_startup())

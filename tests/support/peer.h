@@ -101,7 +101,7 @@ __attribute__((unused)) static struct peer peer_fork(uid_t uid)
 	int there[2], back[2];
 	cr_assert_eq(pipe2(there, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(back, O_CLOEXEC), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	cr_assert_geq(pid, 0);
 	if (pid == 0) {
 		close(there[1]);

@@ -313,7 +313,7 @@ static pid_t second_process(int *ret_talk)
 	int talk[2], answer[2];
 	char c = 0;
 	cr_assert(!pipe2(talk, O_CLOEXEC) && !pipe2(answer, O_CLOEXEC));
-	pid_t child = fork();
+	pid_t child = wsd_fork();
 	if (!child) {
 		WSADATA data;
 		bool before = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0) == INVALID_SOCKET &&

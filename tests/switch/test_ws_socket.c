@@ -128,7 +128,7 @@ Test(socket, WS_SOCKET_2_raw_without_privilege)
 	WSD_TEST_BEGIN();
 	ws_environment();
 	int status;
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		if (geteuid() == 0 && (setgroups(0, NULL) || setgid(65534) || setuid(65534)))
 			_exit(99);

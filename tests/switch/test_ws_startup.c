@@ -173,7 +173,7 @@ Test(startup, WS_STARTUP_3_threads_start_and_stop_at_will, .timeout = 60)
 static int in_child(int (*fn)(void *arg), void *arg)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0)
 		_exit(fn(arg));
 	waitpid(pid, &status, 0);
@@ -237,7 +237,7 @@ Test(startup, WS_STARTUP_6_a_child_neither_listens_nor_holds_a_name)
 	WS_OK(ws_bind(s, LOOPBACK, 0));
 	WS_OK(wsd_listen(s, 5));
 	unsigned port = ws_port(s);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0)
 		_exit(child_waits(hold));
 	WS_OK(wsd_closesocket(s));
@@ -263,13 +263,13 @@ Test(startup, WS_STARTUP_6_a_killed_parent_leaves_no_name_to_its_child)
 	WS_BEGIN();
 	int hold[2];
 	cr_assert_eq(pipe2(hold, O_CLOEXEC), 0);
-	pid_t parent = fork();
+	pid_t parent = wsd_fork();
 	if (parent == 0) {
 		SOCKET s =
 			ws_startup() ? INVALID_SOCKET : wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
 		if (ws_bind(s, LOOPBACK, WS_PORT) || wsd_listen(s, 1))
 			_exit(1);
-		if (fork() == 0)
+		if (wsd_fork() == 0)
 			_exit(child_waits(hold));
 		raise(SIGKILL);
 	}
