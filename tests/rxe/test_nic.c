@@ -5,6 +5,7 @@
  * being deleted. Every test leaves the machine as it was: interfaces of its own are dummies named
  * wt*, devices rxewt*.
  */
+#include "forks.h"
 #include "nic_watch.h"
 #include "nl_do.h"
 
@@ -380,7 +381,7 @@ Test(nic_rxe, PROV_IOCTL_3_two_hundred_secondary_addresses)
 static int bind_in_child(const char *addr)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 
 	if (pid == 0) {
 		struct sockaddr_in name = {
@@ -433,7 +434,7 @@ static pid_t start_watch(int *ret_fd)
 	pid_t pid;
 
 	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
+	pid = wsd_fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(fds[1], STDOUT_FILENO);
@@ -533,7 +534,7 @@ Test(nic_rxe, PROV_IOCTL_3_for_a_user_who_is_not_root)
 
 	/* who may change addresses, on our word */
 	cr_assert_eq(pipe2(start, O_CLOEXEC), 0);
-	root = fork();
+	root = wsd_fork();
 	if (root == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
 		if (read(start[0], &c, 1) != 1 || do_addr(RTM_NEWADDR, "san0", "10.77.0.78", 24))

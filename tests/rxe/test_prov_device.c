@@ -124,7 +124,7 @@ Test(device, PROV_BIND_24_with_queued_requests)
 	cr_assert_eq(ph_select(s, &e, FD_ACCEPT), 0);
 	int go[2];
 	cr_assert_eq(pipe(go), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		struct rdma_peer c[5];
 		char byte;
@@ -138,7 +138,7 @@ Test(device, PROV_BIND_24_with_queued_requests)
 	close(go[0]);
 	cr_assert(WSD_UNTIL(atomic_load(&e.sets) == 5, SHOWS_MS));
 	/* The client ends a moment after the deletion has begun: it holds the device too. */
-	pid_t deleting = fork();
+	pid_t deleting = wsd_fork();
 	if (deleting == 0)
 		_exit(delete ("rxe1"));
 	usleep(300000);
@@ -237,7 +237,7 @@ Test(device, PROV_MEM_14_a_child_does_not_hold_the_device)
 	SOCKET s = ph_listener(PH_SAN1, ph_port(), 5);
 	int go[2];
 	cr_assert_eq(pipe(go), 0);
-	pid_t pid = fork();
+	pid_t pid = wsd_fork();
 	if (pid == 0) {
 		char byte;
 		close(go[1]);

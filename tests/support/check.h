@@ -8,6 +8,8 @@
 #ifndef WSD_TESTS_CHECK_H
 #define WSD_TESTS_CHECK_H
 
+#include "forks.h"
+
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <limits.h>
@@ -18,14 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WSD_CHECK_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define WSD_CHECK_ASAN 1
-#endif
 #ifdef WSD_CHECK_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -135,43 +129,6 @@ __attribute__((unused)) static void wsd_check_end(const struct wsd_check *c)
 #ifdef WSD_CHECK_ASAN
 	cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory leaked");
 #endif
-}
-
-/* True if every other thread of the process sleeps. */
-__attribute__((unused)) static bool wsd_check_asleep(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	bool asleep = true;
-	cr_assert_not_null(d);
-	for (struct dirent *e; asleep && (e = readdir(d));) {
-		char path[64], line[256] = "";
-		if (e->d_name[0] == '.' || strtol(e->d_name, NULL, 10) == (long)getpid())
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%.16s/stat", e->d_name);
-		FILE *f = fopen(path, "re");
-		if (!f)
-			continue; /* it has ended */
-		const char *state = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-		asleep = state && state[1] == ' ' && state[2] == 'S';
-		fclose(f);
-	}
-	closedir(d);
-	return asleep;
-}
-
-/*
- * fork() for a child that goes on without exec. The allocator of gcc 12's ASan does not survive a
- * fork while another thread is inside it: a child then waits for ever in its first malloc. So under
- * ASan the fork waits until the other threads sleep; called from the main thread.
- */
-__attribute__((unused)) static pid_t wsd_fork(void)
-{
-#ifdef WSD_CHECK_ASAN
-	cr_assert(WSD_UNTIL(wsd_check_asleep() && (usleep(1000), wsd_check_asleep()),
-			    WSD_CHECK_SETTLE_MS),
-		  "other threads do not come to rest");
-#endif
-	return fork();
 }
 
 /* First and last line of a test's body. */

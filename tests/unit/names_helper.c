@@ -4,6 +4,7 @@
  * line on stdout, events as lines that begin with '!'. `step NAME kill|stop` ends or stops it at a
  * step of names_step.h. Exits at end of input.
  */
+#include "forks.h"
 #include "names_priv.h"
 
 #include <arpa/inet.h>
@@ -252,7 +253,7 @@ static void do_fork(long cookie, char **rest)
 	int status;
 
 	names_fork_prepare(names);
-	pid_t child = fork();
+	pid_t child = wsd_fork();
 	if (child == 0) {
 		uint64_t id;
 		uint16_t port;
@@ -285,7 +286,7 @@ static void do_starve(long count, char **rest)
 static void do_orphan(long unused, char **rest)
 {
 	names_fork_prepare(names);
-	pid_t child = fork();
+	pid_t child = wsd_fork();
 	if (child == 0) {
 		names_fork_child(names);
 		close(STDOUT_FILENO);
