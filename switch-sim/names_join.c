@@ -275,7 +275,7 @@ struct tries {
 
 /* Ask at every place; those that were silent before come last. -ECONNREFUSED: nobody listens
  * anywhere. */
-static int ask_everywhere(struct names *n, struct tries *t)
+static int ask_everywhere(struct names *n, struct tries *t, int64_t deadline)
 {
 	unsigned silent = t->silent;
 	int result = -ECONNREFUSED;
@@ -284,8 +284,11 @@ static int ask_everywhere(struct names *n, struct tries *t)
 		unsigned place = i % WIRE_BOOKS;
 		if ((silent >> place & 1) != i / WIRE_BOOKS)
 			continue;
-		int64_t start = wire_now_ms();
-		int r = join_at(n, place, i < WIRE_BOOKS ? WELCOME_MS : SILENT_MS);
+		int64_t start = wire_now_ms(), left = deadline - start;
+		int64_t patience = i < WIRE_BOOKS ? WELCOME_MS : SILENT_MS;
+		if (left <= 0)
+			return -EAGAIN;
+		int r = join_at(n, place, patience < left ? patience : left);
 		t->silent &= ~(1U << place);
 		if (r == -ETIMEDOUT) {
 			t->silent |= 1U << place;
@@ -330,7 +333,7 @@ int ring_join(struct names *n, int64_t deadline)
 		return 0;
 	for (;;) {
 		uint8_t nap;
-		r = ask_everywhere(n, &t);
+		r = ask_everywhere(n, &t, deadline);
 		if (r == -ECONNREFUSED)
 			r = create_somewhere(n, &t);
 		else if (r == -EAGAIN && t.silent && wire_now_ms() - t.silent_since >= RESCUE_MS)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * names_ring.c: who keeps the book: joining, taking over from a keeper that is dead or stopped, and
- * being deposed.Lock: the caller's `lock`.
- * docs/names.md argues each step.
+ * being deposed. docs/names.md argues each step. Lock: the caller's `lock`.
  */
 #include "names_priv.h"
 
@@ -206,8 +205,6 @@ void ring_claim(struct names *n, uint64_t from)
 	}
 }
 
-/* Without a keeper: claim at once what our own one left; give anybody else who claims the time to
- * call. */
 /* Without a keeper: claim at once what our own one left; give anybody else who claims the time to
  * call. */
 static void orphan(struct names *n)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts the cases of JUnit files, checks skips and failures against lists, merges into one file.
+"""Counts the cases of JUnit files, checks skips against a list, merges into one file.
 
-usage: junit.py OUT.xml SKIPS QUARANTINE IN.xml...
+usage: junit.py OUT.xml SKIPS IN.xml...
 
 Beside IN.xml may lie IN.json, meson's log: it names the programs that timed out or crashed, which the JUnit file leaves
-out. A program that stands in a later input too was run again: its second result counts, and the fact is printed.
+out.
 
-Prints failures and skips, then `N passed, N failed, N skipped`. Exit status 1 if a case failed that is not listed in QUARANTINE (lines:
-glob of program, blank, reason), if a skip is not listed in SKIPS (glob of case, blank, reason), or if a file holds no case.
+Prints failures and skips, then `N passed, N failed, N skipped`. Exit status 1 if a case failed, if a skip is not listed in SKIPS
+(lines: glob of case, blank, reason), or if a file holds no case.
 """
 import fnmatch
 import json
@@ -38,17 +38,16 @@ def ended_badly(xml):
 
 
 class Tally:
-    def __init__(self, skips, quarantine):
-        self.allowed, self.excused = listed(skips), listed(quarantine)
+    def __init__(self, skips):
+        self.allowed = listed(skips)
         self.passed = self.failed = self.skipped = 0
         self.bad = False
         self.merged = ET.Element("testsuites")
 
     def fail(self, name, what):
-        forgiven = any(fnmatch.fnmatchcase(name, p) for p in self.excused)
         self.failed += 1
-        self.bad |= not forgiven
-        print(f"FAILED  {name}: {what}" + ("  (in tests/quarantine)" if forgiven else ""))
+        self.bad = True
+        print(f"FAILED  {name}: {what}")
 
     def case(self, name, case):
         title = re.sub(r"^\d+ - ", "", case.get("name", "?")).strip()
@@ -66,28 +65,21 @@ class Tally:
         return 0
 
 
-def main(out, skips, quarantine, inputs):
-    tally = Tally(skips, quarantine)
-    suites = {path: list(ET.parse(path).getroot().iter("testsuite")) for path in inputs}
-    badly = {path: ended_badly(path) for path in inputs}
-    last = {}
+def main(out, skips, inputs):
+    tally = Tally(skips)
     for path in inputs:
-        for name in [program(s.get("name", "?")) for s in suites[path]] + list(badly[path]):
-            last[name] = path
-    for path in inputs:
-        if not any(True for s in suites[path] for _ in s.iter("testcase")) and not badly[path]:
+        suites = list(ET.parse(path).getroot().iter("testsuite"))
+        badly = ended_badly(path)
+        if not any(True for s in suites for _ in s.iter("testcase")) and not badly:
             tally.bad = True
             print(f"{path}: no test case at all")
         failing = {}
-        for suite in suites[path]:
+        for suite in suites:
             name = program(suite.get("name", "?"))
-            if last[name] == path:
-                tally.merged.append(suite)
-                failing[name] = sum(tally.case(name, c) for c in suite.iter("testcase"))
-        for name, result in badly[path].items():
-            if last[name] != path:
-                print(f"UNSTABLE {name} failed ({result}) and was run again")
-            elif not failing.get(name):
+            tally.merged.append(suite)
+            failing[name] = sum(tally.case(name, c) for c in suite.iter("testcase"))
+        for name, result in badly.items():
+            if not failing.get(name):
                 tally.fail(name, f"the program ended with {result}")
     ET.ElementTree(tally.merged).write(out)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
@@ -95,4 +87,4 @@ def main(out, skips, quarantine, inputs):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
