@@ -24,7 +24,7 @@ void pool_fini(struct pool *p)
 	memset(p, 0, sizeof(*p));
 }
 
-bool pool_reserve(struct pool *p, uint32_t count)
+bool pool_grow(struct pool *p, uint32_t count)
 {
 	while (p->free_count + (p->steps * POOL_STEP - (p->steps ? p->fresh : 0)) < count) {
 		if (p->steps == p->steps_max) {

@@ -25,8 +25,13 @@ struct pool {
 void pool_init(struct pool *p, size_t item);
 void pool_fini(struct pool *p);
 
+bool pool_grow(struct pool *p, uint32_t count);
+
 /* False: no memory. After true, @count pool_take calls succeed. */
-bool pool_reserve(struct pool *p, uint32_t count);
+static inline bool pool_reserve(struct pool *p, uint32_t count)
+{
+	return p->free_count >= count || pool_grow(p, count);
+}
 
 /* A zeroed record. */
 uint32_t pool_take(struct pool *p);

@@ -15,16 +15,6 @@ struct tally {
 	uint32_t n[NAMES_MODE_COUNT];
 };
 
-/* 64 ports of one (protocol, address), for WS-PORT-5. */
-struct span {
-	uint32_t hash_next;
-	uint32_t scope;
-	uint16_t word;
-	uint8_t proto;
-	uint8_t addr[16];
-	uint64_t held;
-};
-
 enum { PORTS = 65536, TALLIES_A_NAME = 4 };
 
 int sums_init(struct sums *s, uint64_t seed)
@@ -34,9 +24,8 @@ int sums_init(struct sums *s, uint64_t seed)
 	pool_init(&s->ports, sizeof(struct sums_port));
 	pool_init(&s->places, sizeof(struct sums_place));
 	pool_init(&s->tallies, sizeof(struct tally));
-	pool_init(&s->spans, sizeof(struct span));
 	s->port_of = calloc((size_t)NAMES_PROTO_COUNT * PORTS, sizeof(*s->port_of));
-	if (s->port_of && pool_hash_init(&s->place_hash) && pool_hash_init(&s->span_hash))
+	if (s->port_of && pool_hash_init(&s->place_hash))
 		return 0;
 	sums_fini(s);
 	return -ENOMEM;
@@ -47,9 +36,7 @@ void sums_fini(struct sums *s)
 	pool_fini(&s->ports);
 	pool_fini(&s->places);
 	pool_fini(&s->tallies);
-	pool_fini(&s->spans);
 	pool_hash_fini(&s->place_hash);
-	pool_hash_fini(&s->span_hash);
 	free(s->port_of);
 	s->port_of = NULL;
 }
@@ -60,30 +47,20 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 32;
 }
 
-static uint32_t hash_key(const struct sums *s, unsigned proto, const uint8_t addr[16],
-			 uint32_t scope, unsigned number)
+static uint32_t place_hash(const struct sums *s, unsigned proto, const uint8_t addr[16],
+			   uint32_t scope, uint16_t port)
 {
 	uint64_t half[2];
 
 	memcpy(half, addr, sizeof(half));
 	uint64_t h = mix(mix(s->seed, half[0]), half[1] ^ (uint64_t)scope << 20);
-	return (uint32_t)mix(h, (uint64_t)proto << 16 | number);
-}
-
-static uint32_t place_hash(const struct sums *s, const struct sums_place *p)
-{
-	return hash_key(s, p->proto, p->addr, p->scope, p->port);
-}
-
-static uint32_t span_hash(const struct sums *s, const struct span *p)
-{
-	return hash_key(s, p->proto, p->addr, p->scope, p->word);
+	return (uint32_t)mix(h, (uint64_t)proto << 16 | port);
 }
 
 /* Twice the buckets; without memory the chains just grow longer. */
-static void grow(struct sums *s, struct pool_hash *h, const struct pool *pool,
-		 uint32_t (*hash)(const struct sums *s, uint32_t number))
+static void grow(struct sums *s)
 {
+	struct pool_hash *h = &s->place_hash;
 	uint32_t mask = h->mask * 2 + 1;
 	uint32_t *bucket = calloc((size_t)mask + 1, sizeof(*bucket));
 
@@ -91,10 +68,10 @@ static void grow(struct sums *s, struct pool_hash *h, const struct pool *pool,
 		return;
 	for (uint32_t i = 0; i <= h->mask; i++)
 		for (uint32_t number = h->bucket[i], next; number; number = next) {
-			uint32_t *link = pool_at(pool, number); /* hash_next is the first field */
-			uint32_t *to = &bucket[hash(s, number) & mask];
-			next = *link;
-			*link = *to;
+			struct sums_place *p = sums_place(s, number);
+			uint32_t *to = &bucket[p->hash & mask];
+			next = p->hash_next;
+			p->hash_next = *to;
 			*to = number;
 		}
 	free(h->bucket);
@@ -102,41 +79,33 @@ static void grow(struct sums *s, struct pool_hash *h, const struct pool *pool,
 	h->mask = mask;
 }
 
-static void hash_put(struct sums *s, struct pool_hash *h, const struct pool *pool, uint32_t number,
-		     uint32_t (*hash)(const struct sums *s, uint32_t number))
+static void hash_put(struct sums *s, struct sums_place *p, uint32_t number)
 {
+	struct pool_hash *h = &s->place_hash;
+
 	if (h->count > h->mask)
-		grow(s, h, pool, hash);
-	uint32_t *bucket = &h->bucket[hash(s, number) & h->mask];
-	*(uint32_t *)pool_at(pool, number) = *bucket;
+		grow(s);
+	uint32_t *bucket = &h->bucket[p->hash & h->mask];
+	p->hash_next = *bucket;
 	*bucket = number;
 	h->count++;
 }
 
-static void hash_drop(struct pool_hash *h, const struct pool *pool, uint32_t number, uint32_t hash)
+static void hash_drop(struct sums *s, const struct sums_place *p, uint32_t number)
 {
-	uint32_t *link = &h->bucket[hash & h->mask];
+	struct pool_hash *h = &s->place_hash;
+	uint32_t *link = &h->bucket[p->hash & h->mask];
 
 	while (*link != number)
-		link = pool_at(pool, *link);
-	*link = *(uint32_t *)pool_at(pool, number);
+		link = &sums_place(s, *link)->hash_next;
+	*link = p->hash_next;
 	h->count--;
-}
-
-static uint32_t place_hash_of(const struct sums *s, uint32_t number)
-{
-	return place_hash(s, pool_at(&s->places, number));
-}
-
-static uint32_t span_hash_of(const struct sums *s, uint32_t number)
-{
-	return span_hash(s, pool_at(&s->spans, number));
 }
 
 static uint32_t find_place(const struct sums *s, enum names_proto proto, const uint8_t addr[16],
 			   uint32_t scope, uint16_t port)
 {
-	uint32_t hash = hash_key(s, proto, addr, scope, port);
+	uint32_t hash = place_hash(s, proto, addr, scope, port);
 	uint32_t number = s->place_hash.bucket[hash & s->place_hash.mask];
 
 	while (number) {
@@ -149,26 +118,10 @@ static uint32_t find_place(const struct sums *s, enum names_proto proto, const u
 	return number;
 }
 
-static uint32_t find_span(const struct sums *s, enum names_proto proto, const uint8_t addr[16],
-			  uint32_t scope, unsigned word)
-{
-	uint32_t hash = hash_key(s, proto, addr, scope, word);
-	uint32_t number = s->span_hash.bucket[hash & s->span_hash.mask];
-
-	while (number) {
-		const struct span *p = pool_at(&s->spans, number);
-		if (p->word == word && p->proto == proto && p->scope == scope &&
-		    memcmp(p->addr, addr, sizeof(p->addr)) == 0)
-			break;
-		number = p->hash_next;
-	}
-	return number;
-}
-
 uint32_t sums_wild_place(const struct sums *s, enum names_proto proto, uint16_t port)
 {
 	static const uint8_t wild[16];
-	return find_place(s, proto, wild, 0, port);
+	return ports_has(&s->barred[proto], port) ? find_place(s, proto, wild, 0, port) : 0;
 }
 
 struct sums_port *sums_port(const struct sums *s, enum names_proto proto, uint16_t port)
@@ -180,7 +133,7 @@ struct sums_port *sums_port(const struct sums *s, enum names_proto proto, uint16
 bool sums_reserve(struct sums *s)
 {
 	return pool_reserve(&s->ports, 2) && pool_reserve(&s->places, 1) &&
-	       pool_reserve(&s->tallies, TALLIES_A_NAME) && pool_reserve(&s->spans, 1);
+	       pool_reserve(&s->tallies, TALLIES_A_NAME);
 }
 
 static const uint32_t *counts_of(const struct sums *s, const struct sums_group *g, uint32_t uid)
@@ -282,18 +235,28 @@ struct choice {
 	const struct names_request *req;
 };
 
+/* WS-PORT-5: only this address counts, and wildcards, which hold a port on every address. */
+static uint64_t taken_here(const struct choice *c, unsigned word)
+{
+	const struct names_request *req = c->req;
+	uint64_t held = c->s->barred[req->proto].word[word];
+
+	for (uint64_t ask = c->s->any[req->proto].word[word] & ~held; ask; ask &= ask - 1) {
+		unsigned bit = (unsigned)__builtin_ctzll(ask);
+		uint16_t port = (uint16_t)(word * 64 + bit);
+		if (find_place(c->s, req->proto, req->addr, req->scope, port))
+			held |= UINT64_C(1) << bit;
+	}
+	return held;
+}
+
 static uint64_t taken(const void *ctx, unsigned word)
 {
 	const struct choice *c = ctx;
 	const struct names_request *req = c->req;
 
-	if (req->scalability) {
-		/* WS-PORT-5: only this address counts, and wildcards, which hold it on every
-		 * address */
-		uint32_t span = find_span(c->s, req->proto, req->addr, req->scope, word);
-		uint64_t held = c->s->barred[req->proto].word[word];
-		return span ? held | ((struct span *)pool_at(&c->s->spans, span))->held : held;
-	}
+	if (req->scalability)
+		return taken_here(c, word);
 	uint64_t held = c->s->any[req->proto].word[word];
 	return req->dual ? held | c->s->any[names_v4_of(req->proto)].word[word] : held;
 }
@@ -385,29 +348,6 @@ static void bar(struct sums *s, enum names_proto proto, uint16_t port, const str
 		ports_add(&s->barred[proto], port);
 }
 
-static void span_mark(struct sums *s, const struct sums_place *p, bool held)
-{
-	unsigned word = p->port / 64;
-	uint64_t bit = UINT64_C(1) << p->port % 64;
-	uint32_t number = find_span(s, p->proto, p->addr, p->scope, word);
-
-	if (!number) {
-		number = pool_take(&s->spans);
-		struct span *fresh = pool_at(&s->spans, number);
-		fresh->proto = p->proto;
-		fresh->word = (uint16_t)word;
-		fresh->scope = p->scope;
-		memcpy(fresh->addr, p->addr, sizeof(fresh->addr));
-		hash_put(s, &s->span_hash, &s->spans, number, span_hash_of);
-	}
-	struct span *span = pool_at(&s->spans, number);
-	span->held = held ? span->held | bit : span->held & ~bit;
-	if (!span->held) {
-		hash_drop(&s->span_hash, &s->spans, number, span_hash(s, span));
-		pool_give(&s->spans, number);
-	}
-}
-
 static uint32_t place_make(struct sums *s, struct sums_port *port, const struct names_request *req)
 {
 	uint32_t number = pool_take(&s->places);
@@ -418,13 +358,12 @@ static uint32_t place_make(struct sums *s, struct sums_port *port, const struct 
 	p->scope = req->scope;
 	p->wild = names_is_wild(req->addr);
 	memcpy(p->addr, req->addr, sizeof(p->addr));
-	hash_put(s, &s->place_hash, &s->places, number, place_hash_of);
+	p->hash = place_hash(s, p->proto, p->addr, p->scope, p->port);
+	hash_put(s, p, number);
 	p->next = port->places;
 	if (p->next)
 		sums_place(s, p->next)->prev = number;
 	port->places = number;
-	if (!p->wild)
-		span_mark(s, p, true);
 	return number;
 }
 
@@ -432,23 +371,23 @@ static void place_end(struct sums *s, struct sums_port *port, uint32_t number)
 {
 	struct sums_place *p = sums_place(s, number);
 
-	if (!p->wild)
-		span_mark(s, p, false);
 	if (p->prev)
 		sums_place(s, p->prev)->next = p->next;
 	else
 		port->places = p->next;
 	if (p->next)
 		sums_place(s, p->next)->prev = p->prev;
-	hash_drop(&s->place_hash, &s->places, number, place_hash(s, p));
+	hash_drop(s, p, number);
 	pool_give(&s->places, number);
 }
 
 uint32_t sums_add(struct sums *s, const struct names_request *req, uint32_t uid)
 {
 	struct sums_port *port = port_enter(s, req->proto, req->port);
-	uint32_t number = find_place(s, req->proto, req->addr, req->scope, req->port);
+	uint32_t number = 0;
 
+	if (port->places)
+		number = find_place(s, req->proto, req->addr, req->scope, req->port);
 	if (!number)
 		number = place_make(s, port, req);
 	struct sums_place *place = sums_place(s, number);
@@ -492,6 +431,5 @@ void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual
 size_t sums_bytes(const struct sums *s)
 {
 	return pool_bytes(&s->ports) + pool_bytes(&s->places) + pool_bytes(&s->tallies) +
-	       pool_bytes(&s->spans) +
-	       ((size_t)s->place_hash.mask + s->span_hash.mask + 2) * sizeof(uint32_t) + sizeof(*s);
+	       ((size_t)s->place_hash.mask + 1) * sizeof(uint32_t) + sizeof(*s);
 }

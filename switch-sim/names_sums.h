@@ -28,7 +28,7 @@ struct sums_port {
 
 /* One (protocol, address, port): those who listen there, in rank. */
 struct sums_place {
-	uint32_t hash_next;
+	uint32_t hash, hash_next;
 	uint32_t prev, next; /* on the port's chain */
 	uint32_t holders;
 	uint32_t first, last; /* listeners, by index of name */
@@ -40,8 +40,8 @@ struct sums_place {
 };
 
 struct sums {
-	struct pool ports, places, tallies, spans;
-	struct pool_hash place_hash, span_hash;
+	struct pool ports, places, tallies;
+	struct pool_hash place_hash;
 	uint64_t seed;
 	uint32_t *port_of;                      /* [proto][port] -> ports */
 	struct ports any[NAMES_PROTO_COUNT];    /* somebody holds it, on whatever address */
