@@ -45,7 +45,7 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 		want = {lNetworkEvents ? hEventObject : WSA_INVALID_EVENT, lNetworkEvents, 0};
 	struct upcall u;
 	pthread_mutex_lock(&p->lock);
-	bool set = select_locked(s, &want, &old, &u);
+	bool set = select_locked(s, &want, &old, &u), quiet = !s->upcalls;
 	pthread_mutex_unlock(&p->lock);
 	pthread_mutex_unlock(&s->call);
 
@@ -59,7 +59,8 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 		}
 		pthread_mutex_unlock(&p->lock);
 	}
-	upcall_drain(p, s); /* nobody sets the former event after this */
+	if (!quiet)
+		upcall_drain(p, s); /* nobody sets the former event after this */
 	sock_unref(s);
 	return sock_fail(lpErrno, code);
 }

@@ -151,7 +151,7 @@ static int take_name(struct sw_socket *s)
 	int code;
 	describe(s, &req);
 	for (;;) {
-		code = names_bind(names, &req, s->handle, &s->name_id, &port);
+		code = names_bind(names, &req, sw_socket_handle(s), &s->name_id, &port);
 		if (code) {
 			code = refused(s, &s->local, s->local_len, code);
 			break;

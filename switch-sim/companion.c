@@ -116,7 +116,20 @@ static int set_up(const struct companion *c, const struct sw_socket *s, const ch
 			 &error);
 }
 
-static void close_companion(struct companion *c)
+static struct companion *new_companion(struct san_listener *l)
+{
+	return l->first.provider ? malloc(sizeof(struct companion)) : &l->first;
+}
+
+static void free_companion(struct san_listener *l, struct companion *c)
+{
+	if (c == &l->first)
+		c->provider = NULL;
+	else
+		free(c);
+}
+
+static void close_companion(struct san_listener *l, struct companion *c)
 {
 	int error = 0;
 	/* first: an event that comes now finds nobody */
@@ -125,7 +138,7 @@ static void close_companion(struct companion *c)
 		wsd_log(WSD_LOG_WARNING, "provider %s: WSPCloseSocket: %s", c->provider->label,
 			wsaname(error) ? wsaname(error) : "failed");
 	atomic_fetch_sub(&c->provider->companions, 1);
-	free(c);
+	free_companion(l, c);
 }
 
 /* A failure leaves TCP/IP and the other companions as they are [SW-LISTEN-4]. */
@@ -133,17 +146,16 @@ static int open_companion(struct sw_socket *s, struct san_provider *p, uint32_t 
 {
 	const char *step = "WSPSocket";
 	char text[32];
-	struct companion *c = malloc(sizeof(*c));
+	struct companion *c = new_companion(s->san);
 	if (!c) {
 		wsd_log(WSD_LOG_ERROR, "no memory for a companion on %s",
 			target_text(s, addr_be, text, sizeof(text)));
 		return WSA_NOT_ENOUGH_MEMORY;
 	}
 	*c = (struct companion){.provider = p, .addr_be = addr_be};
-	int code = upcalls_socket(&p->table, &p->info, &c->desc, &c->handle);
+	int code = upcalls_socket(&p->table, &p->info, s, &c->desc, &c->handle);
 	if (!code) {
 		atomic_fetch_add(&p->companions, 1);
-		upcalls_attach(c->handle, s);
 		code = set_up(c, s, &step);
 		if (!code) {
 			struct companion **end = &s->san->companions;
@@ -153,9 +165,9 @@ static int open_companion(struct sw_socket *s, struct san_provider *p, uint32_t 
 			s->san->count++;
 			return 0;
 		}
-		close_companion(c);
+		close_companion(s->san, c);
 	} else {
-		free(c);
+		free_companion(s->san, c);
 	}
 	/* a refused wildcard is not a failure: the caller says what it does about it [SW-WILD-1] */
 	bool wildcard_refused = !addr_be && code == WSAEADDRNOTAVAIL && !strcmp(step, "WSPBind");
@@ -270,7 +282,7 @@ void san_reconcile(struct san *san, struct sw_socket *s, struct subnets *view)
 		}
 		*at = c->next;
 		s->san->count--;
-		close_companion(c);
+		close_companion(s->san, c);
 	}
 	uint32_t bound_be = local_be(s);
 	if (bound_be) {
@@ -289,7 +301,7 @@ void san_close_companions(struct sw_socket *s)
 		struct companion *c = s->san->companions;
 		s->san->companions = c->next;
 		s->san->count--;
-		close_companion(c);
+		close_companion(s->san, c);
 	}
 }
 

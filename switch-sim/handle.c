@@ -71,7 +71,7 @@ int handles_add(struct handles *t, enum handle_kind kind, void *object,
 	uint32_t value = (uint32_t)kind << KIND_SHIFT |
 			 (uint32_t)slot->generation << GENERATION_SHIFT |
 			 slot->index << INDEX_SHIFT;
-	/* The outputs first: an object usually keeps its own slot and value. */
+	slot->value = value;
 	*ret_slot = slot;
 	*ret_value = value;
 	atomic_store_explicit(&slot->word, (uint64_t)value << 32 | 1, memory_order_release);

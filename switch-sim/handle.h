@@ -35,6 +35,7 @@ struct handle_slot {
 	void *object;          /* constant while there are references */
 	struct handle_slot *next_free;
 	uint32_t index;
+	uint32_t value; /* the handle; stays while there are references */
 	uint16_t generation;
 	uint8_t kind;
 };
@@ -53,6 +54,7 @@ struct handles {
 
 /**
  * handles_add - give @object a handle; the table holds one reference
+ * @ret_slot and the slot's value are set before anybody can find the object.
  * Return: 0 with @ret_slot and @ret_value set, -ENOMEM, or -ENOSPC when HANDLE_MAX are in use.
  */
 int handles_add(struct handles *t, enum handle_kind kind, void *object,

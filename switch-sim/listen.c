@@ -147,7 +147,7 @@ static void span_enter(struct sw_socket *s, struct trace_span *span, const char 
 	span->trace = NULL;
 	if (s->process->trace)
 		trace_enter(s->process->trace, span, TRACE_SWITCH, "", call, "s=%s, name=%s",
-			    trace_number(s->handle, TRACE_TEXT),
+			    trace_number(sw_socket_handle(s), TRACE_TEXT),
 			    trace_name((const struct wsd_sockaddr *)&s->local, s->local_len,
 				       TRACE_TEXT));
 }

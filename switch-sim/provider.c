@@ -198,7 +198,7 @@ int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
 		free(p);
 		return code;
 	}
-	code = upcalls_socket(&p->table, &p->info, &p->utility, &p->utility_handle);
+	code = upcalls_socket(&p->table, &p->info, NULL, &p->utility, &p->utility_handle);
 	if (code)
 		refuse(p, "WSPSocket of the utility socket", code, "");
 	if (!code) {

@@ -109,9 +109,12 @@ void san_after_fork(struct san *san)
 
 static struct san_listener *listener(struct sw_socket *s)
 {
-	if (!s->san)
-		s->san = calloc(1, sizeof(*s->san));
-	if (!s->san)
+	if (s->san)
+		return s->san;
+	s->san = malloc(sizeof(*s->san));
+	if (s->san)
+		*s->san = (struct san_listener){.active = false};
+	else
 		wsd_log(WSD_LOG_ERROR, "no memory for the SAN side of a listener");
 	return s->san;
 }

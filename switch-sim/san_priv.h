@@ -27,6 +27,8 @@ struct companion {
 /* sw_socket.san; guarded by the socket's lock, but for the counter. */
 struct san_listener {
 	struct companion *companions; /* in the order they were made */
+	struct companion first;       /* room for one: most listeners have no more; its provider is
+					 NULL while it is free */
 	unsigned count;
 	bool active;          /* san_listen was called; before, only shadows are noted */
 	uint32_t *shadows_be; /* addresses that specific listeners own [SW-WILD-5] */

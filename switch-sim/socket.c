@@ -17,6 +17,11 @@ struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s)
 	return handles_find(p->handles, HANDLE_SOCKET, s);
 }
 
+SOCKET sw_socket_handle(const struct sw_socket *s)
+{
+	return s->slot->value;
+}
+
 struct sw_socket *sw_socket_ref(struct sw_socket *s)
 {
 	handle_ref(s->slot);
@@ -107,20 +112,10 @@ static bool legal_flags(int type, DWORD flags)
 	return !(flags & ~legal);
 }
 
-static int add(struct sw_process *p, struct sw_socket *s)
-{
-	uint32_t value;
-	pthread_mutex_lock(&s->lock); /* whoever finds it early waits for s->handle */
-	int r = handles_add(p->handles, HANDLE_SOCKET, s, &s->slot, &value);
-	if (!r)
-		s->handle = value;
-	pthread_mutex_unlock(&s->lock);
-	return r;
-}
-
 int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags, SOCKET *ret)
 {
 	INT error = 0;
+	uint32_t handle;
 	if (sw_fault_netdown(p, "socket"))
 		return WSAENETDOWN;
 	if (sw_fault_nobufs(p, "socket"))
@@ -130,17 +125,20 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
 		return code;
 	if (!legal_flags(type, flags))
 		return WSAEINVAL;
-	struct sw_socket *s = calloc(1, sizeof(*s));
+	struct sw_socket *s = malloc(sizeof(*s));
 	if (!s)
 		return WSAENOBUFS;
-	*s = (struct sw_socket){.process = p, .af = af, .type = type, .protocol = protocol};
+	*s = (struct sw_socket){.process = p,
+				.lock = PTHREAD_MUTEX_INITIALIZER,
+				.af = af,
+				.type = type,
+				.protocol = protocol};
 	s->options.v6only = 1;
 	s->options.sndbuf = s->options.rcvbuf = -1;
-	pthread_mutex_init(&s->lock, NULL);
 	s->tcp = p->tcpip.lpWSPSocket(af, type, protocol, NULL, 0, flags | WSA_FLAG_OVERLAPPED,
 				      &error);
 	code = s->tcp == INVALID_SOCKET ? error : 0;
-	if (!code && add(p, s) < 0) {
+	if (!code && handles_add(p->handles, HANDLE_SOCKET, s, &s->slot, &handle) < 0) {
 		p->tcpip.lpWSPCloseSocket(s->tcp, &error);
 		code = WSAENOBUFS;
 	}
@@ -149,7 +147,7 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
 		free(s);
 		return code;
 	}
-	*ret = s->handle;
+	*ret = handle;
 	return 0;
 }
 
@@ -200,7 +198,7 @@ int sw_socket_close(struct sw_process *p, SOCKET handle)
 
 static void close_one(struct sw_socket *s, void *arg)
 {
-	close_handle(s->process, s->handle);
+	close_handle(s->process, sw_socket_handle(s));
 }
 
 void sw_socket_close_all(struct sw_process *p)

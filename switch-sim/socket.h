@@ -42,9 +42,8 @@ struct sw_options {
 
 struct sw_socket {
 	struct sw_process *process;
-	struct handle_slot *slot; /* the references */
+	struct handle_slot *slot; /* the references, and the application's handle */
 	pthread_mutex_t lock;     /* everything below; held over TCP/IP downcalls and san_* calls */
-	SOCKET handle;            /* the application's */
 	SOCKET tcp;               /* the TCP/IP provider's descriptor */
 	int af, type, protocol;
 	enum sw_state state;
@@ -71,6 +70,7 @@ void sw_socket_after_fork(struct sw_socket *s);
 
 /* References. Look-up of a stale, foreign or zero handle gives NULL (WSAENOTSOCK). */
 struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s);
+SOCKET sw_socket_handle(const struct sw_socket *s);
 struct sw_socket *sw_socket_ref(struct sw_socket *s);
 void sw_socket_put(struct sw_socket *s); /* NULL is fine */
 

@@ -47,8 +47,13 @@ static struct {
 	const struct catalog *catalog;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
 
-/* Where WPUCreateSocketHandle leaves the handle for the WSPSocket call around it. */
-static _Thread_local SOCKET *birth;
+/* The WSPSocket call around WPUCreateSocketHandle: whose socket it is, and where the handle goes.
+ */
+struct birth {
+	struct sw_socket *owner;
+	SOCKET handle;
+};
+static _Thread_local struct birth *birth __attribute__((tls_model("initial-exec")));
 
 static int fail(int *error, int code, int value)
 {
@@ -114,24 +119,26 @@ static void give_back(struct slot *s)
 
 /* ---- what the switch itself calls ---- */
 
-int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, SOCKET *ret_desc,
-		   SOCKET *ret_handle)
+int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, struct sw_socket *owner,
+		   SOCKET *ret_desc, SOCKET *ret_handle)
 {
-	SOCKET handle = INVALID_SOCKET;
+	struct birth own = {owner, INVALID_SOCKET}, *outer = birth;
 	int error = 0;
-	SOCKET *outer = birth;
-	birth = &handle;
+	birth = &own;
 	SOCKET desc = provider->lpWSPSocket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP, info, 0,
 					    WSA_FLAG_OVERLAPPED, &error);
 	birth = outer;
-	if (desc == INVALID_SOCKET)
+	if (desc == INVALID_SOCKET) {
+		if (own.handle != INVALID_SOCKET) /* it should have been given back */
+			upcalls_detach(own.handle);
 		return error ? error : WSASYSCALLFAILURE;
-	if (handle == INVALID_SOCKET) {
+	}
+	if (own.handle == INVALID_SOCKET) {
 		provider->lpWSPCloseSocket(desc, &error);
 		return WSAEINVALIDPROVIDER;
 	}
 	*ret_desc = desc;
-	*ret_handle = handle;
+	*ret_handle = own.handle;
 	return 0;
 }
 
@@ -159,20 +166,13 @@ static void queue(struct slot *s)
 		wsd_log(WSD_LOG_ERROR, "cannot wake the service thread: %s", strerror(errno));
 }
 
-void upcalls_attach(SOCKET handle, struct sw_socket *owner)
+void upcalls_detach(SOCKET handle)
 {
 	pthread_mutex_lock(&table.lock);
 	struct slot *s = find(handle);
-	if (s) {
-		s->owner = owner;
-		queue(s);
-	}
+	if (s)
+		s->owner = NULL;
 	pthread_mutex_unlock(&table.lock);
-}
-
-void upcalls_detach(SOCKET handle)
-{
-	upcalls_attach(handle, NULL);
 }
 
 bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle)
@@ -213,14 +213,6 @@ void upcalls_wake_fd(int fd)
 	pthread_mutex_lock(&table.lock);
 	table.wake_fd = fd;
 	pthread_mutex_unlock(&table.lock);
-}
-
-unsigned upcalls_live(void)
-{
-	pthread_mutex_lock(&table.lock);
-	unsigned live = table.live;
-	pthread_mutex_unlock(&table.lock);
-	return live;
 }
 
 void upcalls_sweep(void)
@@ -277,7 +269,10 @@ static SOCKET up_create_socket_handle(DWORD catalog_entry_id, DWORD_PTR context,
 	if (room) {
 		struct slot *s = &table.slots[index];
 		uint32_t generation = s->generation ? s->generation : 1;
-		*s = (struct slot){.generation = generation, .live = true, .context = context};
+		*s = (struct slot){.generation = generation,
+				   .live = true,
+				   .context = context,
+				   .owner = birth ? birth->owner : NULL};
 		handle = (SOCKET)generation << INDEX_BITS | index;
 		table.live++;
 	}
@@ -287,7 +282,7 @@ static SOCKET up_create_socket_handle(DWORD catalog_entry_id, DWORD_PTR context,
 		return INVALID_SOCKET;
 	}
 	if (birth)
-		*birth = handle;
+		birth->handle = handle;
 	succeed(error, 0);
 	return handle;
 }

@@ -20,19 +20,19 @@ struct catalog;
 
 /**
  * upcalls_socket - WSPSocket with the handle that the provider asks for meanwhile [SW-BIND-4.1]
+ * @owner: whom its event queues for the service thread, with the handle; borrowed until
+ * upcalls_detach; NULL: nobody
  * @ret_desc: the provider's descriptor, for downcalls; @ret_handle: the switch's, for upcalls
  * Return: 0 or the provider's code; WSAEINVALIDPROVIDER if it returned a socket without having
  * asked for a handle (the socket is closed again).
  */
-int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, SOCKET *ret_desc,
-		   SOCKET *ret_handle);
+int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, struct sw_socket *owner,
+		   SOCKET *ret_desc, SOCKET *ret_handle);
 
 /* The event of a handle. */
 WSAEVENT upcalls_event(SOCKET handle);
 
-/* From now on the handle's event queues (owner, handle) for the service thread; @owner is borrowed
- * until upcalls_detach, after which the event does nothing. */
-void upcalls_attach(SOCKET handle, struct sw_socket *owner);
+/* From now on the handle's event does nothing. */
 void upcalls_detach(SOCKET handle);
 
 /* The next socket whose event was set, with a reference to its owner (sw_socket_put). False: none.
@@ -45,8 +45,6 @@ void upcalls_reset(SOCKET handle);
 /* The eventfd to write to when a socket is queued; -1: nobody listens. */
 void upcalls_wake_fd(int fd);
 
-/* How many handles live: what providers have not given back. */
-unsigned upcalls_live(void);
 /* Drop those of providers that are gone; logs how many. */
 void upcalls_sweep(void);
 

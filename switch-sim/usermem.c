@@ -19,7 +19,7 @@
 /* [low, high) of this thread's stack; high 0: not asked yet. */
 static _Thread_local struct {
 	uintptr_t low, high;
-} stack;
+} stack __attribute__((tls_model("initial-exec")));
 
 static void ask_stack(void)
 {
