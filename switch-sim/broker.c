@@ -196,14 +196,16 @@ void broker_alarm(struct names *n)
 
 static uint32_t free_slot(struct names *n)
 {
-	for (uint32_t i = 0; i < TABLE_CLIENTS; i++) {
-		uint32_t slot = (n->slot_hint + i) % TABLE_CLIENTS;
+	uint32_t clients = n->table->clients;
+
+	for (uint32_t i = 0; i < clients; i++) {
+		uint32_t slot = (n->slot_hint + i) % clients;
 		if (!n->table->client[slot].present) {
 			n->slot_hint = slot + 1;
 			return slot;
 		}
 	}
-	return TABLE_NOBODY;
+	return clients < TABLE_CLIENTS ? clients : TABLE_NOBODY;
 }
 
 static void refuse(struct names *n, struct peer *p, int status, const char *why)
@@ -266,6 +268,11 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		refuse(n, p, -EUSERS, "too many processes");
 		return;
 	}
+	int r = table_reserve_client(n->table, n->table_fd, slot);
+	if (r < 0) {
+		refuse(n, p, r, "no memory for another process");
+		return;
+	}
 	struct table_client *c = &n->table->client[slot];
 	c->uid = p->cred.uid;
 	c->pid = p->cred.pid;
@@ -277,7 +284,7 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return; /* the connection is closed; the newcomer asks again */
 	NAMES_STEP(client_checked);
 	n->strangers--;
-	int r = welcome(n, p, slot);
+	r = welcome(n, p, slot);
 	NAMES_STEP(welcome_sent);
 	if (r < 0) {
 		n->strangers++;
@@ -433,7 +440,7 @@ int broker_call_all(struct names *n)
 
 	n->uncalled = 0;
 	n->recall_at = wire_now_ms() + RECALL_MS;
-	for (uint32_t slot = 0; slot < TABLE_CLIENTS; slot++) {
+	for (uint32_t slot = 0; slot < n->table->clients; slot++) {
 		struct table_client *c = &n->table->client[slot];
 		if (!c->present || slot == n->slot)
 			continue;
@@ -461,7 +468,7 @@ void broker_recall(struct names *n)
 {
 	n->uncalled = 0;
 	n->recall_at = wire_now_ms() + RECALL_MS;
-	for (uint32_t slot = 0; slot < TABLE_CLIENTS; slot++) {
+	for (uint32_t slot = 0; slot < n->table->clients; slot++) {
 		if (!n->table->client[slot].present || slot == n->slot || n->peer_of[slot])
 			continue;
 		int r = call(n, slot);

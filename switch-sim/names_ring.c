@@ -42,14 +42,18 @@ int ring_make_table(struct names *n, uint64_t token, const struct table *base)
 		r = table_copy(t, fd, base);
 	else if (r < 0)
 		return r;
-	for (uint32_t i = 0; r == 0 && base && n->slot == TABLE_NOBODY && i < TABLE_CLIENTS; i++)
-		if (!t->client[i].present) { /* we come from outside (rescue) */
-			n->slot = i;
-			memcpy(t->client[i].beacon, n->beacon_id, sizeof(n->beacon_id));
-			t->client[i].present = 1;
-		}
+	bool outside = base && n->slot == TABLE_NOBODY; /* rescue */
+	if (r == 0 && outside)
+		for (n->slot = 0; n->slot < t->clients && t->client[n->slot].present;)
+			n->slot++;
 	if (r == 0 && n->slot >= TABLE_CLIENTS)
 		r = -EUSERS;
+	if (r == 0)
+		r = table_reserve_client(t, fd, n->slot);
+	if (r == 0 && outside) {
+		memcpy(t->client[n->slot].beacon, n->beacon_id, sizeof(n->beacon_id));
+		t->client[n->slot].present = 1;
+	}
 	if (r == 0 && base &&
 	    (!t->client[n->slot].present ||
 	     memcmp(t->client[n->slot].beacon, n->beacon_id, sizeof(n->beacon_id)) != 0))

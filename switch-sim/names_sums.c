@@ -19,7 +19,6 @@ enum { PORTS = 65536, TALLIES_A_NAME = 4 };
 
 int sums_init(struct sums *s, uint64_t seed)
 {
-	memset(s, 0, sizeof(*s));
 	s->seed = seed;
 	pool_init(&s->ports, sizeof(struct sums_port));
 	pool_init(&s->places, sizeof(struct sums_place));

@@ -48,7 +48,7 @@ struct sums {
 	struct ports barred[NAMES_PROTO_COUNT]; /* a wildcard holds it */
 };
 
-int sums_init(struct sums *s, uint64_t seed); /* 0, -ENOMEM */
+int sums_init(struct sums *s, uint64_t seed); /* of a zeroed one; 0, -ENOMEM */
 void sums_fini(struct sums *s);
 bool sums_reserve(struct sums *s); /* room for one more name; false: no memory */
 

@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEP = 4096 }; /* names whose memory is taken at once: 256 KiB */
+/* Records whose memory is taken at once: a few pages, so that a new keeper starts quickly. */
+enum { NAMES_STEP_SIZE = 256, CLIENTS_STEP = 64 };
 
 int table_create(struct table **ret, int *ret_fd)
 {
@@ -31,7 +32,7 @@ int table_create(struct table **ret, int *ret_fd)
 	if (t == MAP_FAILED ||
 	    fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0 ||
-	    fallocate(fd, 0, 0, offsetof(struct table, name)) < 0)
+	    fallocate(fd, 0, 0, offsetof(struct table, client)) < 0)
 		error = -errno;
 	if (error) {
 		if (t != MAP_FAILED)
@@ -78,18 +79,35 @@ int table_reserve(struct table *t, int fd, uint32_t index)
 
 	if (index < names)
 		return 0;
-	if (index % STEP == 0) {
+	if (index % NAMES_STEP_SIZE == 0) {
 		off_t at = (off_t)(offsetof(struct table, name) + index * sizeof(t->name[0]));
-		if (fallocate(fd, 0, at, STEP * sizeof(t->name[0])) < 0)
+		if (fallocate(fd, 0, at, NAMES_STEP_SIZE * sizeof(t->name[0])) < 0)
 			return -errno;
 	}
 	atomic_store_explicit(&t->names, index + 1, memory_order_release);
 	return 0;
 }
 
+int table_reserve_client(struct table *t, int fd, uint32_t slot)
+{
+	uint32_t clients = atomic_load_explicit(&t->clients, memory_order_relaxed);
+	uint32_t have = (clients + CLIENTS_STEP - 1) / CLIENTS_STEP * CLIENTS_STEP;
+	uint32_t want = (slot / CLIENTS_STEP + 1) * CLIENTS_STEP;
+
+	if (slot < clients)
+		return 0;
+	if (want > have) {
+		off_t at = (off_t)(offsetof(struct table, client) + have * sizeof(t->client[0]));
+		if (fallocate(fd, 0, at, (off_t)((want - have) * sizeof(t->client[0]))) < 0)
+			return -errno;
+	}
+	atomic_store_explicit(&t->clients, slot + 1, memory_order_release);
+	return 0;
+}
+
 static bool name_legal(const struct table *t, const struct table_name *n)
 {
-	return n->client < TABLE_CLIENTS && t->client[n->client].present && n->port != 0 &&
+	return n->client < t->clients && t->client[n->client].present && n->port != 0 &&
 	       n->proto < NAMES_PROTO_COUNT && n->mode < NAMES_MODE_COUNT &&
 	       n->serial <= TABLE_SERIAL_MAX;
 }
@@ -100,11 +118,16 @@ int table_copy(struct table *to, int to_fd, const struct table *from)
 	to->order = from->order;
 	for (int p = 0; p < NAMES_PROTO_COUNT; p++)
 		to->range[p] = from->range[p];
-	for (uint32_t i = 0; i < TABLE_CLIENTS; i++)
-		if (from->client[i].present) {
-			to->client[i] = from->client[i];
-			to->client[i].comm[sizeof(to->client[i].comm) - 1] = '\0';
-		}
+	uint32_t clients = from->clients < TABLE_CLIENTS ? from->clients : TABLE_CLIENTS;
+	for (uint32_t i = 0; i < clients; i++) {
+		if (!from->client[i].present)
+			continue;
+		int r = table_reserve_client(to, to_fd, i);
+		if (r < 0)
+			return r;
+		to->client[i] = from->client[i];
+		to->client[i].comm[sizeof(to->client[i].comm) - 1] = '\0';
+	}
 
 	uint32_t names = from->names < TABLE_NAMES ? from->names : TABLE_NAMES;
 	for (uint32_t i = 0; i < names; i++) {

@@ -59,11 +59,12 @@ struct table {
 	uint32_t keeper_uid;       /* may set ranges, as root may */
 	uint32_t legacy;           /* WS-REUSE-4 */
 	_Atomic uint32_t names;    /* name[i] for i >= names was never used */
+	_Atomic uint32_t clients;  /* client[i] for i >= clients was never used */
 	_Atomic uint64_t order;    /* the last given */
 	_Atomic uint64_t range[4]; /* start << 32 | count, by enum names_proto */
 	uint64_t book;             /* the same as in the fence */
 	char book_name[56];
-	char pad[4096 - 136];
+	char pad[4096 - 144];
 	struct table_client client[TABLE_CLIENTS];
 	struct table_name name[TABLE_NAMES];
 };
@@ -86,6 +87,8 @@ void table_unmap(const struct table *t); /* NULL is fine */
 
 /* Make sure that storing to name[index] needs no memory that could be missing. 0, -errno. */
 int table_reserve(struct table *t, int fd, uint32_t index);
+/* The same for client[slot]. */
+int table_reserve_client(struct table *t, int fd, uint32_t slot);
 
 /* @to gets all that @from holds but its keeper. Values out of range are left out. */
 int table_copy(struct table *to, int to_fd, const struct table *from);

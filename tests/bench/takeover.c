@@ -106,20 +106,19 @@ static void end(struct role *r)
 	waitpid(r->pid, &status, 0);
 }
 
-/* When the successor's last step returned; 0: not yet. */
-static double last_step(void)
+/* When the successor's last step returned; 0: not yet. Looks at what is new since the last call:
+ * the guest has one processor, and this program is not to be in the successor's way. */
+static double last_step(FILE *f)
 {
 	char line[4096];
 	double at = 0, took = 0, done = 0;
-	FILE *f = fopen(trace_path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
+	clearerr(f);
+	while (fgets(line, sizeof(line), f)) {
 		const char *us = strstr(line, "\"us\":");
 		if (strstr(line, "\"call\":\"WSPEventSelect\"") && us &&
 		    sscanf(line, "{\"t_us\":%lf", &at) == 1 && sscanf(us, "\"us\":%lf", &took) == 1)
 			done = at + took;
 	}
-	if (f)
-		fclose(f);
 	return done;
 }
 
@@ -128,6 +127,9 @@ static double one_takeover(const char *self, const char *address, bool kill_it)
 	double begun = 0, done = 0;
 	unlink(trace_path);
 	struct role head = start(self, address, false), next = start(self, address, true);
+	FILE *trace = fopen(trace_path, "re");
+	if (!trace || fseek(trace, 0, SEEK_END))
+		die("the trace");
 	if (kill_it) {
 		begun = now_us();
 		kill(head.pid, SIGKILL);
@@ -135,8 +137,9 @@ static double one_takeover(const char *self, const char *address, bool kill_it)
 		   read(head.from, &begun, sizeof(begun)) != sizeof(begun)) {
 		die("closing the head");
 	}
-	while ((done = last_step()) == 0 && now_us() < begun + PATIENCE_US)
+	while ((done = last_step(trace)) == 0 && now_us() < begun + PATIENCE_US)
 		usleep(2000);
+	fclose(trace);
 	end(&head);
 	end(&next);
 	if (done == 0)

@@ -33,6 +33,7 @@ static void desk_open(struct desk *d, bool legacy)
 	for (int p = 0; p < NAMES_PROTO_COUNT; p++)
 		d->table->range[p] = UINT64_C(49152) << 32 | 16384;
 	d->table->client[0].present = d->table->client[1].present = 1;
+	d->table->clients = 2;
 	cr_assert_eq(book_create(d->table, d->fd, deaf, NULL, &d->book), 0);
 }
 
