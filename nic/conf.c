@@ -168,15 +168,15 @@ int conf_load(struct conf **ret_conf)
 	const char *named = secure_getenv("WSD_CONFIG");
 	const char *path = named ? named : WSD_SYSCONFDIR "/wsdirect.conf";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		int err = errno;
-		if (named)
-			return -err;
+	if (fd < 0 && !named)
 		return conf_parse("", ret_conf);
-	}
 	char *text = NULL;
-	int err = read_all(fd, &text);
-	close(fd);
+	int err = fd < 0 ? -errno : read_all(fd, &text);
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		wsd_log(WSD_LOG_ERROR, "the configuration %s cannot be read: %s", path,
+			strerror(-err));
 	if (text) /* set on success only */
 		err = conf_parse(text, ret_conf);
 	free(text);
@@ -198,17 +198,97 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
+/* The variable that overrides @key, which is shorter than KEY_MAX. */
+static void variable_of(const char *key, char ret[KEY_MAX + 4])
+{
+	size_t n = strlen(key);
+	memcpy(ret, "WSD_", 4);
+	for (size_t i = 0; i < n; i++)
+		ret[4 + i] =
+			isalnum((unsigned char)key[i]) ? (char)toupper((unsigned char)key[i]) : '_';
+	ret[4 + n] = '\0';
+}
+
+/* wsd(7) */
+static const char *const known_keys[] = {
+	"wildcard",
+	"profile",
+	"reuse",
+	"IPAutoconfigurationEnabled",
+	"dynamicport.tcp4",
+	"dynamicport.tcp6",
+	"dynamicport.udp4",
+	"dynamicport.udp6",
+	"dynamicport.legacy",
+	"MaxUserPort",
+	"catalog",
+	"limit.sockets",
+	"limit.startups",
+	"fault.netdown",
+	"fault.nobufs",
+	"broker.name",
+	"rdma.wildcard_available",
+	"rdma.max_backlog",
+	"rdma.max_sockets",
+	"rdma.max_startups",
+	"rdma.threshold",
+	"trace",
+	"trace.json",
+};
+/* Variables that are no keys; a prefix where it ends with '_'. */
+static const char *const known_variables[] = {"WSD_CONFIG", "WSD_LOG", "WSD_LOG_LEVEL",
+					      "WSD_SOFT_ROCE", "WSD_TEST_"};
+
+static bool is_known_key(const char *key)
+{
+	static const char autoconf[] = "IPAutoconfigurationEnabled.";
+	if (!strncasecmp(key, autoconf, strlen(autoconf)))
+		return true;
+	const char *dot = strchr(key, '.');
+	bool prefix_is_ours = !dot;
+	for (size_t i = 0; i < sizeof(known_keys) / sizeof(known_keys[0]); i++) {
+		if (!strcasecmp(key, known_keys[i]))
+			return true;
+		if (dot && !strncasecmp(key, known_keys[i], (size_t)(dot - key) + 1))
+			prefix_is_ours = true;
+	}
+	return !prefix_is_ours;
+}
+
+static bool is_known_variable(const char *name)
+{
+	char variable[KEY_MAX + 4];
+	for (size_t i = 0; i < sizeof(known_keys) / sizeof(known_keys[0]); i++) {
+		variable_of(known_keys[i], variable);
+		if (!strcmp(name, variable))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(known_variables) / sizeof(known_variables[0]); i++) {
+		const char *known = known_variables[i];
+		size_t n = strlen(known);
+		if (known[n - 1] == '_' ? !strncmp(name, known, n) : !strcmp(name, known))
+			return true;
+	}
+	return !strncmp(name, "WSD_IPAUTOCONFIGURATIONENABLED_", 31);
+}
+
+void conf_report(const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_rows; i++) {
+		const struct conf_row *r = &c->rows[i];
+		if (r->owned ? !is_known_variable(r->key) : !is_known_key(r->key))
+			wsd_log(r->owned ? WSD_LOG_INFO : WSD_LOG_WARNING,
+				"configuration: nothing reads %s%s",
+				r->owned ? "the variable " : "", r->key);
+	}
+}
+
 const char *conf_get(const struct conf *c, const char *key)
 {
-	char variable[KEY_MAX + 4] = "WSD_";
-	size_t n = strlen(key);
-	if (n >= KEY_MAX)
+	char variable[KEY_MAX + 4];
+	if (strlen(key) >= KEY_MAX)
 		return NULL;
-	for (size_t i = 0; i <= n; i++)
-		variable[4 + i] = isalnum((unsigned char)key[i])
-					  ? (char)toupper((unsigned char)key[i])
-				  : key[i] ? '_'
-					   : '\0';
+	variable_of(key, variable);
 	const char *found = NULL;
 	/* of several equal keys in a file the last wins; environment rows are exact and come last
 	 */
@@ -220,17 +300,28 @@ const char *conf_get(const struct conf *c, const char *key)
 	return found;
 }
 
-bool conf_bool(const struct conf *c, const char *key, bool fallback)
+/* -1: no such word */
+static int bool_of(const char *v)
 {
 	static const struct {
 		const char *word;
 		bool value;
 	} words[] = {{"1", true},  {"yes", true}, {"true", true},   {"on", true},
 		     {"0", false}, {"no", false}, {"false", false}, {"off", false}};
-	const char *v = conf_get(c, key);
-	for (size_t i = 0; v && i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcasecmp(v, words[i].word))
 			return words[i].value;
+	return -1;
+}
+
+bool conf_bool(const struct conf *c, const char *key, bool fallback)
+{
+	const char *v = conf_get(c, key);
+	int value = v && *v ? bool_of(v) : fallback;
+	if (value >= 0)
+		return value;
+	wsd_log(WSD_LOG_WARNING, "%s = %s is neither yes nor no; taking %s", key, v,
+		fallback ? "yes" : "no");
 	return fallback;
 }
 
@@ -242,9 +333,11 @@ long conf_long(const struct conf *c, const char *key, long fallback, long min, l
 	char *end;
 	errno = 0;
 	long n = strtol(v, &end, 0);
-	if (errno || *end || n < min || n > max)
-		return fallback;
-	return n;
+	if (!errno && !*end && n >= min && n <= max)
+		return n;
+	wsd_log(WSD_LOG_WARNING, "%s = %s is no number from %ld to %ld; taking the default", key, v,
+		min, max);
+	return fallback;
 }
 
 bool conf_autoconf(const struct conf *c, const char *ifname)
@@ -253,8 +346,11 @@ bool conf_autoconf(const struct conf *c, const char *ifname)
 	snprintf(key, sizeof(key), "IPAutoconfigurationEnabled.%s", ifname);
 	if (!conf_get(c, key))
 		snprintf(key, sizeof(key), "IPAutoconfigurationEnabled");
-	/* a DWORD in the registry: any value but 0 */
-	return conf_long(c, key, 1, INT32_MIN, UINT32_MAX) != 0 && conf_bool(c, key, true);
+	/* a DWORD in the registry: any value but 0; asked often, so nothing is logged */
+	const char *v = conf_get(c, key);
+	char *end;
+	long n = v ? strtol(v, &end, 0) : 1;
+	return !(v && *v && !*end && n == 0) && !(v && bool_of(v) == 0);
 }
 
 bool conf_has_word(const struct conf *c, const char *key, const char *word)

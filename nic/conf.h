@@ -17,10 +17,10 @@ struct conf;
  * conf_load - read the file named by WSD_CONFIG, or the system's wsdirect.conf
  *
  * A missing system file is an empty configuration. The environment wins over the file: the key
- * `connect.san_ms` is overridden by WSD_CONNECT_SAN_MS. In set-user-id programs the environment is
+ * `rdma.threshold` is overridden by WSD_RDMA_THRESHOLD. In set-user-id programs the environment is
  * ignored (it names modules to load). Lines that cannot be read are logged and skipped.
  * Return: 0 with @ret_conf set; -ENOMEM; -errno of open(2)/read(2) if WSD_CONFIG names a file that
- * cannot be read.
+ * cannot be read, which is logged.
  */
 int conf_load(struct conf **ret_conf);
 
@@ -32,11 +32,14 @@ void conf_free(struct conf *c); /* NULL is fine */
 /* The value of @key, borrowed until conf_free, or NULL. */
 const char *conf_get(const struct conf *c, const char *key);
 
-/* yes/no, true/false, on/off, 1/0; anything else is @fallback (logged by conf_load's caller if it
- * cares: conf_is_bool tells). */
+/* Log the keys and variables that nothing of wsdirect reads: they are typing errors. Keys of other
+ * providers (`acme.depth`) are theirs. For whoever reads the file first in a process. */
+void conf_report(const struct conf *c);
+
+/* yes/no, true/false, on/off, 1/0; anything else is logged and @fallback. */
 bool conf_bool(const struct conf *c, const char *key, bool fallback);
 
-/* A decimal or 0x number within [min, max]; @fallback otherwise. */
+/* A decimal or 0x number within [min, max]; anything else is logged and @fallback. */
 long conf_long(const struct conf *c, const char *key, long fallback, long min, long max);
 
 /* Whether 169.254/16 addresses of @ifname are used: IPAutoconfigurationEnabled.@ifname, else

@@ -175,8 +175,13 @@ static int open_rdma_cm(struct prov *p)
 	if (err == ENOMEM || err == EMFILE || err == ENFILE)
 		return -err;
 	int fd = open("/dev/infiniband/rdma_cm", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		err = errno;
+		wsd_log(WSD_LOG_INFO,
+			"provider: no RDMA on this machine: /dev/infiniband/rdma_cm: %s",
+			strerror(err));
+		return -err;
+	}
 	close(fd);
 	if (err != ENODEV)
 		return -err;
@@ -261,7 +266,9 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 		int err = prov_create(lpUpcallTable, lpProtocolInfo, &p);
 		if (err) {
 			code = errmap(EO_STARTUP, err);
-			wsd_log(WSD_LOG_ERROR, "provider: cannot start: %s", strerror(-err));
+			if (err != -ENOENT) /* open_rdma_cm has said it */
+				wsd_log(WSD_LOG_ERROR, "provider: cannot start: %s",
+					strerror(-err));
 		}
 	}
 	if (!code) {

@@ -73,7 +73,9 @@ static const struct {
 static int refuse(const struct san_provider *p, const char *step, int code, const char *detail)
 {
 	const struct wsaname *row = wsaname_find(code);
-	wsd_log(WSD_LOG_ERROR, "provider %s is not used: %s: %s (%d): %s", p->label, step,
+	/* a machine without RDMA is no mistake */
+	wsd_log(code == WSASYSNOTREADY ? WSD_LOG_INFO : WSD_LOG_ERROR,
+		"provider %s is not used: %s: %s (%d): %s", p->label, step,
 		row ? row->name : "error", code,
 		*detail ? detail
 		: row   ? row->meaning

@@ -284,12 +284,11 @@ int sw_startup(WORD version, LPWSADATA data)
 	starting = true;
 	if (!p->startups) {
 		int r = conf_load(&p->conf);
-		if (r < 0)
-			wsd_log(WSD_LOG_ERROR, "the configuration cannot be read: %s",
-				strerror(-r));
 		code = r < 0 ? WSASYSNOTREADY : 0;
-		if (!code)
+		if (!code) {
+			conf_report(p->conf);
 			read_configuration(p);
+		}
 	}
 	trace_enter(p->trace, &span, TRACE_APPLICATION, "", "WSAStartup", "version=%u.%u",
 		    version & 0xff, version >> 8);

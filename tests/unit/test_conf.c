@@ -5,7 +5,9 @@
 #include "conf.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 Test(conf, last_of_equal_keys_wins_and_comments_are_skipped)
@@ -71,5 +73,90 @@ Test(conf, a_named_file_that_cannot_be_read_is_an_error)
 	cr_assert_eq(conf_load(&c), 0);
 	unlink(path);
 	cr_assert_str_eq(conf_get(c, "a"), "b");
+	conf_free(c);
+}
+
+/* What is logged from now on: in @text, after read_log. Once for each test. */
+static int log_fd;
+
+static void log_to_file(void)
+{
+	char path[] = "/tmp/wsd-conf-log-XXXXXX";
+	log_fd = mkstemp(path);
+	cr_assert_geq(log_fd, 0);
+	setenv("WSD_LOG", path, 1);
+	unsetenv("WSD_LOG_LEVEL");
+	/* it is opened at the first line */
+	struct conf *c = NULL;
+	cr_assert_eq(conf_parse("no equals sign\n", &c), 0);
+	conf_free(c);
+	unlink(path);
+}
+
+static const char *read_log(void)
+{
+	static char text[8192];
+	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+Test(conf, what_cannot_be_used_is_logged)
+{
+	struct conf *c = NULL;
+	log_to_file();
+	cr_assert_eq(conf_parse("rdma.max_backlog = many\nrdma.wildcard_available = maybe\n", &c),
+		     0);
+	conf_long(c, "rdma.max_backlog", 5, 1, 10);
+	conf_bool(c, "rdma.wildcard_available", false);
+	cr_expect(strstr(read_log(), "rdma.max_backlog = many is no number from 1 to 10"), "%s",
+		  read_log());
+	cr_expect(strstr(read_log(), "rdma.wildcard_available = maybe is neither yes nor no"), "%s",
+		  read_log());
+	conf_free(c);
+	setenv("WSD_CONFIG", "/nonexistent/wsdirect.conf", 1);
+	cr_assert_lt(conf_load(&c), 0);
+	cr_expect(strstr(read_log(), "/nonexistent/wsdirect.conf"), "%s", read_log());
+}
+
+Test(conf, keys_that_nothing_reads_are_named)
+{
+	struct conf *c = NULL;
+	log_to_file();
+	setenv("WSD_WILDCRAD", "legacy", 1);
+	setenv("WSD_TEST_LONG", "1", 1);
+	cr_assert_eq(conf_parse("Wildcard = vista\nnonsense = 3\nrdma.depth = 4\nacme.depth = 5\n"
+				"IPAutoconfigurationEnabled.san0 = 0\n",
+				&c),
+		     0);
+	conf_report(c);
+	const char *text = read_log();
+	cr_expect(strstr(text, "nothing reads nonsense"), "%s", text);
+	cr_expect(strstr(text, "nothing reads rdma.depth"), "%s", text);
+	cr_expect(strstr(text, "nothing reads the variable WSD_WILDCRAD"), "%s", text);
+	cr_expect_not(strstr(text, "acme"), "%s", text);
+	cr_expect_not(strstr(text, "reads Wildcard"), "%s", text);
+	cr_expect_not(strstr(text, "IPAuto"), "%s", text);
+	cr_expect_not(strstr(text, "WSD_TEST"), "%s", text);
+	conf_free(c);
+}
+
+Test(conf, autoconfiguration_of_one_interface_or_of_all)
+{
+	struct conf *c = NULL;
+	cr_assert_eq(conf_parse("IPAutoconfigurationEnabled = 0\n"
+				"IPAutoconfigurationEnabled.san1 = 1\n"
+				"IPAutoconfigurationEnabled.san2 = no\n"
+				"IPAutoconfigurationEnabled.san3 = 0x2\n",
+				&c),
+		     0);
+	cr_expect_not(conf_autoconf(c, "san0"));
+	cr_expect(conf_autoconf(c, "san1"));
+	cr_expect_not(conf_autoconf(c, "san2"));
+	cr_expect(conf_autoconf(c, "san3"));
+	conf_free(c);
+	cr_assert_eq(conf_parse("", &c), 0);
+	cr_expect(conf_autoconf(c, "san0"));
 	conf_free(c);
 }
