@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef WSD_SYSCONFDIR
@@ -129,6 +130,19 @@ int conf_parse(const char *text, struct conf **ret_conf)
 	return 0;
 }
 
+/* A file, or /dev/null and its like; what could keep us waiting is none. */
+static int open_file(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISCHR(st.st_mode)))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
 static int read_all(int fd, char **ret_text)
 {
 	size_t size = 0, room = 4096;
@@ -145,6 +159,9 @@ static int read_all(int fd, char **ret_text)
 		size += (size_t)n;
 		if (n == 0) {
 			text[size] = '\0';
+			if (strlen(text) < size)
+				wsd_log(WSD_LOG_WARNING,
+					"configuration: a NUL byte, and what is behind it is lost");
 			*ret_text = text;
 			return 0;
 		}
@@ -167,16 +184,15 @@ int conf_load(struct conf **ret_conf)
 {
 	const char *named = secure_getenv("WSD_CONFIG");
 	const char *path = named ? named : WSD_SYSCONFDIR "/wsdirect.conf";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && !named)
-		return conf_parse("", ret_conf);
 	char *text = NULL;
-	int err = fd < 0 ? -errno : read_all(fd, &text);
+	int fd = open_file(path), err = fd < 0 ? fd : read_all(fd, &text);
 	if (fd >= 0)
 		close(fd);
-	if (err)
+	if (err && (named || err != -ENOENT))
 		wsd_log(WSD_LOG_ERROR, "the configuration %s cannot be read: %s", path,
-			strerror(-err));
+			err == -EINVAL ? "it is no file" : strerror(-err));
+	if (err && !named) /* a user's programs run all the same */
+		return conf_parse("", ret_conf);
 	if (text) /* set on success only */
 		err = conf_parse(text, ret_conf);
 	free(text);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -29,15 +30,20 @@ static void open_sink(void)
 {
 	const char *where = secure_getenv("WSD_LOG");
 	const char *level = secure_getenv("WSD_LOG_LEVEL");
-	for (unsigned i = 0; level && i < sizeof(level_names) / sizeof(level_names[0]); i++)
-		if (!strcasecmp(level, level_names[i]))
+	bool known = !level || !*level;
+	for (unsigned i = 0; !known && i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		known = !strcasecmp(level, level_names[i]);
+		if (known)
 			sink.level = (enum wsd_log_level)i;
+	}
 	if (!where || !*where)
 		return;
 	if (!strcasecmp(where, "stderr"))
 		sink.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
 		sink.fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (!known && sink.fd >= 0)
+		dprintf(sink.fd, "WSD_LOG_LEVEL = %s is none of its values; taking info\n", level);
 }
 
 void wsd_log(enum wsd_log_level level, const char *format, ...)

@@ -5,6 +5,7 @@
  */
 #include "addrs.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -168,6 +169,18 @@ int addrs_list(struct addrs_row **ret_rows, size_t *ret_count)
 	return list(true, ret_rows, ret_count);
 }
 
+/* Its own broadcast address, or the one that the kernel routes for every subnet with room for one,
+ * whether it was configured or not. */
+static bool broadcasts_to(const struct addrs_row *row, uint32_t addr_be)
+{
+	if (row->broadcast_be && row->broadcast_be == addr_be)
+		return true;
+	if (row->prefix_len == 0 || row->prefix_len >= 31)
+		return false;
+	uint32_t hosts_be = htonl(UINT32_MAX >> row->prefix_len);
+	return (row->addr_be | hosts_be) == addr_be;
+}
+
 bool addrs_is_broadcast(uint32_t addr_be)
 {
 	if (addr_be == UINT32_MAX)
@@ -178,7 +191,7 @@ bool addrs_is_broadcast(uint32_t addr_be)
 	if (!addr_be || list(false, &rows, &count))
 		return false;
 	for (size_t i = 0; i < count && !found; i++)
-		found = rows[i].broadcast_be == addr_be;
+		found = broadcasts_to(&rows[i], addr_be);
 	free(rows);
 	return found;
 }

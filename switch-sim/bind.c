@@ -10,7 +10,8 @@
 #include "addrs.h"
 #include "log.h"
 #include "usermem.h"
-#include "names.h"
+#include "names_book.h"
+#include "names_sums.h"
 #include "tcpip.h"
 
 #include <stdlib.h>
@@ -100,23 +101,41 @@ static void describe(const struct sw_socket *s, struct names_request *req)
 }
 
 struct search {
-	uint16_t port;
+	const struct names_request *req;
 	uid_t user;
 	bool found;
 };
 
+static bool is_six(enum names_proto proto)
+{
+	return proto == NAMES_TCP6 || proto == NAMES_UDP6;
+}
+
+/* Would the kernel see one in the way of the other: the same address, or one takes them all? */
+static bool overlaps(const struct names_request *req, const struct names_entry *e)
+{
+	bool wild = names_is_wild(req->addr), other_wild = names_is_wild(e->addr);
+	if (req->proto == e->proto)
+		return wild || other_wild || !memcmp(req->addr, e->addr, sizeof(e->addr));
+	return names_v4_of(req->proto) == names_v4_of(e->proto) &&
+	       ((is_six(req->proto) && req->dual) || (is_six(e->proto) && e->dual));
+}
+
 static void look_for_other_user(void *arg, const struct names_entry *e)
 {
 	struct search *search = arg;
-	if (e->port == search->port && e->uid != search->user)
+	if (e->port == search->req->port && e->uid != search->user && !e->deferred &&
+	    overlaps(search->req, e))
 		search->found = true;
 }
 
 /* The kernel refuses a port that `names` granted. Another user's socket of ours is the reason in
  * the OK cells across users; otherwise a foreign program has it [WS-REUSE-13]. */
-static bool other_user_holds(struct sw_process *p, uint16_t port)
+static bool other_user_holds(struct sw_process *p, const struct names_request *req)
 {
-	struct search search = {.port = port, .user = geteuid()};
+	struct names_request normal = *req; /* as the entries are */
+	struct search search = {.req = &normal, .user = geteuid()};
+	book_normalise(&normal);
 	return names_list(p->names, look_for_other_user, &search) == 0 && search.found;
 }
 
@@ -158,7 +177,7 @@ static int take_name(struct sw_socket *s)
 		}
 		address_set_port(&s->local, port);
 		code = bind_kernel(s);
-		if (code == WSAEADDRINUSE && req.port && other_user_holds(s->process, req.port)) {
+		if (code == WSAEADDRINUSE && req.port && other_user_holds(s->process, &req)) {
 			names_defer(names, s->name_id);
 			code = 0;
 		}

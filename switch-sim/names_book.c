@@ -71,7 +71,9 @@ bool book_normalise(struct names_request *req)
 	if (!v6)
 		memset(req->addr + 4, 0, sizeof(req->addr) - 4);
 	bool wild = names_is_wild(req->addr);
-	if (!v6 || wild)
+	/* the kernel looks at a zone for link-local addresses only */
+	bool link_local = v6 && req->addr[0] == 0xfe && (req->addr[1] & 0xc0) == 0x80;
+	if (!link_local)
 		req->scope = 0;
 	req->dual = req->dual && v6 && wild;
 	req->scalability = req->scalability && !wild && req->port == 0;

@@ -68,16 +68,20 @@ int wire_send(int fd, const void *message, const int *fds, unsigned count)
 	return n < 0 ? -errno : 0;
 }
 
-static void take_fds(struct msghdr *msg, int fds[WIRE_FDS], unsigned *ret_count)
+/* Alignment leaves room for more than we expect, and the kernel fills it. */
+enum { FDS_ROOM = (CMSG_SPACE(WIRE_FDS * sizeof(int)) - CMSG_LEN(0)) / sizeof(int) };
+
+static unsigned take_fds(struct msghdr *msg, int fds[FDS_ROOM])
 {
-	*ret_count = 0;
+	unsigned taken = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		unsigned count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), count * sizeof(int));
-		*ret_count = count;
+		for (unsigned i = 0; i < count && taken < FDS_ROOM; i++)
+			memcpy(&fds[taken++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 	}
+	return taken;
 }
 
 /* 0, or why the @size bytes are no message of ours. */
@@ -118,10 +122,11 @@ static int receive(int fd, union wire_any *ret, int *fds, unsigned *ret_count, i
 	if (n < 0)
 		return -errno;
 
-	int got[WIRE_FDS];
-	unsigned count = 0;
-	take_fds(&msg, got, &count);
+	int got[FDS_ROOM];
+	unsigned count = take_fds(&msg, got);
 	int r = n == 0 ? -ECONNRESET : check(ret, (size_t)n, msg.msg_flags & MSG_TRUNC);
+	if (r == 0 && count > WIRE_FDS)
+		r = -EPROTO;
 	if (r == 0 && msg.msg_flags & MSG_CTRUNC)
 		r = -EMFILE;
 	if (r < 0 || !fds) {

@@ -48,8 +48,8 @@ static bool known_level(int level)
 static int read_bool(const void *value, int len, int32_t *ret)
 {
 	char bytes[4] = {0};
-	int n = len < 0 ? 0 : len > 4 ? 4 : len;
-	if (!value || memory_read(bytes, value, (size_t)n) < 0)
+	int n = len > 4 ? 4 : len;
+	if (!value || len < 0 || memory_read(bytes, value, (size_t)n) < 0)
 		return WSAEFAULT;
 	*ret = bytes[0] || bytes[1] || bytes[2] || bytes[3];
 	return 0;

@@ -39,7 +39,12 @@ struct sw_settings {
 };
 
 struct sw_process {
-	pthread_mutex_t lock; /* startups; held while starting and while tearing down */
+	pthread_mutex_t startup; /* one WSAStartup or WSACleanup at a time; taken before `lock` */
+	/* What is below that changes: not over a provider's calls, so that a fork, which takes it,
+	 * waits for no provider that waits for the fork. */
+	pthread_mutex_t lock;
+	atomic_uint closing; /* calls between sw_close_begin and sw_close_end */
+	atomic_bool forking; /* `lock` is held over a fork */
 	unsigned startups;
 	atomic_bool forked;         /* some child may still have copies of our descriptors */
 	atomic_uint bound;          /* sockets that hold a name, against settings.socket_limit */
@@ -63,6 +68,11 @@ struct sw_process {
  */
 struct sw_process *sw_enter(void);
 void sw_leave(struct sw_process *p);
+
+/* Around closing a descriptor and forgetting its number: no fork comes in between, or the child
+ * would close what the number means by then. Locks: process.lock for moments. */
+void sw_close_begin(struct sw_process *p);
+void sw_close_end(struct sw_process *p);
 
 /* WSAStartup and WSACleanup; return a WSA code. @data as the application gave it. */
 int sw_startup(WORD version, LPWSADATA data);

@@ -9,6 +9,7 @@
 #include "usermem.h"
 #include "utf16.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -141,6 +142,15 @@ static int convert(const struct addrinfo *in, const ADDRINFOA *hints, ADDRINFOA 
 
 /* "" is this host [REF getaddrinfo]; without a type one look-up by stream is enough, as the caller
  * gets one entry for each address. A service that only UDP knows is asked for again. */
+/* glibc takes a number modulo 65536 */
+static bool beyond_ports(const char *service)
+{
+	char *end;
+	errno = 0;
+	unsigned long port = strtoul(service, &end, 10);
+	return isdigit((unsigned char)*service) && !*end && (errno || port > UINT16_MAX);
+}
+
 static int ask(const char *node, const char *service, struct addrinfo *hints, struct addrinfo **ret)
 {
 	char own[WSD_NI_MAXHOST];
@@ -152,6 +162,8 @@ static int ask(const char *node, const char *service, struct addrinfo *hints, st
 	}
 	if (service && !*service)
 		service = "0";
+	if (service && beyond_ports(service))
+		return EAI_SERVICE;
 	bool any = !hints->ai_socktype && !hints->ai_protocol;
 	if (any)
 		hints->ai_socktype = SOCK_STREAM;

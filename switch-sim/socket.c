@@ -165,8 +165,10 @@ static void tear_down(struct sw_socket *s)
 	 * the same. */
 	if (s->kernel_listening && atomic_load_explicit(&p->forked, memory_order_relaxed))
 		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
+	sw_close_begin(p);
 	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
 	s->tcp = INVALID_SOCKET;
+	sw_close_end(p);
 	if (s->named) {
 		names_release(p->names, s->name_id);
 		atomic_fetch_sub(&p->bound, 1);

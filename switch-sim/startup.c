@@ -3,8 +3,9 @@
  * The process object: WSAStartup and WSACleanup, the gate that every call passes, fork.
  * [WS-STARTUP-1 to 6, SW-INIT-1, SW-INIT-6]
  *
- * Locks: process.lock over starting and tearing down; the gate is one atomic word, so that a call
- * costs two atomic additions and a teardown can wait for the calls that are under way.
+ * Locks: process.startup, then process.lock, which is given up over provider calls; the gate is one
+ * atomic word, so that a call costs two atomic additions and a teardown can wait for the calls that
+ * are under way.
  */
 #include "process.h"
 #include "conf.h"
@@ -21,6 +22,7 @@
 #include "tcpip.h"
 #include "trace.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +41,9 @@ static struct {
 	.idle_lock = PTHREAD_MUTEX_INITIALIZER,
 	.idle = PTHREAD_COND_INITIALIZER,
 	.atfork_once = PTHREAD_ONCE_INIT,
-	.process = {.lock = PTHREAD_MUTEX_INITIALIZER},
+	.process = {.startup = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER},
 	.handles = HANDLES_INITIALIZER,
 };
-
-/* This thread holds process.lock: a provider that forks while it is being loaded must not deadlock.
- */
-static _Thread_local bool starting;
 
 struct handles *sw_handles(void)
 {
@@ -89,21 +87,41 @@ bool sw_fault_nobufs(const struct sw_process *p, const char *call)
 
 /* ---- fork [WS-STARTUP-6] ---- */
 
+void sw_close_begin(struct sw_process *p)
+{
+	atomic_fetch_add(&p->closing, 1);
+	while (atomic_load(&p->forking)) {
+		atomic_fetch_sub(&p->closing, 1);
+		pthread_mutex_lock(&p->lock); /* the fork is over */
+		atomic_fetch_add(&p->closing, 1);
+		pthread_mutex_unlock(&p->lock);
+	}
+}
+
+void sw_close_end(struct sw_process *p)
+{
+	atomic_fetch_sub(&p->closing, 1);
+}
+
 static void before_fork(void)
 {
-	if (!starting)
-		pthread_mutex_lock(&global.process.lock);
-	if (global.process.names)
-		names_fork_prepare(global.process.names);
+	struct sw_process *p = &global.process;
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->forking, true);
+	while (atomic_load(&p->closing)) /* a system call's time */
+		sched_yield();
+	if (p->names)
+		names_fork_prepare(p->names);
 }
 
 static void after_fork_parent(void)
 {
-	atomic_store(&global.process.forked, true);
-	if (global.process.names)
-		names_fork_parent(global.process.names);
-	if (!starting)
-		pthread_mutex_unlock(&global.process.lock);
+	struct sw_process *p = &global.process;
+	atomic_store(&p->forked, true);
+	if (p->names)
+		names_fork_parent(p->names);
+	atomic_store(&p->forking, false);
+	pthread_mutex_unlock(&p->lock);
 }
 
 /* The child's copies of the descriptors go at once, so that it neither listens for the parent nor
@@ -122,16 +140,15 @@ static void after_fork_child(void)
 	if (p->names)
 		names_fork_child(p->names);
 	handles_after_fork(&global.handles, drop);
-	if (p->san)
-		san_after_fork(p->san);
+	san_after_fork(p->san);
 	names_close(p->names);
 	trace_close(p->trace);
 	conf_free(p->conf);
-	*p = (struct sw_process){.lock = PTHREAD_MUTEX_INITIALIZER};
+	*p = (struct sw_process){.startup = PTHREAD_MUTEX_INITIALIZER,
+				 .lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_mutex_init(&global.idle_lock, NULL);
 	pthread_cond_init(&global.idle, NULL);
 	atomic_store(&global.gate, 0);
-	starting = false;
 }
 
 static void install_fork_handlers(void)
@@ -167,7 +184,11 @@ static int start_names(struct sw_process *p)
 
 static int start_san(struct sw_process *p)
 {
-	int r = san_start(p, &p->san);
+	struct san *san = NULL;
+	pthread_mutex_unlock(&p->lock);
+	int r = san_start(p, &san);
+	pthread_mutex_lock(&p->lock);
+	p->san = san;
 	if (r < 0)
 		wsd_log(WSD_LOG_ERROR, "the SAN side cannot start: %s", strerror(-r));
 	return r < 0 ? WSASYSNOTREADY : 0;
@@ -183,17 +204,19 @@ static void read_configuration(struct sw_process *p)
 	}
 }
 
-/* Everything that start() made; also after a start that got half-way. */
+/* Everything that start() made; also after a start that got half-way. With the lock held. */
 static void stop(struct sw_process *p)
 {
 	INT error;
+	struct san *san = p->san;
 	if (p->tcpip.lpWSPCleanup)
 		p->tcpip.lpWSPCleanup(&error);
-	if (p->san)
-		san_stop(p->san);
+	p->san = NULL;
+	pthread_mutex_unlock(&p->lock);
+	san_stop(san);
+	pthread_mutex_lock(&p->lock);
 	names_close(p->names);
 	p->names = NULL;
-	p->san = NULL;
 	trace_unwrap(p->tcpip_set);
 	p->tcpip_set = -1;
 	memset(&p->tcpip, 0, sizeof(p->tcpip));
@@ -280,8 +303,8 @@ int sw_startup(WORD version, LPWSADATA data)
 	if (!data)
 		return WSAEFAULT;
 	pthread_once(&global.atfork_once, install_fork_handlers);
+	pthread_mutex_lock(&p->startup);
 	pthread_mutex_lock(&p->lock);
-	starting = true;
 	if (!p->startups) {
 		int r = conf_load(&p->conf);
 		code = r < 0 ? WSASYSNOTREADY : 0;
@@ -297,8 +320,8 @@ int sw_startup(WORD version, LPWSADATA data)
 	trace_leave(&span, code, code, "%s", "");
 	if (!p->startups)
 		close_trace(p);
-	starting = false;
 	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&p->startup);
 	return code;
 }
 
@@ -306,12 +329,11 @@ int sw_cleanup(void)
 {
 	struct sw_process *p = &global.process;
 	struct trace_span span;
-	pthread_mutex_lock(&p->lock);
+	pthread_mutex_lock(&p->startup);
 	if (!p->startups) {
-		pthread_mutex_unlock(&p->lock);
+		pthread_mutex_unlock(&p->startup);
 		return WSANOTINITIALISED;
 	}
-	starting = true;
 	trace_enter(p->trace, &span, TRACE_APPLICATION, "", "WSACleanup", "%s", "");
 	bool last = p->startups == 1;
 	if (last) {
@@ -319,14 +341,16 @@ int sw_cleanup(void)
 		sw_socket_close_all(p); /* wakes calls that wait */
 		wait_until_idle();
 		sw_socket_close_all(p); /* those that such calls have just made */
-		stop(p);
 	}
+	pthread_mutex_lock(&p->lock);
+	if (last)
+		stop(p);
 	p->startups--;
 	trace_leave(&span, 0, 0, "%s", "");
 	if (last)
 		close_trace(p);
-	starting = false;
 	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_unlock(&p->startup);
 	return 0;
 }
 

@@ -93,13 +93,15 @@ static int put_list(struct call *c, const void *addresses, size_t size, size_t c
 	c->returned = (DWORD)need;
 	if (!c->out || c->out_len < need)
 		return WSAEFAULT;
-	SOCKET_ADDRESS_LIST *list = c->out;
-	char *at = (char *)c->out + head;
-	list->iAddressCount = (INT)count;
-	memcpy(at, addresses, count * size);
+	char *out = c->out; /* of any alignment */
+	INT number = (INT)count;
+	memcpy(out + offsetof(SOCKET_ADDRESS_LIST, iAddressCount), &number, sizeof(number));
+	memcpy(out + head, addresses, count * size);
 	for (size_t i = 0; i < count; i++) {
-		list->Address[i].lpSockaddr = (LPSOCKADDR)(void *)(at + i * size);
-		list->Address[i].iSockaddrLength = (INT)size;
+		SOCKET_ADDRESS one = {.lpSockaddr = (LPSOCKADDR)(void *)(out + head + i * size),
+				      .iSockaddrLength = (INT)size};
+		memcpy(out + offsetof(SOCKET_ADDRESS_LIST, Address) + i * sizeof(one), &one,
+		       sizeof(one));
 	}
 	return 0;
 }

@@ -161,6 +161,11 @@ Test(bind, WS_BIND_4_WSAEACCES_a_broadcast)
 	/* on a stream it is just no address */
 	SOCKET t = ws_tcp();
 	WS_IS(ws_bind(t, "255.255.255.255", 0), WSAEADDRNOTAVAIL);
+	/* the loopback's is configured nowhere: the kernel makes it of address and mask */
+	SOCKET u = ws_socket(WSD_AF_INET, WSD_SOCK_DGRAM);
+	WS_IS(ws_bind(u, "127.255.255.255", 0), WSAEACCES);
+	WS_IS(ws_bind(t, "127.255.255.255", 0), WSAEADDRNOTAVAIL);
+	WS_OK(ws_bind(t, "127.255.255.254", 0));
 	WS_END();
 }
 

@@ -55,6 +55,10 @@ Test(lookup, WS_NAME_9_getaddrinfo_codes)
 		 "no-such-service",
 		 {.ai_socktype = WSD_SOCK_STREAM},
 		 WSATYPE_NOT_FOUND},
+		/* a number is no port modulo 65536 */
+		{"127.0.0.1", "65536", {.ai_socktype = WSD_SOCK_STREAM}, WSATYPE_NOT_FOUND},
+		{"127.0.0.1", "4294967376", {.ai_family = AF_INET}, WSATYPE_NOT_FOUND},
+		{NULL, "18446744073709551696", {.ai_socktype = WSD_SOCK_DGRAM}, WSATYPE_NOT_FOUND},
 	};
 	WS_BEGIN();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

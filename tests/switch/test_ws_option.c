@@ -111,6 +111,7 @@ Test(option, WS_REUSE_12_lengths_and_pointers)
 	for (int len = -1; len < 4; len++)
 		WS_IS(wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_RCVBUF, (char *)&one, len),
 		      WSAEFAULT);
+	WS_IS(wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE, (char *)&one, -1), WSAEFAULT);
 	WS_OK(wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE, (char *)&one, 1));
 	WS_OK(wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE, (char *)&one, 0));
 	cr_assert_eq(ws_get(s, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE), 0);
@@ -272,6 +273,15 @@ Test(option, SW_SUBNET_5_SIO_ADDRESS_LIST_QUERY_is_answered_by_tcpip)
 			cr_assert_eq(list->Address[i].lpSockaddr->sa_family, families[f]);
 		}
 		free(list);
+		/* a buffer need not be aligned */
+		char *odd = calloc(1, need + 1);
+		WS_OK(wsd_WSAIoctl(s, SIO_ADDRESS_LIST_QUERY, NULL, 0, odd + 1, need, &got, NULL,
+				   NULL));
+		INT count;
+		memcpy(&count, odd + 1 + offsetof(SOCKET_ADDRESS_LIST, iAddressCount),
+		       sizeof(count));
+		cr_assert_eq(count, want);
+		free(odd);
 	}
 	WS_END();
 }

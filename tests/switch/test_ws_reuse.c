@@ -176,6 +176,66 @@ Test(reuse, WS_REUSE_13_put_off_until_another_users_listener_dies, .timeout = 60
 	WS_END();
 }
 
+static int plain_listener(const char *ip)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	inet_pton(AF_INET, ip, &a.sin_addr);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	cr_assert_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+static unsigned port_of(int fd)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	return ntohs(a.sin_port);
+}
+
+/* A program without this library has the port; that another user's name of another address or
+ * protocol has the same number is no reason to wait for it. */
+Test(reuse, WS_REUSE_13_a_foreign_holder_is_not_waited_for, .timeout = 60)
+{
+	if (geteuid() != 0)
+		cr_skip_test("another user needs root");
+	WS_BEGIN();
+	int foreign = plain_listener(LOOPBACK);
+	unsigned port = port_of(foreign);
+	struct peer p = peer_start(65534);
+	int other = peer_socket(&p, WSD_AF_INET, WSD_SOCK_STREAM, 0);
+	int udp = peer_socket(&p, WSD_AF_INET, WSD_SOCK_DGRAM, 0);
+	cr_assert_eq(peer_bind(&p, other, LOOPBACK2, port), 0);
+	cr_assert_eq(peer_bind(&p, udp, LOOPBACK, port), 0);
+	SOCKET s = make(WSD_SOCK_STREAM, 0);
+	WS_IS(ws_bind(s, LOOPBACK, port), WSAEADDRINUSE);
+	peer_end(&p, SIGKILL);
+	close(foreign);
+	WS_OK(ws_bind(s, LOOPBACK, port));
+	WS_END();
+}
+
+/* The kernel looks at a zone of link-local addresses only, so no other tells names apart. */
+Test(reuse, WS_REUSE_2_a_zone_without_meaning)
+{
+	WS_BEGIN();
+	unsigned port = 0;
+	for (ULONG zone = 0; zone < 3; zone++) {
+		SOCKET s = wsd_socket(WSD_AF_INET6, WSD_SOCK_STREAM, 0);
+		SOCKADDR_IN6 a = ws_in6("::1", port);
+		a.sin6_scope_id = zone;
+		WS_OK(ws_set(s, WSD_SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1));
+		int bound = wsd_bind(s, (struct wsd_sockaddr *)&a, sizeof(a));
+		if (zone == 0)
+			WS_OK(bound);
+		else
+			WS_IS(bound, WSAEADDRINUSE, "zone %lu", (unsigned long)zone);
+		port = zone ? port : ws_port(s);
+	}
+	WS_END();
+}
+
 /* ---- the other rules ---- */
 
 Test(reuse, WS_REUSE_1_only_before_bind)

@@ -5,9 +5,11 @@
 #include "conf.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 Test(conf, last_of_equal_keys_wins_and_comments_are_skipped)
@@ -118,6 +120,24 @@ Test(conf, what_cannot_be_used_is_logged)
 	setenv("WSD_CONFIG", "/nonexistent/wsdirect.conf", 1);
 	cr_assert_lt(conf_load(&c), 0);
 	cr_expect(strstr(read_log(), "/nonexistent/wsdirect.conf"), "%s", read_log());
+}
+
+Test(conf, a_named_file_that_is_none_does_not_hang, .timeout = 10)
+{
+	struct conf *c = NULL;
+	char dir[] = "/tmp/wsd-conf-XXXXXX", path[64];
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	setenv("WSD_CONFIG", path, 1);
+	cr_expect_eq(conf_load(&c), -EINVAL);
+	setenv("WSD_CONFIG", dir, 1);
+	cr_expect_eq(conf_load(&c), -EINVAL);
+	setenv("WSD_CONFIG", "/dev/null", 1);
+	cr_expect_eq(conf_load(&c), 0);
+	conf_free(c);
+	unlink(path);
+	rmdir(dir);
 }
 
 Test(conf, keys_that_nothing_reads_are_named)
