@@ -226,11 +226,8 @@ Test(reuse, WS_REUSE_2_a_zone_without_meaning)
 		SOCKADDR_IN6 a = ws_in6("::1", port);
 		a.sin6_scope_id = zone;
 		WS_OK(ws_set(s, WSD_SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1));
-		int bound = wsd_bind(s, (struct wsd_sockaddr *)&a, sizeof(a));
-		if (zone == 0)
-			WS_OK(bound);
-		else
-			WS_IS(bound, WSAEADDRINUSE, "zone %lu", (unsigned long)zone);
+		WS_IS(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)), zone ? WSAEADDRINUSE : 0, "zone %lu",
+		      (unsigned long)zone);
 		port = zone ? port : ws_port(s);
 	}
 	WS_END();
