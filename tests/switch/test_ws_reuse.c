@@ -168,9 +168,9 @@ Test(reuse, WS_REUSE_13_put_off_until_another_users_listener_dies, .timeout = 60
 	WS_OK(wsd_listen(same, 1));
 	WS_IS(ws_bind(same, LOOPBACK, port), WSAEINVAL, "it counts as bound");
 	peer_end(&p, SIGKILL);
-	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 1000));
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 5000));
 	WS_OK(wsd_listen(wild, 1));
-	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK2, port), 1000));
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK2, port), 5000));
 	WS_OK(wsd_closesocket(same));
 	cr_assert(ws_answers(LOOPBACK, port));
 	WS_END();
