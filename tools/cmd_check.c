@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define DEVICES "/dev/infiniband"
@@ -29,6 +30,9 @@
 #define MEMLOCK_ENOUGH (8UL << 20)
 /* An Ethernet MTU that lets 4096-byte RDMA packets through. */
 #define MTU_FOR_4096 4200
+
+/* The remedy where the kernel cannot be helped. */
+#define GUEST_HAS "scripts/soft-roce brings a guest whose kernel has RDMA"
 
 enum level { OK, WARN, FAIL };
 
@@ -61,6 +65,31 @@ static bool exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+/* Whether modprobe would find it: it stands before a colon of the running kernel's modules.dep. */
+static bool loadable(const char *name)
+{
+	char path[PATH_MAX], file[64], *line = NULL;
+	struct utsname kernel;
+	bool found = false;
+	size_t size = 0;
+	FILE *f;
+
+	if (uname(&kernel) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep", kernel.release);
+	snprintf(file, sizeof(file), "/%s.ko", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && getline(&line, &size, f) > 0) {
+		line[strcspn(line, ":")] = '\0';
+		found = strstr(line, file);
+	}
+	free(line);
+	fclose(f);
+	return found;
+}
+
 /* A module that is built in has no folder below /sys/module if it has no parameters: what it makes
  * is looked for as well. */
 static void check_modules(struct check *c)
@@ -75,10 +104,13 @@ static void check_modules(struct check *c)
 	};
 
 	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-		bool there = exists(modules[i].folder) || exists(modules[i].trace);
-
-		say(c, there ? OK : FAIL, modules[i].remedy, "kernel module %s is %s",
-		    modules[i].name, there ? "there" : "not loaded");
+		if (exists(modules[i].folder) || exists(modules[i].trace))
+			say(c, OK, NULL, "kernel module %s is there", modules[i].name);
+		else if (loadable(modules[i].name))
+			say(c, FAIL, modules[i].remedy, "kernel module %s is not loaded",
+			    modules[i].name);
+		else
+			say(c, FAIL, GUEST_HAS, "this kernel has no module %s", modules[i].name);
 	}
 }
 
@@ -137,15 +169,16 @@ static void check_memlock(struct check *c)
 		    "locked memory: %lu KiB", (unsigned long)r.rlim_cur >> 10);
 }
 
+/* In it %s stands for the interface. */
 static const char *remedy_for(enum nic_unusable_reason reason)
 {
 	static const char *const remedies[] = {
 		[NIC_OK] =
 			"IPAutoconfigurationEnabled = 1 in the configuration, or another address",
 		[NIC_NO_NETDEV] = "modprobe ib_ipoib, or the interface's network namespace",
-		[NIC_NETDEV_DOWN] = "ip link set INTERFACE up",
+		[NIC_NETDEV_DOWN] = "ip link set %s up",
 		[NIC_PORT_DOWN] = "the cable; for InfiniBand a subnet manager",
-		[NIC_NO_ADDRESS] = "ip addr add ADDRESS/PREFIX dev INTERFACE",
+		[NIC_NO_ADDRESS] = "ip addr add ADDRESS/PREFIX dev %s",
 		[NIC_LOOPBACK] = "an interface other than lo",
 		[NIC_ADDR_TENTATIVE] = "wait, or take an address that no other host has",
 		[NIC_UPPER] = "put the address on the interface itself or on a VLAN",
@@ -163,18 +196,24 @@ static bool check_port(struct check *c, size_t i)
 {
 	const struct nic_port *p = nic_snapshot_port(c->nics, i);
 	struct nic_use use = nic_use_port(c->conf, c->nics, i);
+	const char *remedy = remedy_for(p->reason), *hole = remedy ? strstr(remedy, "%s") : NULL;
 	const struct nic_addr *a;
+	char named[96];
 	unsigned used = 0;
 
+	if (hole) {
+		snprintf(named, sizeof(named), "%.*s%s%s", (int)(hole - remedy), remedy, p->netdev,
+			 hole + 2);
+		remedy = named;
+	}
 	for (size_t k = 0; (a = nic_snapshot_addr(c->nics, k)); k++)
 		used += a->port_index == i && nic_use(c->conf, a).used;
 	if (use.used)
 		say(c, OK, NULL, "%s port %u (%s, %s): %u of %u addresses can be used", p->device,
 		    p->port_num, nic_link_layer_name(p->ll), p->netdev, used, p->addr_count);
 	else
-		say(c, WARN, remedy_for(p->reason), "%s port %u (%s%s%s): %s", p->device,
-		    p->port_num, nic_link_layer_name(p->ll), p->ifindex ? ", " : "", p->netdev,
-		    use.text);
+		say(c, WARN, remedy, "%s port %u (%s%s%s): %s", p->device, p->port_num,
+		    nic_link_layer_name(p->ll), p->ifindex ? ", " : "", p->netdev, use.text);
 	return use.used;
 }
 
@@ -223,7 +262,10 @@ static void check_nics(struct check *c)
 		any = check_port(c, i) || any;
 	if (!nic_snapshot_ports(c->nics))
 		say(c, FAIL,
-		    "rdma link add rxe0 type rxe netdev INTERFACE, or try scripts/soft-roce",
+		    exists("/sys/module/rdma_rxe") || loadable("rdma_rxe")
+			    ? "rdma link add rxe0 type rxe netdev INTERFACE, or "
+			      "scripts/soft-roce"
+			    : GUEST_HAS,
 		    "there is no RDMA device");
 	else if (!any)
 		say(c, FAIL, "the lines above", "no address can be used for RDMA");

@@ -117,8 +117,13 @@ int main(int argc, char **argv)
 		.help_filter = list_commands,
 	};
 	struct choice choice = {0};
+	static char help[] = "--help";
 	char name[64];
 
+	/* argp knows -? only; our scripts, and everybody's fingers, say -h */
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "-h"))
+			argv[i] = help;
 	/* in order, so that options after the command are not taken here */
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &choice))
 		return WSD_EXIT_FAIL;

@@ -11,10 +11,10 @@
 
 #define WSD_STRING_PRAGMA(text) _Pragma(#text)
 #define WSD_PRAGMA(text)        WSD_STRING_PRAGMA(text)
-#define WSD_TWO_WORLDS                                                                          \
-	"wsdirect: <winsock2.h> and libc's socket headers cannot share a file; move the code "  \
-	"that needs <sys/socket.h>, <netinet/in.h>, <netdb.h>, <poll.h> or <sys/ioctl.h> to a " \
-	"file of its own, or include <wsd/api.h> instead of <winsock2.h> here"
+/* One literal: of several in a row gcc prints the first only. */
+/* clang-format off */
+#define WSD_TWO_WORLDS "wsdirect: <winsock2.h> and libc's socket headers cannot share a file; move the code that needs <sys/socket.h>, <netinet/in.h>, <netdb.h>, <poll.h> or <sys/ioctl.h> to a file of its own, or include <wsd/api.h> instead of <winsock2.h> here"
+/* clang-format on */
 
 #if defined(_SYS_SOCKET_H) || defined(_NETINET_IN_H) || defined(_NETINET_TCP_H) ||                \
 	defined(_ARPA_INET_H) || defined(_NETDB_H) || defined(_NET_IF_H) || defined(_SYS_UN_H) || \

@@ -15,6 +15,10 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 SOFT_ROCE = str(TOP / "scripts/soft-roce")
 OUT = TOP / "demo-out"
 WAIT = 30  # seconds until something that should happen counts as not happening; emulation is slow
+KILLED = 128 + 9  # exit status of what SIGKILL ended
+NOBODY, NO_ANSWER = 3, 5  # exit statuses of demo-cmclient
+QUEUED = r"wsd-rdma\s+WSPEnumNetworkEvents\b.*FD_ACCEPT"  # WSPEventSelect names FD_ACCEPT too
+PLAIN_TCP = 'echo "connecting to $0:$1 over TCP"; exec 3<>"/dev/tcp/$0/$1" && echo "connected"'
 
 
 class Unexpected(Exception):
@@ -43,7 +47,7 @@ class Program:
 
     def __init__(self, screen, who, argv, host="a", env=None):
         self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
-        self.skipping = False
+        self.skipping, self.host = False, host
         environment = dict(os.environ, WSD_TRACE="stderr", WSD_TRACE_JSON=str(OUT / "trace.jsonl"), **(env or {}))
         # one stream, so that the program's words and the trace stay in order; the pid for a kill
         shell = 'echo "pid $$"; exec "$@" 2>&1'
@@ -95,6 +99,10 @@ class Program:
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
 
+    def kill(self):
+        self.screen.line(self.who, "<- kill -9")
+        subprocess.run([SOFT_ROCE, "exec", "--host", self.host, "--", "kill", "-9", self.pid], cwd=TOP, check=True)
+
     def finish(self, expected=0):
         try:
             self.process.stdin.close()
@@ -111,7 +119,7 @@ class Program:
             if line is None:
                 break
             self.seen.append(line)
-        if expected is not None and status != expected:
+        if status != expected:
             raise Unexpected(f"{self.who} ended with {status}, expected {expected}")
         return self.seen
 
@@ -131,8 +139,14 @@ class Demo:
         program.wait_for(r"^listening on ", "its listener")
         return program
 
-    def knock(self, address, port, expected=0, wait="700"):
-        return self.run("host b", [str(self.build / "tools/demo-cmclient"), address, str(port), wait], expected, host="b")
+    def knock(self, address, port, expected, wait="700"):
+        self.run("host b", [str(self.build / "tools/demo-cmclient"), address, str(port), wait], expected, host="b")
+
+    def knock_at(self, server, address, port):
+        """A request that is to be queued. The client's silence could be a lost packet: the server's side decides."""
+        self.knock(address, port, NO_ANSWER)
+        server.wait_for(QUEUED, f"the request at {address}:{port} (FD_ACCEPT)")
+        self.screen.line("", f"the request is queued: the switch of {server.who} was signalled FD_ACCEPT")
 
     def count(self, program, pattern, wanted, what):
         got = sum(1 for line in program.seen if re.search(pattern, line))
@@ -142,11 +156,17 @@ class Demo:
     # --- the scenes ---
 
     def nics(self):
-        self.screen.scene("The NICs", "What the switch may use, and what not.")
+        self.screen.scene("The NICs", "What the switch may use for RDMA, and what not.")
         lines = "\n".join(self.run("wsd nics", self.tool("nics")))
         for need in ("rxe0", "rxe1", "rxe2", "10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):
             if need not in lines:
                 raise Unexpected(f"wsd nics does not show {need}: is rxe up?")
+        addresses = [line.split() for line in self.run("ip addr", ["ip", "-brief", "-4", "addr", "show", "scope", "global"])]
+        plain = [words for words in addresses if words[0] not in lines.split()]
+        for name, _, *nets in plain:
+            self.screen.line("", f"{name} ({' '.join(nets)}) has no RDMA device: the switch leaves it to TCP/IP")
+        if not any(words[0] == "lan0" for words in plain):
+            raise Unexpected("lan0 should be there, and without RDMA")
         self.run("wsd check", self.tool("check"))
 
     def one_nic(self):
@@ -154,10 +174,9 @@ class Demo:
                           "bind calls TCP/IP only; listen makes a companion on the SAN. Host b knocks with bare librdmacm.")
         server = self.server("server", "-q", "1", "10.77.0.1", "5150")
         self.count(server, r"wsd-rdma\s+WSPListen", 1, "companions on the SAN")
-        self.knock("10.77.0.1", 5150)
-        server.wait_for(r"FD_ACCEPT", "the request (FD_ACCEPT)")
-        self.screen.line("", "nobody listens on the next port:")
-        self.knock("10.77.0.1", 5149, expected=3)
+        self.knock_at(server, "10.77.0.1", 5150)
+        self.screen.line("", "nobody listens on another port:")
+        self.knock("10.77.0.1", 5149, NOBODY)
         server.finish()
 
     def wildcard(self):
@@ -170,7 +189,7 @@ class Demo:
             server = self.server("server", "0.0.0.0", "5151", env=env)
             self.count(server, r"wsd-rdma\s+WSPListen", companions, "companions on the SAN")
             for address in ("10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):
-                self.knock(address, 5151)
+                self.knock_at(server, address, 5151)
             server.finish()
 
     def shared(self):
@@ -180,19 +199,17 @@ class Demo:
         first = self.server("first", "-r", "10.77.0.1", "5152")
         second = self.server("second", "-r", "10.77.0.1", "5152")
         self.run("wsd names", self.tool("names"))
-        self.knock("10.77.0.1", 5152)
-        first.wait_for(r"FD_ACCEPT", "the request")
+        self.knock_at(first, "10.77.0.1", 5152)
         first.say("close")
         second.wait_for(r"wsd-rdma\s+WSPListen", "the takeover after the close")
-        self.knock("10.77.0.1", 5152)
-        second.wait_for(r"FD_ACCEPT", "the request after the close")
+        self.knock_at(second, "10.77.0.1", 5152)
         first.say("reopen")
         first.wait_for(r"^listening on ", "the listener again")
-        self.run("kill -9", ["kill", "-9", second.pid])
+        second.kill()
+        second.finish(KILLED)
+        self.screen.line("second", f"killed by SIGKILL (exit status {KILLED})")
         first.wait_for(r"wsd-rdma\s+WSPListen", "the takeover after the kill")
-        second.finish(expected=None)
-        self.knock("10.77.0.1", 5152)
-        first.wait_for(r"FD_ACCEPT", "the request after the kill")
+        self.knock_at(first, "10.77.0.1", 5152)
         self.run("wsd names", self.tool("names"))
         first.finish()
 
@@ -203,9 +220,11 @@ class Demo:
             raise Unexpected("a refused bind reached the SAN provider")
 
     def plain_nic(self):
-        self.screen.scene("A server on a NIC without RDMA", "It stays on TCP/IP: no companion is made.")
+        self.screen.scene("A server on a NIC without RDMA",
+                          "It stays on TCP/IP: no companion is made. Host b connects over plain TCP.")
         server = self.server("server", "10.78.0.1", "5153")
         self.count(server, r"wsd-rdma\s+WSP(Bind|Listen)", 0, "companions on the SAN")
+        self.run("host b", ["timeout", str(WAIT), "bash", "-c", PLAIN_TCP, "10.78.0.1", "5153"], host="b")
         server.finish()
 
 

@@ -9,7 +9,7 @@ packages_of() {
 	case $1 in
 	build)
 		echo gcc g++ meson ninja-build pkgconf libcriterion-dev librdmacm-dev libibverbs-dev libnl-3-dev \
-			libnl-route-3-dev libjansson-dev uthash-dev systemtap-sdt-dev git ca-certificates
+			libnl-route-3-dev libjansson-dev uthash-dev systemtap-sdt-dev scdoc git ca-certificates
 		;;
 	guest)
 		echo qemu-system-x86 kmod iproute2 rdma-core rdmacm-utils ibverbs-utils perftest gcc libc6-dev binutils \

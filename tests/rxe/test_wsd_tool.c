@@ -101,7 +101,7 @@ Test(wsd_tool_rxe, check_of_a_machine_that_is_ready)
 	cr_assert_eq(do_link_set("san2", 0), 0);
 	cr_assert(shows("", "check",
 			"warn  rxe2 port 1 (RoCE, san2): the network interface is down -> ip link "
-			"set"),
+			"set san2 up\n"),
 		  "still 0: the others are up");
 	cr_assert_eq(do_link_set("san2", 1), 0);
 	cr_assert(WSD_UNTIL(shows("", "check", "2 of 2 addresses can be used"), AUTOCONF_MS));

@@ -24,6 +24,8 @@ Test(wsd_tool, usage)
 {
 	WSD_TEST_BEGIN();
 	expect("", "--help", 0, "  nics  ");
+	expect("", "-h", 0, "  nics  ");
+	expect("", "nics -h", 0, "--watch");
 	expect("", "--version", 0, "wsd (wsdirect) ");
 	expect("", "", 2, "Usage: wsd");
 	expect("", "--nonsense", 2, "unrecognized option");
@@ -136,5 +138,28 @@ Test(wsd_tool, check_finds_the_provider_of_the_build)
 				   (!strncmp(line, "fail  ", 6) || !strncmp(line, "warn  ", 6))),
 			  "no remedy: %s", line);
 	free(r);
+	WSD_TEST_END();
+}
+
+/* modprobe is no remedy where the kernel has no such module. */
+Test(wsd_tool, check_names_a_remedy_that_this_kernel_has)
+{
+	static const char find[] =
+		"grep -qs '/ib_uverbs[.]ko[^:]*:' /lib/modules/$(uname -r)/modules.dep";
+	bool there = access("/sys/module/ib_uverbs", F_OK) == 0 ||
+		     access("/sys/class/infiniband_verbs", F_OK) == 0;
+
+	WSD_TEST_BEGIN();
+	if (there) {
+		struct run *r = run_tool("", "check");
+
+		cr_assert_not_null(strstr(r->text, "ok    kernel module ib_uverbs is there"));
+		free(r);
+	} else if (system(find) == 0) {
+		expect("", "check", 1, "module ib_uverbs is not loaded -> modprobe ib_uverbs");
+	} else {
+		expect("", "check", 1,
+		       "this kernel has no module ib_uverbs -> scripts/soft-roce brings a guest");
+	}
 	WSD_TEST_END();
 }

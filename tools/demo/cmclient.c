@@ -3,8 +3,9 @@
  * A bare librdmacm client, without wsdirect: it knocks at ADDRESS PORT and says what came back. A
  * second host uses it to show that a listener is really on the wire.
  *
- * Exit status: 0 connected or still waiting (somebody holds the request), 1 refused by the
- * listener, 3 nobody listens there, 4 unreachable or no device, 2 usage.
+ * Exit status: 0 connected, 1 refused by the listener, 3 nobody listens there, 4 unreachable or no
+ * device, 5 no answer (a listener has queued the request, or it was lost: only the other side can
+ * tell), 2 usage.
  */
 #include <rdma/rdma_cma.h>
 
@@ -79,9 +80,8 @@ static int knock(struct rdma_event_channel *channel, struct rdma_cm_id *id, stru
 	int kind = next_event(channel, wait_ms, &status, &tag);
 	double took = now_ms() - start;
 	if (kind < 0) {
-		printf("no answer within %d ms: the listener holds the request in its queue\n",
-		       wait_ms);
-		return 0;
+		printf("no answer within %d ms\n", wait_ms);
+		return 5;
 	}
 	if (kind == RDMA_CM_EVENT_REJECTED && status == INVALID_SERVICE_ID) {
 		printf("refused after %.1f ms, status %d: nobody listens on that port\n", took,
@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	to.sin_port = htons((uint16_t)atoi(argv[2]));
+	printf("knocking at %s:%u\n", argv[1], ntohs(to.sin_port));
 	struct rdma_event_channel *channel = rdma_create_event_channel();
 	struct rdma_cm_id *id;
 	if (!channel || rdma_create_id(channel, &id, NULL, RDMA_PS_TCP)) {

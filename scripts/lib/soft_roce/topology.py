@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The standard topology of docs/design.md part 8, on every host N (a = 1, b = 2)."""
+"""The standard topology, which `soft-roce --help` shows, on every host N (a = 1, b = 2)."""
 
 import json
 
