@@ -436,6 +436,24 @@ Test(opt, SW_OPT_01_the_sizes_of_rdma_are_the_companions)
 	BED_END();
 }
 
+/* What is emulated for connections comes with connections. */
+Test(opt, SW_OPT_03_the_message_size_is_that_of_tcp)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	int32_t value = -1;
+	int len = sizeof(value);
+	SOCKET s = bed_listener("10.77.0.1", BED_PORT);
+	bed_clear(&bed);
+	cr_assert_eq(wsd_getsockopt(s, WSD_SOL_SOCKET, SO_MAX_MSG_SIZE, (char *)&value, &len), 0);
+	cr_assert_eq(value, 0, "a stream has no messages");
+	cr_assert_eq(bed_count(&bed, "WSPGetSockOpt"), 0);
+	bed_close(s);
+	stopped();
+	BED_END();
+}
+
 Test(opt, SW_OPT_02_quality_of_service_is_not_forwarded_to_a_provider_without_it)
 {
 	BED(1);
