@@ -71,6 +71,15 @@ Test(error, WS_ERR_3_order_of_checks)
 	WS_IS(wsd_getpeername(INVALID_SOCKET, NULL, NULL), WSAENOTSOCK);
 	WS_IS(wsd_getpeername(s, NULL, NULL), WSAENOTCONN);
 	WS_IS(wsd_getpeername(s, (SOCKADDR *)&a, &len), WSAENOTCONN);
+	/* bind: pointer and length, family, state, address */
+	SOCKET bound = ws_tcp();
+	WS_OK(ws_bind(bound, LOOPBACK, 0));
+	a = ws_in("203.0.113.1", 0);
+	WS_IS(wsd_bind(bound, NULL, sizeof(a)), WSAEFAULT);
+	WS_IS(wsd_bind(bound, (SOCKADDR *)&a, sizeof(a) - 1), WSAEFAULT);
+	WS_IS(wsd_bind(bound, (SOCKADDR *)&a, sizeof(a)), WSAEINVAL);
+	a.sin_family = WSD_AF_INET6;
+	WS_IS(wsd_bind(bound, (SOCKADDR *)&a, sizeof(a)), WSAEFAULT);
 	/* handle before pointer, pointer before the rest */
 	WS_IS(wsd_setsockopt(0, 1, 1, NULL, 0), WSAENOTSOCK);
 	WS_IS(wsd_setsockopt(s, 0x1234, 1, NULL, 0), WSAEINVAL);

@@ -20,6 +20,9 @@ Test(name, WS_NAME_1_unbound)
 		WS_IS(wsd_getsockname(s, (SOCKADDR *)&a, &len), WSAEINVAL);
 		cr_assert_eq(memcmp(&a, &before, sizeof(a)), 0);
 		cr_assert_eq(len, sizeof(a));
+		len = 15; /* length before state [WS-ERR-3] */
+		WS_IS(wsd_getsockname(s, (SOCKADDR *)&a, &len), WSAEFAULT);
+		cr_assert_eq(len, 15);
 	}
 	WS_END();
 }

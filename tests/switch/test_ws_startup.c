@@ -68,6 +68,8 @@ Test(startup, WS_STARTUP_2_versions)
 		cr_assert_eq(wsd_WSAStartup(rows[i].asked, &data), 0, "%04x", rows[i].asked);
 		cr_assert_eq(data.wVersion, rows[i].got, "%04x", rows[i].asked);
 		cr_assert_eq(data.wHighVersion, 0x0202);
+		/* programs of version 1 reckon with it, later ones are told to ignore it */
+		cr_assert_eq(data.iMaxSockets, (rows[i].asked & 0xff) < 2 ? 32767 : 0);
 		cr_assert_str_eq(data.szSystemStatus, "Running");
 		cr_assert_neq(data.szDescription[0], '\0');
 		cr_assert_eq(wsd_WSACleanup(), 0);

@@ -306,6 +306,8 @@ Test(prov_errmap, each_row_has_a_reason_and_is_reached)
 	for (int op = 0; op < EO_COUNT; op++)
 		cr_assert(last[op], "operation %d has no fallback", op);
 	cr_assert_eq(errmap(EO_BIND, -EADDRNOTAVAIL), WSAEADDRNOTAVAIL);
+	cr_assert_eq(errmap(EO_BIND, -EINVAL), WSAEADDRNOTAVAIL);
+	cr_assert_eq(errmap(EO_BIND, -EACCES), WSAEADDRNOTAVAIL);
 	cr_assert_eq(errmap(EO_BIND, -ENODEV), WSAENETDOWN);
 	cr_assert_eq(errmap(EO_BIND, -ENOMEM), WSAENOBUFS);
 	cr_assert_eq(errmap(EO_LISTEN, -ENODEV), WSAENETDOWN);
