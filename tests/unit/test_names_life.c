@@ -7,6 +7,7 @@
 #include "names_wire.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <wsd/errors.h>
 
@@ -151,123 +152,157 @@ static void leave(struct lab *lab, int who, bool killed)
 	}
 }
 
+static bool is_deaf(const char *name)
+{
+	int fd = wire_connect(name, NULL);
+	bool deaf = fd == -ECONNREFUSED;
+
+	wire_close(&fd);
+	return deaf;
+}
+
 /* Each of many rescuers leaves before the next comes, and takes its table along: there are more of
  * them than places, and the only one who is left never runs. */
-Test(names_life, SW_SHARE_3_rescuers_that_leave_one_after_the_other, .timeout = 60)
+static void scene_rescuers_leave(struct lab *lab, int variant)
 {
-	LAB_BEGIN();
-	lab_start(&lab, 0, NULL, NULL);
-	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
-	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
-	for (int i = 0; i < 6; i++) {
-		lab_start(&lab, 1, NULL, NULL);
-		lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-		lab_check(&lab, 1, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
+	lab_start(lab, 0, NULL, NULL);
+	lab_check(lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_signal(lab, 0, SIGSTOP), lab_wait_stopped(lab, 0);
+	for (int i = 0; i < 5; i++) {
+		lab_start(lab, 1, NULL, NULL);
+		lab_check(lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+		lab_check(lab, 1, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
 		if (i % 3 == 1)
-			lab_check(&lab, 1, "done", "release 1");
-		leave(&lab, 1, i % 3 == 2);
+			lab_check(lab, 1, "done", "release 1");
+		leave(lab, 1, i % 3 == 2);
 	}
-	lab_start(&lab, 2, NULL, NULL);
-	lab_check(&lab, 2, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-	lab_signal(&lab, 0, SIGCONT);
-	lab_check(&lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
-	lab_check(&lab, 0, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
-	lab_check(&lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
-	lab_check(&lab, 2, "list 0 3 *", "list 0");
+	lab_start(lab, 2, NULL, NULL);
+	lab_check(lab, 2, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_signal(lab, 0, SIGCONT);
+	lab_check(lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5151");
+	lab_check(lab, 0, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
+	lab_check(lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
+	lab_check(lab, 2, "list 0 3 *", "list 0");
 	/* it goes where the keeper is: no newcomer waits at the old place */
-	cr_expect(WSD_UNTIL(wire_connect(lab.book, NULL) == -ECONNREFUSED, 2000));
-	lab_end(&lab, 2);
-	lab_start(&lab, 1, NULL, NULL);
-	lab_check(&lab, 1, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5152");
-	check_freed(&lab, 1, 5151);
-	LAB_END();
+	if (!WSD_UNTIL(is_deaf(lab->book), 2000))
+		lab_fail(lab, "the old place is still there");
+	lab_end(lab, 2);
+	lab_start(lab, 1, NULL, NULL);
+	lab_check(lab, 1, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5152");
+	check_freed(lab, 1, 5151);
 }
 
 /* The rescuer leaves its place and the book to one who joined, and that one leaves, too. */
-Test(names_life, SW_SHARE_3_heirs_of_rescuers_that_leave, .timeout = 60)
+static void scene_heirs_leave(struct lab *lab, int variant)
 {
-	LAB_BEGIN();
-	lab_start(&lab, 0, NULL, NULL);
-	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
-	lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
-	for (int i = 0; i < 5; i++) {
-		lab_start(&lab, 1, NULL, NULL);
-		lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-		lab_start(&lab, 2, NULL, NULL);
-		lab_check(&lab, 2, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
-		leave(&lab, 1, i % 2);
-		check_freed(&lab, 2, 5151);
-		lab_check(&lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
-		leave(&lab, 2, i % 2);
+	lab_start(lab, 0, NULL, NULL);
+	lab_check(lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_signal(lab, 0, SIGSTOP), lab_wait_stopped(lab, 0);
+	for (int i = 0; i < 4; i++) {
+		lab_start(lab, 1, NULL, NULL);
+		lab_check(lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+		lab_start(lab, 2, NULL, NULL);
+		lab_check(lab, 2, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
+		leave(lab, 1, i % 2);
+		check_freed(lab, 2, 5151);
+		lab_check(lab, 2, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5150");
+		leave(lab, 2, i % 2);
 	}
-	lab_start(&lab, 1, NULL, NULL);
-	lab_check(&lab, 1, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
-	lab_signal(&lab, 0, SIGCONT);
-	lab_check(&lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5152");
-	lab_check(&lab, 1, "list 0 2 *", "list 0");
-	LAB_END();
+	lab_start(lab, 1, NULL, NULL);
+	lab_check(lab, 1, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
+	lab_signal(lab, 0, SIGCONT);
+	lab_check(lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5152");
+	lab_check(lab, 1, "list 0 2 *", "list 0");
 }
 
-Test(names_life, SW_SHARE_3_stopped_broker_whose_successor_leaves, .timeout = 60)
+static void scene_successor_leaves(struct lab *lab, int killed)
 {
-	LAB_BEGIN();
-	for (int killed = 0; killed < 2; killed++) {
-		lab_start(&lab, 0, NULL, NULL);
-		lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
-		lab_check(&lab, 0, "listen 0 1", "listen 1");
-		lab_start(&lab, 1, NULL, NULL);
-		lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-		lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
-		lab_check(&lab, 1, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
-		leave(&lab, 1, killed);
-		lab_start(&lab, 2, NULL, NULL);
-		lab_check(&lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
-		lab_check(&lab, 2, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-		lab_check(&lab, 2, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
-		/* a rank goes on, and its head is still the one that does not run */
-		lab_check(&lab, 2, "bind 0 5150*", "bind 3 tcp4 reuse 10.77.0.1 5150");
-		lab_check(&lab, 2, "listen 0 0", "listen 3");
-		lab_signal(&lab, 0, SIGCONT);
-		lab_check(&lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5152");
-		lab_check(&lab, 0, "done", "release 1");
-		lab_expect_event(&lab, 2, "takeover 3");
-		leave(&lab, 0, killed);
-		leave(&lab, 2, killed);
-	}
-	LAB_END();
+	lab_start(lab, 0, NULL, NULL);
+	lab_check(lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(lab, 0, "listen 0 1", "listen 1");
+	lab_start(lab, 1, NULL, NULL);
+	lab_check(lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_signal(lab, 0, SIGSTOP), lab_wait_stopped(lab, 0);
+	lab_check(lab, 1, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
+	leave(lab, 1, killed);
+	lab_start(lab, 2, NULL, NULL);
+	lab_check(lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(lab, 2, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_check(lab, 2, "bind 0 5152*", "bind 2 tcp4 excl 10.77.0.1 5152");
+	/* a rank goes on, and its head is still the one that does not run */
+	lab_check(lab, 2, "bind 0 5150*", "bind 3 tcp4 reuse 10.77.0.1 5150");
+	lab_check(lab, 2, "listen 0 0", "listen 3");
+	lab_signal(lab, 0, SIGCONT);
+	lab_check(lab, 0, "bind 10048 *", "bind 2 tcp4 excl 10.77.0.1 5152");
+	lab_check(lab, 0, "done", "release 1");
+	lab_expect_event(lab, 2, "takeover 3");
 }
 
 /* A newcomer that was let in by a keeper whose table is gone must not go on from that table. */
-Test(names_life, SW_SHARE_3_newcomer_that_read_its_welcome_too_late, .timeout = 60)
+static void scene_welcome_too_late(struct lab *lab, int i)
 {
 	static const char *const steps[] = {"hello_sent", "welcome_read"};
-	LAB_BEGIN();
-	for (int i = 0; i < 2; i++) {
-		lab_start(&lab, 0, NULL, NULL);
-		lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
-		lab_signal(&lab, 0, SIGSTOP), lab_wait_stopped(&lab, 0);
-		lab_start(&lab, 1, NULL, NULL);
-		lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-		lab_start(&lab, 2, NULL, NULL);
-		/* first it asks the one that does not answer */
-		lab_check(&lab, 2, "done", "step %d %s stop", i ? 0 : 1, steps[i]);
-		lab_tell(&lab, 2, "bind 1 tcp4 excl 10.77.0.1 5152");
-		lab_wait_stopped(&lab, 2);
-		usleep(50000); /* the welcome is there */
-		lab_signal(&lab, 1, SIGKILL);
-		lab_wait_dead(&lab, 1);
-		lab_start(&lab, 3, NULL, NULL);
-		lab_check(&lab, 3, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
-		lab_signal(&lab, 2, SIGCONT);
-		char room[64];
-		cr_expect_eq(strncmp(lab_answer(&lab, 2, room, sizeof(room)), "bind 10048 ", 11), 0,
-			     "%s: %s", steps[i], room);
-		lab_check(&lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
-		lab_check(&lab, 2, "list 0 2 *", "list 0");
-		for (int who = 0; who < 4; who++)
-			leave(&lab, who, true);
+
+	lab_start(lab, 0, NULL, NULL);
+	lab_check(lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_signal(lab, 0, SIGSTOP), lab_wait_stopped(lab, 0);
+	lab_start(lab, 1, NULL, NULL);
+	lab_check(lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	lab_start(lab, 2, NULL, NULL);
+	/* first it asks the one that does not answer */
+	lab_check(lab, 2, "done", "step %d %s stop", i ? 0 : 1, steps[i]);
+	lab_tell(lab, 2, "bind 1 tcp4 excl 10.77.0.1 5152");
+	lab_wait_stopped(lab, 2);
+	usleep(50000); /* the welcome is there */
+	lab_signal(lab, 1, SIGKILL);
+	lab_wait_dead(lab, 1);
+	lab_start(lab, 3, NULL, NULL);
+	lab_check(lab, 3, "bind 0 5152*", "bind 1 tcp4 excl 10.77.0.1 5152");
+	lab_signal(lab, 2, SIGCONT);
+	char room[64] = "";
+	if (strncmp(lab_answer(lab, 2, room, sizeof(room)), "bind 10048 ", 11) != 0)
+		lab_fail(lab, "%s: %s", steps[i], room);
+	lab_check(lab, 2, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(lab, 2, "list 0 2 *", "list 0");
+}
+
+struct scene {
+	void (*play)(struct lab *lab, int variant);
+	int variant;
+	char failure[sizeof(((struct lab *)0)->failure)];
+};
+
+static void *play_scene(void *arg)
+{
+	struct scene *s = arg;
+	struct lab lab;
+
+	lab_open(&lab, "names");
+	s->play(&lab, s->variant);
+	lab_close(&lab);
+	memcpy(s->failure, lab.failure, sizeof(s->failure));
+	return NULL;
+}
+
+/* Side by side, for they mostly wait. */
+Test(names_life, SW_SHARE_3_who_knows_the_newest_book_leaves, .timeout = 60)
+{
+	static struct scene scenes[] = {
+		{scene_rescuers_leave, 0},   {scene_heirs_leave, 0},
+		{scene_successor_leaves, 0}, {scene_successor_leaves, 1},
+		{scene_welcome_too_late, 0}, {scene_welcome_too_late, 1},
+	};
+	enum { COUNT = sizeof(scenes) / sizeof(scenes[0]) };
+	pthread_t thread[COUNT];
+	WSD_TEST_BEGIN();
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < COUNT; i++)
+		cr_assert_eq(pthread_create(&thread[i], NULL, play_scene, &scenes[i]), 0);
+	for (int i = 0; i < COUNT; i++) {
+		pthread_join(thread[i], NULL);
+		cr_expect_str_empty(scenes[i].failure, "%d: %s", i, scenes[i].failure);
 	}
-	LAB_END();
+	WSD_TEST_END();
 }
 
 /* A process of another network namespace has a book of the same name, and it is not ours. */
@@ -381,37 +416,6 @@ Test(names_life, SW_SHARE_3_other_users_stopped_broker_is_named_in_the_log)
 	unsetenv("WSD_LOG");
 	close(fd);
 	unlink(path);
-	LAB_END();
-}
-
-Test(names_life, WS_REUSE_13_list_shows_everything)
-{
-	LAB_BEGIN();
-	char room[4096], expect[256];
-	lab_start(&lab, 0, NULL, NULL);
-	lab_start(&lab, 1, NULL, NULL);
-	lab_start(&lab, 2, "guest", NULL);
-	lab_check(&lab, 2, "list -2 0 *", "list 0"); /* ENOENT: nobody keeps a book */
-	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
-	lab_check(&lab, 1, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
-	lab_check(&lab, 1, "bind 0 5151*", "bind 2 udp6 excl ::1 5151");
-	lab_check(&lab, 1, "listen 0 1", "listen 1");
-	lab_check(&lab, 0, "listen 0 0", "listen 1");
-	lab_check(&lab, 1, "done", "note 1 3");
-	lab_check(&lab, 1, "bind 0 5152*", "bind 3 tcp4 def * 5152"); /* the note has arrived */
-	lab_tell(&lab, 2, "list 0");
-	lab_answer(&lab, 2, room, sizeof(room));
-	snprintf(expect, sizeof(expect),
-		 "list 0 4 tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=1 n=3;"
-		 "tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=2 n=0;",
-		 (int)lab.proc[1].pid, (int)geteuid(), (int)lab.proc[0].pid, (int)geteuid());
-	cr_expect_eq(strncmp(room, expect, strlen(expect)), 0, "%s", room);
-	cr_expect(strstr(room, "udp6 ::1:5151 excl"), "%s", room);
-	/* a guest holds nothing and keeps nothing */
-	lab_check(&lab, 2, "bind 10022 *", "bind 1 tcp4 def 10.77.0.1 5160");
-	lab_end(&lab, 0);
-	lab_end(&lab, 1);
-	lab_check(&lab, 2, "list -2 0 *", "list 0");
 	LAB_END();
 }
 
