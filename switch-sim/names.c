@@ -199,8 +199,8 @@ static void say_nobody(const struct names *n)
 	if (pid)
 		wsd_log(WSD_LOG_ERROR,
 			"names: no answer within %d ms; pid %d (%s), which has a part in the names "
-			"of this host (abstract socket @%s), is stopped, and so is everybody else "
-			"who has",
+			"of this host (abstract socket @%s), is stopped, and nobody else who has "
+			"answers",
 			WAIT_MS, pid, comm, n->book_name);
 	else
 		wsd_log(WSD_LOG_ERROR,
