@@ -216,21 +216,33 @@ static void refuse(struct names *n, struct peer *p, int status, const char *why)
 	cut_off(n, p, why);
 }
 
-/* The event connection of @slot, and what the other side needs. -errno: nothing was sent. */
-static int welcome(struct names *n, struct peer *p, uint32_t slot)
+static struct wire_welcome welcome_for(const struct names *n, uint32_t slot)
 {
 	struct wire_welcome w = {.head = wire_head(WIRE_WELCOME),
 				 .slot = slot,
 				 .place = n->place,
 				 .token = n->token};
-	int pair[2], type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 	memcpy(w.secret, n->fence->secret, sizeof(w.secret));
+	return w;
+}
+
+/*
+ * The event connection of @slot, and what the other side needs. -errno: nothing was sent. The
+ * public sockets go to newcomers only: in a call they would lie unread with a process that is
+ * stopped, and keep the place taken after the last who can run has left.
+ */
+static int welcome(struct names *n, struct peer *p, uint32_t slot, bool newcomer)
+{
+	struct wire_welcome w = welcome_for(n, slot);
+	int pair[2], type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
+
 	if (socketpair(AF_UNIX, type, 0, pair) < 0 &&
 	    ((errno != EMFILE && errno != ENFILE) || !service_spend(n) ||
 	     socketpair(AF_UNIX, type, 0, pair) < 0))
 		return -errno;
-	int fds[WIRE_FDS] = {n->table_fd, pair[1], n->listener, n->alarm, n->fence_fd};
+	int fds[WIRE_FDS] = {n->table_fd, pair[1], newcomer ? n->listener : n->fence_fd,
+			     newcomer ? n->alarm : n->fence_fd, n->fence_fd};
 	int r = wire_send(p->ask, &w, fds, WIRE_FDS);
 	close(pair[1]);
 	if (r == 0)
@@ -284,7 +296,7 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return; /* the connection is closed; the newcomer asks again */
 	NAMES_STEP(client_checked);
 	n->strangers--;
-	r = welcome(n, p, slot);
+	r = welcome(n, p, slot, true);
 	NAMES_STEP(welcome_sent);
 	if (r < 0) {
 		n->strangers++;
@@ -293,6 +305,17 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		if (r == -EMFILE || r == -ENFILE)
 			yield_book(n);
 	}
+}
+
+/* A participant that we called runs, and is not where we are. If it cannot be told now, it stays
+ * where it is, and newcomers who come to it must wait a little. */
+static void send_place(struct names *n, struct peer *p)
+{
+	struct wire_welcome w = welcome_for(n, p->slot);
+	int fds[WIRE_FDS] = {n->fence_fd, n->fence_fd, n->listener, n->alarm, n->fence_fd};
+
+	if (ring_is_keeper(n))
+		wire_send(p->event, &w, fds, WIRE_FDS);
 }
 
 static void answer(struct names *n, struct peer *p, const struct wire_ask *ask)
@@ -337,7 +360,9 @@ void broker_ask_ready(struct names *n, uint32_t index, uint32_t generation)
 		peer_gone(n, p);
 	else if (m.head.type == WIRE_HELLO && p->slot == TABLE_NOBODY && !p->guest)
 		hello(n, p, &m.hello);
-	else if (m.head.type == WIRE_ASK && m.ask.op < OP_COUNT &&
+	else if (m.head.type == WIRE_ASK && m.ask.op == OP_PLACE && p->slot != TABLE_NOBODY)
+		send_place(n, p);
+	else if (m.head.type == WIRE_ASK && m.ask.op < OP_PLACE &&
 		 (p->slot != TABLE_NOBODY || (p->guest && m.ask.op == OP_PORTS)))
 		answer(n, p, &m.ask);
 	else
@@ -419,7 +444,7 @@ static int call(struct names *n, uint32_t slot)
 		r = service_watch(n, fd, WATCH_PEER_ASK, p->generation, (uint32_t)(p - n->peer));
 	if (r == 0) {
 		n->strangers--;
-		r = welcome(n, p, slot);
+		r = welcome(n, p, slot, false);
 		n->strangers += r < 0;
 	}
 	if (r < 0)

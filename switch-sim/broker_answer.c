@@ -119,7 +119,7 @@ static int op_note(const struct deal *d)
 int broker_answer(struct names *n, uint32_t slot, uint32_t uid, const struct wire_ask *ask,
 		  struct wire_answer *ret)
 {
-	static int (*const deal[OP_COUNT])(const struct deal *) = {
+	static int (*const deal[OP_PLACE])(const struct deal *) = {
 		[OP_BIND] = op_bind,       [OP_LISTEN] = op_listen,     [OP_PORTS] = op_ports,
 		[OP_RELEASE] = op_release, [OP_UNLISTEN] = op_unlisten, [OP_DEFER] = op_defer,
 		[OP_NOTE] = op_note,

@@ -191,16 +191,30 @@ static int ask_keeper(struct names *n, struct wire_ask *ask, struct wire_answer 
 	return r;
 }
 
+static void say_nobody(const struct names *n)
+{
+	char comm[16] = "?";
+	int32_t pid = rescue_culprit(n, n->keeper_pid, comm);
+
+	if (pid)
+		wsd_log(WSD_LOG_ERROR,
+			"names: no answer within %d ms; pid %d (%s), which has a part in the names "
+			"of this host (abstract socket @%s), is stopped, and nobody else who has "
+			"answers",
+			WAIT_MS, pid, comm, n->book_name);
+	else
+		wsd_log(WSD_LOG_ERROR,
+			"names: no answer within %d ms from anybody who has a part in the names of "
+			"this host (abstract socket @%s); pid %d opened them",
+			WAIT_MS, n->book_name, n->keeper_pid);
+}
+
 static void say_stuck(struct names *n, int error)
 {
 	if (error != -ETIMEDOUT)
 		wsd_log(WSD_LOG_ERROR, "names: cannot ask for names: %s", strerror(-error));
 	else if (n->role == ROLE_NONE)
-		wsd_log(WSD_LOG_ERROR,
-			"names: no answer within %d ms; pid %d, which opened the names of this "
-			"host (abstract "
-			"socket @%s), is stopped, and so is everybody who has a part in them",
-			WAIT_MS, n->keeper_pid, n->book_name);
+		say_nobody(n);
 	else
 		wsd_log(WSD_LOG_ERROR, "names: no answer within %d ms from pid %d (%s)", WAIT_MS,
 			n->keeper_pid, n->keeper_comm);

@@ -83,7 +83,6 @@ static int peek_call(struct names *n, int fd, struct wire_welcome *ret, int fds[
 	if (r < 0)
 		return r;
 	if (m.head.type != WIRE_WELCOME || count != WIRE_FDS || m.welcome.slot != n->slot ||
-	    (m.welcome.place != n->place && count != WIRE_FDS) ||
 	    memcmp(m.welcome.secret, n->fence->secret, sizeof(n->fence->secret)) != 0) {
 		close_fds(fds, count);
 		return -EPROTO;
@@ -92,20 +91,30 @@ static int peek_call(struct names *n, int fd, struct wire_welcome *ret, int fds[
 	return 0;
 }
 
-/* The new keeper may be found at another place than the old one. */
-static void move(struct names *n, uint32_t place, int listener, int alarm)
+/* The new keeper may be found at another place than the old one. Until it has sent us the sockets
+ * of that place, ours do: we hear the alarm there, and could serve there. */
+static void ask_place(struct names *n, uint32_t place)
 {
-	if (place == n->place) {
-		close_fds((int[]){listener, alarm}, 2);
-		return;
+	struct wire_ask ask = {.head = wire_head(WIRE_ASK), .op = OP_PLACE};
+
+	if (place != n->place)
+		wire_send(n->ask_fd, &ask, NULL, 0);
+}
+
+static void move(struct names *n, const struct wire_welcome *w, int fds[WIRE_FDS])
+{
+	if (w->place != n->place) {
+		service_unwatch(n, n->alarm);
+		wire_close(&n->listener);
+		wire_close(&n->alarm);
+		n->place = w->place;
+		n->listener = fds[2];
+		n->alarm = fds[3];
+		fds[2] = fds[3] = -1;
+		service_watch(n, n->alarm, WATCH_ALARM, 0, 0);
 	}
-	service_unwatch(n, n->alarm);
-	wire_close(&n->listener);
-	wire_close(&n->alarm);
-	n->place = place;
-	n->listener = listener;
-	n->alarm = alarm;
-	service_watch(n, n->alarm, WATCH_ALARM, 0, 0);
+	for (int i = 0; i < WIRE_FDS; i++)
+		wire_close(&fds[i]);
 }
 
 int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_fd, int table_fd)
@@ -188,9 +197,10 @@ void call_ready(struct names *n, uint32_t index, uint32_t generation)
 	service_unwatch(n, fd);
 	n->calls[index] = -1;
 	NAMES_STEP(call_read);
-	move(n, w.place, fds[2], fds[3]);
-	wire_close(&fds[4]);
-	if (call_adopt(n, &w, fd, fds[1], fds[0]) < 0)
+	close_fds(fds + 2, WIRE_FDS - 2);
+	if (call_adopt(n, &w, fd, fds[1], fds[0]) == 0)
+		ask_place(n, w.place);
+	else
 		wsd_log(WSD_LOG_WARNING,
 			"names: a new keeper of the names called, and made no sense");
 	service_reserve(n);
@@ -244,10 +254,20 @@ static void take_event(struct names *n, const struct wire_event *e)
 static int read_events(struct names *n, int max)
 {
 	union wire_any m;
-	int r = 0;
+	int r = 0, fds[WIRE_FDS];
 
 	for (int i = 0; i < max && r == 0; i++) {
-		r = wire_recv(n->event_fd, &m, NULL, NULL);
+		unsigned count = 0;
+		r = wire_recv(n->event_fd, &m, fds, &count);
+		if (r == -EMFILE) { /* no room to move: we stay where we are */
+			r = 0;
+			continue;
+		}
+		if (r == 0 && m.head.type == WIRE_WELCOME && count == WIRE_FDS) {
+			move(n, &m.welcome, fds);
+			continue;
+		}
+		close_fds(fds, count);
 		if (r == 0 && m.head.type == WIRE_EVENT)
 			take_event(n, &m.event);
 		else if (r == 0 && m.head.type == WIRE_PONG)

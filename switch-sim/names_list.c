@@ -67,6 +67,7 @@ int guest_ask(struct names *n, const struct wire_ask *ask, struct wire_answer *r
 static int look(struct names *n, const struct table **ret)
 {
 	int64_t deadline = wire_now_ms() + WAIT_MS;
+	struct rescue seen;
 	struct hello h;
 
 	if (n->guest) {
@@ -74,9 +75,10 @@ static int look(struct names *n, const struct table **ret)
 		if (r == 0) {
 			r = table_map(h.got[0], ret);
 			hello_drop(&h);
-		} else if (r == -ETIMEDOUT && rescue_table(n, &h.fd) == 0) {
-			r = table_map(h.fd, ret); /* all are stopped; what they hold can be seen */
-			wire_close(&h.fd);
+		} else if (r == -ETIMEDOUT && rescue_find(n, &seen) == 0) {
+			r = table_map(seen.table,
+				      ret); /* all are stopped; what they hold can be seen */
+			rescue_drop(&seen);
 		}
 		return r;
 	}

@@ -165,9 +165,16 @@ void ring_random(void *to, size_t size);
 int ring_join(struct names *n, int64_t deadline);
 
 /* names_rescue.c: the newest table of our book, and its fence, among what stopped processes have
- * open. No lock. */
-int rescue_find(const struct names *n, int *ret_table, int *ret_fence, uint64_t *ret_token);
-int rescue_table(const struct names *n, int *ret_table);
+ * open. No lock taken. */
+struct rescue {
+	int table, fence;
+	uint64_t token, book; /* of the table */
+	bool all;             /* every process that takes part in the book was looked into */
+};
+int rescue_find(const struct names *n, struct rescue *ret); /* 0, -ENOENT */
+void rescue_drop(struct rescue *r);
+/* For the log: who is stopped; @opener if it is. 0: nobody that we know of. */
+int32_t rescue_culprit(const struct names *n, int32_t opener, char ret_comm[16]);
 
 /* names_hello.c: one connection to the keeper by its public name. No lock. */
 struct hello {

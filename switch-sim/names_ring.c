@@ -31,6 +31,12 @@ uint64_t ring_next_token(uint64_t after)
 	return ((after >> 32) + 1) << 32 | low;
 }
 
+/* We go on from a book that never knew us: rescue. */
+static bool is_outside(const struct names *n)
+{
+	return n->slot == TABLE_NOBODY;
+}
+
 /* A table in place of the present one: empty, or with all that @base holds. */
 int ring_make_table(struct names *n, uint64_t token, const struct table *base)
 {
@@ -42,7 +48,7 @@ int ring_make_table(struct names *n, uint64_t token, const struct table *base)
 		r = table_copy(t, fd, base);
 	else if (r < 0)
 		return r;
-	bool outside = base && n->slot == TABLE_NOBODY; /* rescue */
+	bool outside = base && is_outside(n);
 	if (r == 0 && outside)
 		for (n->slot = 0; n->slot < t->clients && t->client[n->slot].present;)
 			n->slot++;
@@ -173,6 +179,27 @@ static int take_book(struct names *n, uint64_t token, const struct table *base)
 	return 0;
 }
 
+/*
+ * From outside, and after the claim: the newest table that anybody has open. It will do if it is
+ * that of the keeper we replaced. If that one is gone and has taken its table along, the newest is
+ * as good for all who live, provided that we have seen what each of them has (docs/names.md).
+ */
+static int newest_outside(struct names *n, uint64_t from)
+{
+	struct rescue found;
+	int r = rescue_find(n, &found);
+
+	if (r == 0 && found.book == n->fence->book && (found.all || found.token == from)) {
+		wire_close(&n->table_fd);
+		n->table_fd = found.table;
+		found.table = -1;
+	} else {
+		r = -ESTALE;
+	}
+	rescue_drop(&found);
+	return r;
+}
+
 void ring_claim(struct names *n, uint64_t from)
 {
 	const struct table *base = NULL;
@@ -188,8 +215,10 @@ void ring_claim(struct names *n, uint64_t from)
 	/* Calls that came before our claim may bring a newer book than the one we know
 	 * (docs/names.md). */
 	call_newest(n, token);
-	int keep = dup(n->table_fd);
-	int r = keep < 0 ? wire_failure() : table_map(keep, &base);
+	int r = is_outside(n) ? newest_outside(n, from) : 0;
+	int keep = r < 0 ? -1 : dup(n->table_fd);
+	if (r == 0)
+		r = keep < 0 ? wire_failure() : table_map(keep, &base);
 	if (r == 0) {
 		r = take_book(n, token, base);
 		table_unmap(base);

@@ -50,7 +50,11 @@ struct wire_hello {
 	char comm[16];
 };
 
-/* Descriptors: table, event connection, listener, alarm, fence. To a guest: the table. */
+/*
+ * Descriptors: table, event connection, listener, alarm, fence. To a guest: the table. In a call,
+ * the fence stands for listener and alarm, and on the event connection, in answer to OP_PLACE, for
+ * table and event connection.
+ */
 struct wire_welcome {
 	struct wire_head head;
 	uint32_t slot;
@@ -75,6 +79,7 @@ enum wire_op {
 	OP_UNLISTEN, /* a listen that was given up: leave the rank */
 	OP_DEFER,
 	OP_NOTE,
+	OP_PLACE, /* send me listener and alarm; not repeated to anybody */
 	OP_COUNT,
 };
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -321,7 +322,7 @@ static int enter_pid_namespace(void)
 	_exit(0);
 }
 
-/* names_helper BOOK [legacy] [guest] [user=UID] [pidns] */
+/* names_helper BOOK [legacy] [guest] [user=UID] [pidns] [netns] */
 int main(int argc, char **argv)
 {
 	struct names_config cfg = {.broker_name = argc > 1 ? argv[1] : NULL};
@@ -330,11 +331,14 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		cfg.legacy_reuse = cfg.legacy_reuse || strcmp(argv[i], "legacy") == 0;
 		cfg.guest = cfg.guest || strcmp(argv[i], "guest") == 0;
+		if (strcmp(argv[i], "netns") == 0 && unshare(CLONE_NEWNET) < 0)
+			return 6;
 		unsigned uid;
 		if (strcmp(argv[i], "pidns") == 0 && enter_pid_namespace() != 0)
 			return 5;
 		if (sscanf(argv[i], "user=%u", &uid) == 1 && setresuid(uid, uid, uid) < 0)
 			return 4;
+		prctl(PR_SET_DUMPABLE, 1); /* as if that user had started it */
 	}
 	if (names_open(&cfg, &ops, NULL, &names) != 0)
 		return 1;

@@ -120,15 +120,66 @@ static pid_t start(const char *self, const char *book, uint32_t life, int number
 	return pid;
 }
 
+/* The workers as the main program sees them. */
+struct crew {
+	const char *self, *book;
+	pid_t pid[WORKERS];
+	uint32_t life[WORKERS], next;
+	bool stopped[WORKERS];
+};
+
+static bool others_stopped(const struct crew *c, int i)
+{
+	bool all = true;
+
+	for (int k = 0; k < WORKERS; k++)
+		all = all && (k == i || c->stopped[k]);
+	return all;
+}
+
+static void set_stopped(struct crew *c, int i, bool stopped)
+{
+	c->stopped[i] = stopped;
+	kill(c->pid[i], stopped ? SIGSTOP : SIGCONT);
+}
+
+static void end_life(struct crew *c, int i)
+{
+	wsd_log(WSD_LOG_DEBUG, "life %u: kill", c->life[i]);
+	ledger->doomed[c->life[i]] = 1;
+	kill(c->pid[i], SIGKILL);
+	waitpid(c->pid[i], NULL, 0);
+	c->stopped[i] = false;
+}
+
+static void begin_life(struct crew *c, int i)
+{
+	c->life[i] = c->next++;
+	c->pid[i] = start(c->self, c->book, c->life[i], i);
+}
+
+/* Nobody runs but one who just came; that one goes, too, and another comes; then all go on. */
+static void rescue_drill(struct crew *c, int i, unsigned *seed)
+{
+	for (int k = 0; k < WORKERS; k++)
+		if (k != i)
+			set_stopped(c, k, true);
+	for (int round = rand_r(seed) % 3; round >= 0; round--) {
+		end_life(c, i);
+		begin_life(c, i);
+		usleep((useconds_t)(500000 + rand_r(seed) % 300000));
+	}
+	for (int k = 0; k < WORKERS; k++)
+		set_stopped(c, k, false);
+}
+
 int main(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 3;
 	unsigned seed = argc == 3 ? (unsigned)atoi(argv[2]) : (unsigned)getpid();
 	bool worker = argc == 5 && strcmp(argv[1], "worker") == 0;
-	pid_t pid[WORKERS];
-	uint32_t life[WORKERS], next = 1;
-	bool stopped[WORKERS] = {false};
 	char book[48];
+	struct crew c = {.self = argv[0], .book = book, .next = 1};
 
 	if (!worker) {
 		int fd = memfd_create("ledger", 0);
@@ -143,45 +194,40 @@ int main(int argc, char **argv)
 
 	snprintf(book, sizeof(book), "wsd.stress.%d", (int)getpid());
 	for (int i = 0; i < WORKERS; i++)
-		pid[i] = start(argv[0], book, life[i] = next++, i);
+		begin_life(&c, i);
 	int64_t end = wire_now_ms() + seconds * 1000;
 	while (wire_now_ms() < end) {
 		int i = rand_r(&seed) % WORKERS;
 		switch (rand_r(&seed) % 8) {
 		case 0:
-			wsd_log(WSD_LOG_DEBUG, "life %u: kill", life[i]);
-			ledger->doomed[life[i]] = 1;
-			kill(pid[i], SIGKILL);
-			waitpid(pid[i], NULL, 0);
-			stopped[i] = false;
-			pid[i] = start(argv[0], book, life[i] = next++, i);
+			if (rand_r(&seed) % 8 == 0)
+				rescue_drill(&c, i, &seed);
+			end_life(&c, i);
+			begin_life(&c, i);
 			break;
 		case 1:
 		case 2:
 			ledger->serve[i] = 1;
 			break;
 		default:
-			/* at least one goes on */
-			stopped[i] = !stopped[i] &&
-				     !(stopped[(i + 1) % WORKERS] && stopped[(i + 2) % WORKERS]);
-			kill(pid[i], stopped[i] ? SIGSTOP : SIGCONT);
+			/* At least one goes on; if that is killed, the next to start finds the
+			 * others stopped. */
+			set_stopped(&c, i, !c.stopped[i] && !others_stopped(&c, i));
 		}
 		usleep((useconds_t)(rand_r(&seed) % 60000));
 	}
 	for (int i = 0; i < WORKERS; i++) {
 		int status;
-		if (waitpid(pid[i], &status, WNOHANG) == pid[i]) {
+		if (waitpid(c.pid[i], &status, WNOHANG) == c.pid[i]) {
 			fprintf(stderr, "stress_names: worker %d ended by itself: %x\n", i,
 				(unsigned)status);
 			ledger->twice++;
 		}
-		ledger->doomed[life[i]] = 1;
-		kill(pid[i], SIGKILL);
-		waitpid(pid[i], NULL, 0);
+		end_life(&c, i);
 	}
 	printf("%u grants, %u refusals, %u waited in vain, %u granted twice, %u processes (seed "
 	       "%u)\n",
-	       ledger->grants, ledger->refusals, ledger->stuck, ledger->twice, next - 1, seed);
+	       ledger->grants, ledger->refusals, ledger->stuck, ledger->twice, c.next - 1, seed);
 	/* Several that are stopped in a row can make one wait in vain, rightly; that nothing is
 	 * granted twice has no exception. */
 	return ledger->twice != 0 || ledger->grants < ledger->stuck * 1000;

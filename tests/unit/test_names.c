@@ -367,3 +367,34 @@ Test(names, WS_REUSE_2_ids_of_others_cannot_be_used)
 	}
 	LAB_END();
 }
+
+Test(names, WS_REUSE_13_list_shows_everything)
+{
+	LAB_BEGIN();
+	char room[4096], expect[256];
+	lab_start(&lab, 0, NULL, NULL);
+	lab_start(&lab, 1, NULL, NULL);
+	lab_start(&lab, 2, "guest", NULL);
+	lab_check(&lab, 2, "list -2 0 *", "list 0"); /* ENOENT: nobody keeps a book */
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5150*", "bind 1 tcp4 reuse 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5151*", "bind 2 udp6 excl ::1 5151");
+	lab_check(&lab, 1, "listen 0 1", "listen 1");
+	lab_check(&lab, 0, "listen 0 0", "listen 1");
+	lab_check(&lab, 1, "done", "note 1 3");
+	lab_check(&lab, 1, "bind 0 5152*", "bind 3 tcp4 def * 5152"); /* the note has arrived */
+	lab_tell(&lab, 2, "list 0");
+	lab_answer(&lab, 2, room, sizeof(room));
+	snprintf(expect, sizeof(expect),
+		 "list 0 4 tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=1 n=3;"
+		 "tcp4 10.77.0.1:5150 reuse pid=%d uid=%d rank=2 n=0;",
+		 (int)lab.proc[1].pid, (int)geteuid(), (int)lab.proc[0].pid, (int)geteuid());
+	cr_expect_eq(strncmp(room, expect, strlen(expect)), 0, "%s", room);
+	cr_expect(strstr(room, "udp6 ::1:5151 excl"), "%s", room);
+	/* a guest holds nothing and keeps nothing */
+	lab_check(&lab, 2, "bind 10022 *", "bind 1 tcp4 def 10.77.0.1 5160");
+	lab_end(&lab, 0);
+	lab_end(&lab, 1);
+	lab_check(&lab, 2, "list -2 0 *", "list 0");
+	LAB_END();
+}
