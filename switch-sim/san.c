@@ -50,8 +50,6 @@ static void release(struct san *san)
 	free(san->providers);
 	free(san->retired);
 	free(san->failed);
-	free(san->addrs);
-	free(san->suspects_be);
 	pthread_mutex_destroy(&san->view_lock);
 	pthread_mutex_destroy(&san->start_lock);
 	free(san);

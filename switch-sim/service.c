@@ -65,7 +65,7 @@ static void take_ready(void)
 static int next_timeout(const struct san *san)
 {
 	uint64_t now = now_ns(), next = 0;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < SAN_QUESTIONS; i++)
 		if (san->requery_ns[i] && (!next || san->requery_ns[i] < next))
 			next = san->requery_ns[i];
 	if (!next)
@@ -77,7 +77,7 @@ static bool requery_due(struct san *san)
 {
 	uint64_t now = now_ns();
 	bool due = false;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < SAN_QUESTIONS; i++) {
 		if (!san->requery_ns[i] || san->requery_ns[i] > now)
 			continue;
 		san->requery_ns[i] = 0;
