@@ -70,6 +70,7 @@ struct san {
 	int epoll_fd, wake_fd;
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
 	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */
+	bool came_late; /* a start failed: there are listeners that nobody served [start_lock] */
 
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
