@@ -185,6 +185,28 @@ Test(stack, SW_WILD_05_a_specific_listener_owns_its_address)
 	WS_OK(wsd_WSACleanup());
 }
 
+/* Linux does not let another user bind below the wildcard listener, so that one's listener waits.
+ */
+Test(stack, SW_WILD_05_a_listener_that_waits_leaves_the_address_to_the_wildcard)
+{
+	stack_start();
+	struct peer other = peer_start(NOBODY);
+	SOCKET wild = ws_tcp();
+	WS_OK(ws_set(wild, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(wild, ANY4, PORT));
+	WS_OK(wsd_listen(wild, 1));
+	peer_socket(&other, WSD_AF_INET, WSD_SOCK_STREAM, 1);
+	cr_assert_eq(peer_bind(&other, 0, SAN1, PORT), 0);
+	cr_assert_eq(peer_do(&other, PEER_LISTEN, 0), 0);
+	usleep(QUIET_MS * 1000);
+	cr_assert(served(SAN1, PORT), "nobody serves the address");
+	WS_OK(wsd_closesocket(wild));
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "it is the other's turn");
+	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE);
+	peer_end(&other, 0);
+	WS_OK(wsd_WSACleanup());
+}
+
 Test(stack, SW_LISTEN_03_a_nic_without_rdma_stays_on_tcp)
 {
 	stack_start();
