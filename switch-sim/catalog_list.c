@@ -45,25 +45,35 @@ static ssize_t read_whole(int fd, char *to, size_t room)
 	return (ssize_t)size;
 }
 
+/* Bytes read or -errno. O_NONBLOCK: opening a pipe would keep WSAStartup waiting for ever. */
+static ssize_t read_file(const char *path, char *to, size_t room)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	ssize_t size = fstat(fd, &st) ? -errno : 0;
+	if (!size && !S_ISREG(st.st_mode)) {
+		wsd_log(WSD_LOG_ERROR, "catalogue: %s is not a regular file: not read", path);
+	} else if (!size) {
+		size = read_whole(fd, to, room);
+	}
+	close(fd);
+	return size;
+}
+
 int catalog_list_read(const char *dir, GUID **ret_list, size_t *ret_n)
 {
 	char path[PATH_MAX];
 	snprintf(path, sizeof(path), "%s/%s", dir, CATALOG_LIST_NAME);
 	GUID *list = malloc(LIST_MAX * sizeof(*list));
 	GUID *file = malloc(LIST_MAX * sizeof(*file));
-	ssize_t size = 0;
 	if (!list || !file) {
 		free(list);
 		free(file);
 		return -ENOMEM;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		size = read_whole(fd, (char *)file, LIST_MAX * sizeof(*file));
-		close(fd);
-	} else if (errno != ENOENT) {
-		size = -errno;
-	}
+	ssize_t size = read_file(path, (char *)file, LIST_MAX * sizeof(*file));
 	if (size < 0) {
 		wsd_log(WSD_LOG_ERROR, "catalogue: cannot read %s: %s", path, strerror((int)-size));
 		size = 0;

@@ -21,8 +21,11 @@
 #include <time.h>
 #include <wsd/abi.h>
 
-/* When to ask again while TCP/IP and a provider disagree [SW-PNP-2]. */
-static const uint64_t requery_after_ns[2] = {100000000, 1000000000};
+/*
+ * When to ask again after a change [SW-PNP-2]. The last question comes later than the last look
+ * that a provider's monitor of NICs takes after an event (1.6 s, nic/monitor.c).
+ */
+static const uint64_t requery_after_ns[SAN_QUESTIONS] = {100000000, 1000000000, 2000000000};
 
 static uint64_t now_ns(void)
 {
@@ -194,46 +197,13 @@ static bool use_autoconf(void *arg, const char *ifname)
 	return conf_autoconf(p->conf, ifname);
 }
 
-static bool has_address(const struct addrs_row *rows, size_t n, uint32_t addr_be)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].addr_be == addr_be)
-			return true;
-	return false;
-}
-
-/* TCP/IP has addresses that were not there before, or were doubtful, and no provider lists them:
- * one of them may be about to. */
-static bool note_suspects(struct san *san, const struct subnets *view, const struct addrs_row *rows,
-			  size_t n)
-{
-	uint32_t *suspects = calloc(n + 1, sizeof(*suspects));
-	size_t n_suspects = 0;
-	if (!suspects)
-		return true;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t addr_be = rows[i].addr_be;
-		bool old = has_address(san->addrs, san->n_addrs, addr_be);
-		for (size_t k = 0; k < san->n_suspects && old; k++)
-			old = san->suspects_be[k] != addr_be;
-		if ((san->addrs && old) || !san->addrs || ntohl(addr_be) >> 24 == 127 ||
-		    subnets_local(view, addr_be))
-			continue;
-		suspects[n_suspects++] = addr_be;
-	}
-	free(san->suspects_be);
-	san->suspects_be = suspects;
-	san->n_suspects = n_suspects;
-	return n_suspects > 0;
-}
-
 int san_build_view(struct san *san, bool *ret_doubtful)
 {
 	struct addrs_row *rows = NULL;
 	size_t n = 0;
 	int err = addrs_list(&rows, &n);
-	if (err == -ENOMEM || err == -EMFILE)
-		return err;
+	if (err && (san->view || err == -ENOMEM || err == -EMFILE))
+		return err; /* the table in force stands */
 	if (err)
 		wsd_log(WSD_LOG_ERROR, "the addresses of TCP/IP cannot be read: %s",
 			strerror(-err));
@@ -249,39 +219,33 @@ int san_build_view(struct san *san, bool *ret_doubtful)
 				      san->process, &view, &doubts)
 		      : -ENOMEM;
 	free(sources);
-	if (err) {
-		free(rows);
+	free(rows);
+	if (err)
 		return err;
-	}
-	bool suspicious = note_suspects(san, view, rows, n);
-	free(san->addrs);
-	san->addrs = rows;
-	san->n_addrs = n;
 	pthread_mutex_lock(&san->view_lock);
 	struct subnets *old = san->view;
 	san->view = view;
 	pthread_mutex_unlock(&san->view_lock);
 	subnets_put(old);
 	if (ret_doubtful)
-		*ret_doubtful = suspicious || doubts.unknown;
+		*ret_doubtful = doubts.unknown;
 	return 0;
 }
 
-static void schedule(struct san *san, unsigned changes, bool doubtful)
+/*
+ * A change of addresses, links or devices is always followed by all questions, also if TCP/IP and
+ * the providers seem to agree: their news come at different times, so that now both may be telling
+ * what was before. An interface that goes down keeps its address at TCP/IP, and one that comes up
+ * does not get a new one, so nothing here would look doubtful at any time.
+ */
+static void schedule(struct san *san, unsigned changes, bool doubtful, bool failed)
 {
-	/* a device that comes makes no address new, so only both questions tell that nobody is late
-	 */
-	if (changes)
-		san->requery_firm = (changes & SAN_DEVICES) != 0;
-	if (!doubtful && !san->requery_firm) {
-		san->requery_ns[0] = san->requery_ns[1] = 0;
-		return;
-	}
-	if (!changes) /* this was one of the questions: the other one still comes */
-		return;
 	uint64_t now = now_ns();
-	for (int i = 0; i < 2; i++)
-		san->requery_ns[i] = now + requery_after_ns[i];
+	if ((changes & (SAN_ADDRESSES | SAN_DEVICES)) || (changes && doubtful))
+		for (int i = 0; i < SAN_QUESTIONS; i++)
+			san->requery_ns[i] = now + requery_after_ns[i];
+	else if (failed) /* what happened must not be forgotten: until it has been taken in */
+		san->requery_ns[SAN_QUESTIONS - 1] = now + requery_after_ns[1];
 }
 
 static bool query_all(struct san *san)
@@ -317,12 +281,18 @@ static void apply_to(struct sw_socket *s, void *arg)
 	pthread_mutex_lock(&s->lock);
 	if (s->san && s->san->active) {
 		struct subnets *view = san_view(san);
+		unsigned before = s->san->count;
 		san_reconcile(san, s, view);
 		subnets_put(view);
-		if (s->named) /* for `wsd names` */
+		if (s->named && s->san->count != before) /* for `wsd names` */
 			names_note(s->process->names, s->name_id, s->san->count);
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+void san_apply(struct san *san)
+{
+	sw_socket_each(san->process, apply_to, san);
 }
 
 static const char *reason(unsigned changes)
@@ -337,22 +307,23 @@ static const char *reason(unsigned changes)
 void san_refresh(struct san *san, unsigned changes, bool apply)
 {
 	struct trace_span span;
-	bool doubtful = (changes & SAN_DEVICES) != 0, doubts = false;
+	bool doubtful = false, doubts = false;
 	trace_enter(san->process->trace, &span, TRACE_SWITCH, "switch", "hotplug", "changed=%s",
 		    reason(changes));
 	int err = 0;
 	if (changes != SAN_CATALOG)
-		doubtful |= query_all(san);
+		doubtful = query_all(san);
 	if ((changes & SAN_CATALOG) ||
 	    ((changes & (SAN_ADDRESSES | SAN_DEVICES)) && forget_not_ready(san)))
 		err = san_load_catalog(san, NULL);
 	if (!err)
 		err = san_build_view(san, &doubts);
 	if (err)
-		wsd_log(WSD_LOG_ERROR, "a change could not be taken in: %s", strerror(-err));
+		wsd_log(changes ? WSD_LOG_ERROR : WSD_LOG_DEBUG,
+			"a change could not be taken in (yet): %s", strerror(-err));
 	if (apply)
-		sw_socket_each(san->process, apply_to, san);
+		san_apply(san);
 	san_drop_retired(san, false);
-	schedule(san, changes, doubtful || doubts || err || san->n_retired);
+	schedule(san, changes, doubtful || doubts || err || san->n_retired, err != 0);
 	trace_leave(&span, err ? -1 : (long long)subnets_count(san->view), 0, "%s", "");
 }

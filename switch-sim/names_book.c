@@ -249,7 +249,13 @@ static uint32_t wild_head(const struct book *b, enum names_proto proto, uint16_t
 	return place ? sums_place(&b->sums, place)->first : 0;
 }
 
-/* SW-WILD-5: a specific name got its first listener or lost its last. */
+/* Somebody listens there and can: one that waits for its kernel bind serves nobody. */
+static bool is_served(const struct book *b, const struct sums_place *p)
+{
+	return p->first && !(name_at(b, p->first)->flags & NAME_DEFERRED);
+}
+
+/* SW-WILD-5: a specific name is served from now on, or is not any more. */
 static void tell_shadow(struct book *b, const struct table_name *n)
 {
 	if (n->proto != NAMES_TCP4 || names_is_wild(n->addr))
@@ -278,7 +284,7 @@ size_t book_shadow(const struct book *b, uint32_t index, uint8_t (*ret)[4], size
 	const struct sums_port *port = sums_port(&b->sums, NAMES_TCP4, n->port);
 	for (uint32_t i = port ? port->places : 0; i && count < max;) {
 		const struct sums_place *p = sums_place(&b->sums, i);
-		if (!p->wild && p->first)
+		if (!p->wild && is_served(b, p))
 			memcpy(ret[count++], p->addr, sizeof(*ret));
 		i = p->next;
 	}
@@ -295,7 +301,7 @@ void book_listen(struct book *b, uint32_t index)
 		n->order = order;
 		NAMES_STEP(listen_ranked);
 		rank_append(b, index);
-		if (book_is_head(b, index))
+		if (book_is_head(b, index) && !(n->flags & NAME_DEFERRED))
 			tell_shadow(b, n);
 	}
 	if (book_is_head(b, index))
@@ -315,11 +321,14 @@ static void tell_head(struct book *b, uint32_t index)
 static void tell_retry(struct book *b, uint32_t index)
 {
 	struct table_name *n = name_at(b, index);
+	bool waited = n->flags & NAME_DEFERRED;
 
 	holder(b, index)->leaves = b->leaves[port_slot(n)];
 	n->flags |= NAME_DEFERRED;
 	if (b->tell(b->ctx, index, BOOK_RETRY))
 		n->flags &= (uint16_t)~NAME_DEFERRED;
+	if (waited != (bool)(n->flags & NAME_DEFERRED) && book_is_head(b, index))
+		tell_shadow(b, n);
 }
 
 /* Absent is fine: those who could not be told are on no chain. */
@@ -344,9 +353,13 @@ void book_defer(struct book *b, uint32_t index)
 		tell_retry(b, index); /* somebody left between the kernel's no and this call */
 		return;
 	}
-	n->flags |= NAME_DEFERRED;
 	h->defer_next = *chain;
 	*chain = index;
+	if (n->flags & NAME_DEFERRED)
+		return;
+	n->flags |= NAME_DEFERRED;
+	if (book_is_head(b, index))
+		tell_shadow(b, n);
 }
 
 static void somebody_left(struct book *b, size_t slot)
@@ -373,8 +386,9 @@ static uint32_t leave_rank(struct book *b, uint32_t index)
 
 	if (!n->order)
 		return 0;
+	bool served = is_served(b, p);
 	rank_remove(b, index);
-	if (!p->first)
+	if (served != is_served(b, p))
 		tell_shadow(b, n);
 	return heir;
 }

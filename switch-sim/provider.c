@@ -6,6 +6,7 @@
 #include "provider.h"
 
 #include "log.h"
+#include "module.h"
 #include "san.h"
 #include "trace.h"
 #include "upcalls.h"
@@ -13,6 +14,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +87,12 @@ static int refuse(const struct san_provider *p, const char *step, int code, cons
 
 static int load(struct san_provider *p, const char *path, LPWSPSTARTUPEX *ret_startup)
 {
+	char wrong[96];
+	if (!module_check(path, wrong, sizeof(wrong))) {
+		char detail[PATH_MAX + sizeof(wrong)];
+		snprintf(detail, sizeof(detail), "%s: %s", path, wrong);
+		return refuse(p, "the module cannot be loaded", WSAEPROVIDERFAILEDINIT, detail);
+	}
 	dlerror();
 	p->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!p->module) {

@@ -50,8 +50,6 @@ static void release(struct san *san)
 	free(san->providers);
 	free(san->retired);
 	free(san->failed);
-	free(san->addrs);
-	free(san->suspects_be);
 	pthread_mutex_destroy(&san->view_lock);
 	pthread_mutex_destroy(&san->start_lock);
 	free(san);
@@ -125,7 +123,7 @@ void san_listen(struct san *san, struct sw_socket *s)
 		return;
 	s->san->active = true;
 	int err = san_service_start(san);
-	if (err) { /* the next change, or listener, tries again */
+	if (err) { /* the next listener tries again, and then this one is served, too */
 		wsd_log(WSD_LOG_ERROR, "no service thread, so TCP/IP only: %s", strerror(-err));
 		return;
 	}

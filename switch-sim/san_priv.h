@@ -36,6 +36,8 @@ struct san_listener {
 	atomic_uint_fast64_t requests; /* FD_ACCEPT seen by the service thread [SW-ACCEPT-2] */
 };
 
+enum { SAN_QUESTIONS = 3 }; /* that follow a change [SW-PNP-2] */
+
 /* A registered provider that did not start; tried again when its entry changes. */
 struct failed_entry {
 	GUID id;
@@ -56,8 +58,6 @@ struct san {
 	size_t n_retired;
 	struct failed_entry *failed;
 	size_t n_failed;
-	struct addrs_row *addrs; /* TCP/IP's, of the last refresh */
-	size_t n_addrs;
 
 	pthread_mutex_t view_lock; /* the pointer `view` */
 	struct subnets *view;
@@ -69,10 +69,8 @@ struct san {
 	pthread_t thread;
 	int epoll_fd, wake_fd;
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
-	uint64_t requery_ns[2];               /* when to ask again [SW-PNP-2]; 0: not */
-	bool requery_firm;                    /* also if all seem to agree meanwhile */
-	uint32_t *suspects_be; /* new addresses of TCP/IP that no provider lists (yet) */
-	size_t n_suspects;
+	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */
+	bool came_late; /* a start failed: there are listeners that nobody served [start_lock] */
 
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
@@ -100,6 +98,8 @@ void san_watch_close(struct san *san);
 unsigned san_watch_drain(struct san *san);
 /* Take changes in. @apply: to the listeners, too; without it only the table is made anew. */
 void san_refresh(struct san *san, unsigned changes, bool apply);
+/* Bring all listeners in line with the table. The caller holds no lock. */
+void san_apply(struct san *san);
 /* Read the catalogue and start what is new. Return 0 or -ENOMEM. */
 int san_load_catalog(struct san *san, bool *ret_changed);
 int san_build_view(struct san *san, bool *ret_doubtful);

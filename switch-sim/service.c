@@ -65,7 +65,7 @@ static void take_ready(void)
 static int next_timeout(const struct san *san)
 {
 	uint64_t now = now_ns(), next = 0;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < SAN_QUESTIONS; i++)
 		if (san->requery_ns[i] && (!next || san->requery_ns[i] < next))
 			next = san->requery_ns[i];
 	if (!next)
@@ -77,7 +77,7 @@ static bool requery_due(struct san *san)
 {
 	uint64_t now = now_ns();
 	bool due = false;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < SAN_QUESTIONS; i++) {
 		if (!san->requery_ns[i] || san->requery_ns[i] > now)
 			continue;
 		san->requery_ns[i] = 0;
@@ -90,6 +90,8 @@ static void *service(void *arg)
 {
 	struct san *san = arg;
 	struct epoll_event events[EVENTS_AT_ONCE];
+	if (san->came_late)
+		san_apply(san);
 	while (!atomic_load(&san->stopping)) {
 		int n = epoll_wait(san->epoll_fd, events, EVENTS_AT_ONCE, next_timeout(san));
 		if (n < 0 && errno != EINTR) {
@@ -146,7 +148,7 @@ static int open_fds(struct san *san)
 
 static int start_locked(struct san *san)
 {
-	/* what changed while nobody watched; there is no listener yet to apply it to */
+	/* what changed while nobody watched; the thread applies it to listeners that came_late */
 	unsigned changes = san_watch_drain(san);
 	if (changes)
 		san_refresh(san, changes, false);
@@ -175,7 +177,9 @@ int san_service_start(struct san *san)
 	pthread_mutex_lock(&san->start_lock);
 	if (!atomic_load(&san->running)) {
 		err = start_locked(san);
-		if (!err)
+		if (err)
+			san->came_late = true;
+		else
 			atomic_store(&san->running, true);
 	}
 	pthread_mutex_unlock(&san->start_lock);

@@ -7,6 +7,7 @@
 
 #include "catalog.h"
 #include "conf.h"
+#include "module.h"
 #include "nic.h"
 #include "nic_use.h"
 
@@ -276,9 +277,15 @@ static void check_nics(struct check *c)
 /* Loads it as the switch would, and lets it go. */
 static void check_module(struct check *c, const struct catalog_entry *e)
 {
-	void *module = dlopen(e->module, RTLD_NOW | RTLD_LOCAL);
+	char wrong[96];
 	const char *why;
 
+	if (!module_check(e->module, wrong, sizeof(wrong))) {
+		say(c, FAIL, "install the module anew", "provider %s: %s: %s", e->label, e->module,
+		    wrong);
+		return;
+	}
+	void *module = dlopen(e->module, RTLD_NOW | RTLD_LOCAL);
 	if (!module) {
 		why = dlerror();
 		say(c, FAIL, "meson install, or the module's path in the entry", "provider %s: %s",

@@ -4,6 +4,7 @@
  * answered to a bare librdmacm client. What is shown to be on the SAN is shown by its refusal: a
  * full backlog is refused with our tag, which neither the kernel nor TCP/IP can do.
  */
+#include "names.h"
 #include "peer.h"
 #include "rdma_peer.h"
 
@@ -184,6 +185,28 @@ Test(stack, SW_WILD_05_a_specific_listener_owns_its_address)
 	WS_OK(wsd_WSACleanup());
 }
 
+/* Linux does not let another user bind below the wildcard listener, so that one's listener waits.
+ */
+Test(stack, SW_WILD_05_a_listener_that_waits_leaves_the_address_to_the_wildcard)
+{
+	stack_start();
+	struct peer other = peer_start(NOBODY);
+	SOCKET wild = ws_tcp();
+	WS_OK(ws_set(wild, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(wild, ANY4, PORT));
+	WS_OK(wsd_listen(wild, 1));
+	peer_socket(&other, WSD_AF_INET, WSD_SOCK_STREAM, 1);
+	cr_assert_eq(peer_bind(&other, 0, SAN1, PORT), 0);
+	cr_assert_eq(peer_do(&other, PEER_LISTEN, 0), 0);
+	usleep(QUIET_MS * 1000);
+	cr_assert(served(SAN1, PORT), "nobody serves the address");
+	WS_OK(wsd_closesocket(wild));
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "it is the other's turn");
+	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE);
+	peer_end(&other, 0);
+	WS_OK(wsd_WSACleanup());
+}
+
 Test(stack, SW_LISTEN_03_a_nic_without_rdma_stays_on_tcp)
 {
 	stack_start();
@@ -239,6 +262,87 @@ Test(stack, SW_LISTEN_06_an_address_that_comes_joins_and_one_that_goes_leaves)
 	cr_assert(served(SAN0, PORT), "the others stay");
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_WSACleanup());
+}
+
+/* ---- a link that flaps: what `wsd names` would say ---- */
+
+static void not_told(void *ctx, uint64_t id, uint64_t cookie)
+{
+}
+
+static void no_shadow(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr)[4],
+		      size_t count)
+{
+}
+
+struct count {
+	unsigned port;
+	int companions;
+};
+
+static void count_entry(void *arg, const struct names_entry *e)
+{
+	struct count *c = arg;
+	if (e->port == c->port)
+		c->companions = (int)e->companions;
+}
+
+/* Of the listener on @port; -1: there is none. */
+static int companions(unsigned port)
+{
+	static const struct names_ops ops = {not_told, no_shadow, not_told};
+	struct names_config cfg = {.broker_name = getenv("WSD_BROKER_NAME"), .guest = true};
+	struct count c = {port, -1};
+	struct names *n = NULL;
+	cr_assert_eq(names_open(&cfg, &ops, NULL, &n), 0);
+	cr_assert_eq(names_list(n, count_entry, &c), 0);
+	names_close(n);
+	return c.companions;
+}
+
+enum { FLAPS = 5, FLAP_MS = 2000 };
+
+/* @n: companions of the wildcard listener with all links up, @n_down: with san1 down. */
+static void flap(int n, int n_down)
+{
+	stack_start();
+	SOCKET wild = listener(ANY4, PORT, 1), own = listener(SAN1, PORT + 1, 1);
+	cr_assert_eq(companions(PORT), n);
+	cr_assert_eq(companions(PORT + 1), 1);
+	for (int i = 0; i < FLAPS; i++) {
+		cr_assert_eq(command("ip link set san1 down"), 0);
+		bool went =
+			WSD_UNTIL(companions(PORT) == n_down && companions(PORT + 1) == 0, FLAP_MS);
+		int left = companions(PORT), left_own = companions(PORT + 1);
+		cr_assert_eq(command("ip link set san1 up"), 0);
+		cr_assert(went, "flap %d: %d and %d while it is down", i, left, left_own);
+		cr_assert(WSD_UNTIL(companions(PORT) == n && companions(PORT + 1) == 1, FLAP_MS),
+			  "flap %d: %d and %d when it is up again", i, companions(PORT),
+			  companions(PORT + 1));
+	}
+	/* down and up before anybody has looked: nothing is left out */
+	cr_assert_eq(command("ip link set san1 down; ip link set san1 up"), 0);
+	usleep(FLAP_MS * 1000);
+	cr_assert_eq(companions(PORT), n);
+	cr_assert_eq(companions(PORT + 1), 1);
+	cr_assert(WSD_UNTIL(served(SAN1, PORT + 1), SOON_MS), "nobody answers at the NIC");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS));
+	WS_OK(wsd_closesocket(wild));
+	WS_OK(wsd_closesocket(own));
+	WS_OK(wsd_WSACleanup());
+}
+
+Test(stack, SW_LISTEN_06_SW_PNP_02_a_link_that_flaps_in_vista)
+{
+	setenv("WSD_WILDCARD", "vista", 1);
+	flap(4, 3);
+}
+
+Test(stack, SW_LISTEN_06_SW_PNP_02_a_link_that_flaps_in_legacy)
+{
+	setenv("WSD_WILDCARD", "legacy", 1);
+	setenv("WSD_RDMA_WILDCARD_AVAILABLE", "yes", 1);
+	flap(1, 1); /* the provider itself follows its NICs */
 }
 
 Test(stack, SW_LISTEN_06_a_device_that_goes_and_comes_back)

@@ -69,7 +69,7 @@ static int write_file(const char *path, const char *text)
 	return n < 0 ? -errno : 0;
 }
 
-static int up(const char *name)
+int netbed_set_link(const char *name, bool up)
 {
 	struct ifreq request;
 	memset(&request, 0, sizeof(request));
@@ -78,7 +78,7 @@ static int up(const char *name)
 	if (fd < 0)
 		return -errno;
 	int err = ioctl(fd, SIOCGIFFLAGS, &request) < 0 ? -errno : 0;
-	request.ifr_flags |= IFF_UP;
+	request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
 	if (!err && ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		err = -errno;
 	close(fd);
@@ -91,7 +91,7 @@ bool netbed_enter(void)
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	if (unshare(CLONE_NEWNET) == 0)
-		return up("lo") == 0;
+		return netbed_set_link("lo", true) == 0;
 	/* not root: root of a user namespace will do */
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		return false;
@@ -100,7 +100,7 @@ bool netbed_enter(void)
 		return false;
 	snprintf(map, sizeof(map), "0 %u 1", gid);
 	write_file("/proc/self/setgroups", "deny");
-	return !write_file("/proc/self/gid_map", map) && up("lo") == 0;
+	return !write_file("/proc/self/gid_map", map) && netbed_set_link("lo", true) == 0;
 }
 
 int netbed_add_link(const char *name)
@@ -113,7 +113,7 @@ int netbed_add_link(const char *name)
 	put(&r, IFLA_INFO_KIND, "bridge", sizeof("bridge"));
 	info->rta_len = (uint16_t)((char *)&r + r.h.nlmsg_len - (char *)info);
 	int err = ask(&r);
-	return err ? err : up(name);
+	return err ? err : netbed_set_link(name, true);
 }
 
 static int change_addr(uint16_t type, uint16_t flags, const char *link, const char *addr,

@@ -12,6 +12,7 @@
 bool netbed_enter(void);
 /* Return 0 or -errno. A link is a bridge without ports: it needs no hardware. */
 int netbed_add_link(const char *name);
+int netbed_set_link(const char *name, bool up); /* addresses stay */
 int netbed_add_addr(const char *link, const char *addr, int prefix_len);
 int netbed_del_addr(const char *link, const char *addr, int prefix_len);
 

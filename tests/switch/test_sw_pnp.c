@@ -171,13 +171,67 @@ Test(pnp, SW_PNP_02_a_very_late_provider_is_asked_after_a_second)
 	bed_clear(&bed);
 	long long begun = wsd_check_now_ms();
 	cr_assert_eq(netbed_add_addr("san0", "10.77.0.2", 24), 0);
-	usleep(400 * 1000); /* both early questions are over */
+	usleep(400 * 1000); /* the early questions are over */
 	bed_addrs(&bed, 0, "10.77.0.1", "10.77.0.2", NULL);
 	cr_assert(WSD_UNTIL(bed_count(&bed, "a WSPBind(3, 10.77.0.2:5150) = 0") == 1, 2500));
 	cr_assert_geq(wsd_check_now_ms() - begun, 900);
-	/* no third question */
+	/* the third and last question */
+	cr_assert(WSD_UNTIL(bed_count(&bed, QUERY) == 4, 2000), "%u", bed_count(&bed, QUERY));
+	cr_assert_geq(wsd_check_now_ms() - begun, 1900);
 	bed_clear(&bed);
 	bed_expect_quiet(&bed, 300);
+	bed_close(any);
+	stopped();
+	BED_END();
+}
+
+/* TCP/IP keeps the address of an interface that is down, and no address is new when it comes up: if
+ * the provider sees the change later than TCP/IP, nothing looks doubtful at any time. */
+Test(pnp, SW_PNP_02_a_link_that_flaps_before_the_provider_has_noticed)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", "10.77.1.1", NULL);
+	started();
+	SOCKET any = bed_listener("0.0.0.0", BED_PORT);
+	SOCKET own = bed_listener("10.77.1.1", BED_PORT + 1);
+	for (int i = 0; i < 5; i++) {
+		bed_clear(&bed);
+		cr_assert_eq(netbed_set_link("san1", false), 0);
+		cr_assert(WSD_UNTIL(bed_count(&bed, QUERY ") = 2") >= 1, 1000));
+		usleep(20 * 1000);
+		bed_addrs(&bed, 0, "10.77.0.1", NULL);
+		cr_assert(WSD_UNTIL(bed_count(&bed, "a WSPCloseSocket") == 2, 2000),
+			  "flap %d: down", i);
+		bed_clear(&bed);
+		cr_assert_eq(netbed_set_link("san1", true), 0);
+		cr_assert(WSD_UNTIL(bed_count(&bed, QUERY ") = 1") >= 1, 1000));
+		usleep(20 * 1000);
+		bed_addrs(&bed, 0, "10.77.0.1", "10.77.1.1", NULL);
+		cr_assert(WSD_UNTIL(bed_count(&bed, "WSPEventSelect") == 2, 2000), "flap %d: up",
+			  i);
+		cr_assert_eq(bed_count(&bed, "10.77.1.1:5150) = 0"), 1);
+		cr_assert_eq(bed_count(&bed, "10.77.1.1:5151) = 0"), 1);
+	}
+	bed_close(any);
+	bed_close(own);
+	stopped();
+	BED_END();
+}
+
+/* A change of the catalogue meanwhile does not take the questions away. */
+Test(pnp, SW_PNP_02_the_catalogue_changes_between_the_questions)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", "10.77.1.1", NULL);
+	started();
+	SOCKET any = bed_listener("0.0.0.0", BED_PORT);
+	bed_clear(&bed);
+	cr_assert_eq(netbed_set_link("san1", false), 0);
+	cr_assert(WSD_UNTIL(bed_count(&bed, QUERY ") = 2") >= 1, 1000));
+	bed_file(&bed, "c.provider", "nonsense");
+	cr_assert(bed_logged(&bed, "c.provider:1: no '='"));
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	cr_assert(WSD_UNTIL(bed_count(&bed, "a WSPCloseSocket") == 1, 2000));
 	bed_close(any);
 	stopped();
 	BED_END();

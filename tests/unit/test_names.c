@@ -219,6 +219,36 @@ Test(names, SW_WILD_5_wildcard_listener_is_told_of_specific_ones)
 	LAB_END();
 }
 
+/* Whoever is put off has no companion: the wildcard keeps its own until that changes. */
+Test(names, SW_WILD_5_a_listener_that_waits_for_the_kernel_owns_nothing)
+{
+	LAB_BEGIN();
+	struct names *n = open_book(&lab);
+	struct names_shadow list = {0};
+	bool head;
+	uint64_t waits = take(n, tcp4(NAMES_REUSE, 7, 5150), 1);
+	uint64_t next = take(n, tcp4(NAMES_REUSE, 7, 5150), 2);
+	uint64_t leaves = take(n, tcp4(NAMES_REUSE, 8, 5150), 3);
+	names_defer(n, waits);
+	cr_expect_eq(names_listen(n, waits, &head, NULL), 0);
+	uint64_t wild = take(n, tcp4(NAMES_REUSE, 0, 5150), 4);
+	cr_expect_eq(names_listen(n, wild, &head, &list), 0);
+	cr_expect_eq(list.count, 0);
+	free(list.addr);
+	names_release(n, leaves);
+	cr_expect(WSD_UNTIL(heard_is("retry 1;shadow 4 1 7;"), 2000), "%s", heard.text);
+	names_defer(n, waits); /* in vain */
+	cr_expect(WSD_UNTIL(heard_is("retry 1;shadow 4 1 7;shadow 4 0 0;"), 2000), "%s",
+		  heard.text);
+	/* the next in rank does not wait */
+	cr_expect_eq(names_listen(n, next, &head, NULL), 0);
+	heard.text[0] = '\0';
+	names_release(n, waits);
+	cr_expect(WSD_UNTIL(heard_is("shadow 4 1 7;takeover 2;"), 2000), "%s", heard.text);
+	names_close(n);
+	LAB_END();
+}
+
 Test(names, SW_WILD_5_dual_stack_listener_is_told_of_ipv4_ones)
 {
 	LAB_BEGIN();

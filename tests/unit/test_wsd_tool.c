@@ -88,6 +88,18 @@ static void put(const char *dir, const char *name, const void *data, size_t size
 	fclose(f);
 }
 
+/* The first @size bytes of a file. */
+static void put_head(const char *dir, const char *name, const char *from, size_t size)
+{
+	char *data = malloc(size);
+	FILE *f = fopen(from, "re");
+
+	cr_assert(data && f && fread(data, 1, size, f) == size);
+	fclose(f);
+	put(dir, name, data, size);
+	free(data);
+}
+
 Test(wsd_tool, check_names_what_is_wrong_with_the_provider)
 {
 	static const unsigned char id[] = {0x4e, 0x9f, 0x1d, 0x6f, 0x52, 0x3b, 0x5e, 0x4c,
@@ -107,6 +119,8 @@ Test(wsd_tool, check_names_what_is_wrong_with_the_provider)
 	expect(before, "check", 1, "m.so: cannot open shared object file");
 	put(dir, "m.so", "garbage", 7);
 	expect(before, "check", 1, "fail  provider x:");
+	put_head(dir, "m.so", WSD_PROVIDER_MODULE, 4096);
+	expect(before, "check", 1, "m.so: the file is cut short");
 	snprintf(path, sizeof(path), "%s/m.so", dir);
 	unlink(path);
 	cr_assert_eq(symlink(WSD_OTHER_MODULE, path), 0);
