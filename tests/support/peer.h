@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A second process that does what the test tells it: another user, a process to kill or to stop, a
- * holder of names. Forked before or after the test's own WSAStartup; it starts the library itself.
+ * holder of names. This program again, in a process of its own; it starts the library itself.
  * Header only.
  */
 #ifndef WSD_TESTS_PEER_H
@@ -95,21 +95,43 @@ __attribute__((unused)) static void peer_serve(int from, int to)
 	_exit(0);
 }
 
+/* The peer is this program again, not what a fork leaves of it: ASan's allocator does not survive a
+ * fork beside threads. */
+#define PEER_VARIABLE "WSD_TEST_PEER"
+
+__attribute__((constructor)) static void peer_main(void)
+{
+	int from, to;
+	unsigned uid;
+	const char *text = getenv(PEER_VARIABLE);
+	if (!text || sscanf(text, "%d %d %u", &from, &to, &uid) != 3)
+		return;
+	unsetenv(PEER_VARIABLE);
+	fcntl(from, F_SETFD, FD_CLOEXEC);
+	fcntl(to, F_SETFD, FD_CLOEXEC);
+	if (uid && (setgroups(0, NULL) || setgid(uid) || setuid(uid)))
+		_exit(99);
+	peer_serve(from, to);
+}
+
 /* @uid 0: this user. Another one needs root. */
 __attribute__((unused)) static struct peer peer_fork(uid_t uid)
 {
 	int there[2], back[2];
+	char text[64];
 	cr_assert_eq(pipe2(there, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(back, O_CLOEXEC), 0);
-	pid_t pid = wsd_fork();
-	cr_assert_geq(pid, 0);
+	snprintf(text, sizeof(text), "%d %d %u", there[0], back[1], (unsigned)uid);
+	setenv(PEER_VARIABLE, text, 1);
+	pid_t pid = fork();
 	if (pid == 0) {
-		close(there[1]);
-		close(back[0]);
-		if (uid && (setgroups(0, NULL) || setgid(uid) || setuid(uid)))
-			_exit(99);
-		peer_serve(there[0], back[1]);
+		fcntl(there[0], F_SETFD, 0);
+		fcntl(back[1], F_SETFD, 0);
+		execl("/proc/self/exe", "peer", (char *)NULL);
+		_exit(98);
 	}
+	unsetenv(PEER_VARIABLE);
+	cr_assert_geq(pid, 0);
 	close(there[0]);
 	close(back[1]);
 	return (struct peer){pid, there[1], back[0]};
