@@ -39,12 +39,16 @@ enum wrapped {
 /* The call numbered by skip from now on fails with err; err 0: none does. */
 static struct {
 	atomic_int skip, err;
+	atomic_bool here; /* only in the thread that armed it */
 } faults[W_COUNT];
+
+static _Thread_local bool arming;
 
 static int fault(enum wrapped w)
 {
 	int err = atomic_load(&faults[w].err);
-	if (!err || atomic_fetch_sub(&faults[w].skip, 1) != 0)
+	if (!err || (atomic_load(&faults[w].here) && !arming) ||
+	    atomic_fetch_sub(&faults[w].skip, 1) != 0)
 		return 0;
 	atomic_store(&faults[w].err, 0);
 	return err;
@@ -52,7 +56,17 @@ static int fault(enum wrapped w)
 
 static void arm(enum wrapped w, int skip, int err)
 {
+	atomic_store(&faults[w].here, false);
 	atomic_store(&faults[w].skip, skip);
+	atomic_store(&faults[w].err, err);
+}
+
+/* Memory is asked for by the service threads, too: the fault is for this one. */
+static void arm_here(enum wrapped w, int skip, int err)
+{
+	arming = true;
+	atomic_store(&faults[w].skip, skip);
+	atomic_store(&faults[w].here, true);
 	atomic_store(&faults[w].err, err);
 }
 
@@ -180,7 +194,7 @@ Test(wrap, PROV_SOCKET_05_no_memory)
 	static const enum wrapped allocations[] = {W_MALLOC, W_CALLOC};
 	for (size_t i = 0; i < 2; i++) {
 		int code = -1;
-		arm(allocations[i], 0, ENOMEM);
+		arm_here(allocations[i], 0, ENOMEM);
 		cr_assert_eq(ph.proc.lpWSPSocket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP,
 						 NULL, 0, WSA_FLAG_OVERLAPPED, &code),
 			     INVALID_SOCKET);
@@ -314,7 +328,7 @@ Test(wrap, PROV_BIND_24_a_wildcard_that_fails_half_way_leaves_nothing)
 	}
 	/* Memory of our own: the uses after the first, and names. */
 	for (int skip = 0; skip < 3; skip++) {
-		arm(W_CALLOC, skip, ENOMEM);
+		arm_here(W_CALLOC, skip, ENOMEM);
 		cr_assert_eq(ph_bind(s, "0.0.0.0", port), WSAENOBUFS);
 		cr_assert(hit(W_CALLOC));
 	}
