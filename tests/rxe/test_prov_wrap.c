@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "cmdata.h"
+#include "prov.h"
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
@@ -39,15 +40,17 @@ enum wrapped {
 /* The call numbered by skip from now on fails with err; err 0: none does. */
 static struct {
 	atomic_int skip, err;
-	atomic_bool here; /* only in the thread that armed it */
+	atomic_bool here;   /* only in the thread that armed it */
+	atomic_size_t size; /* only an allocation of so much; 0: any */
 } faults[W_COUNT];
 
 static _Thread_local bool arming;
 
-static int fault(enum wrapped w)
+static int fault(enum wrapped w, size_t size)
 {
 	int err = atomic_load(&faults[w].err);
-	if (!err || (atomic_load(&faults[w].here) && !arming) ||
+	size_t only = atomic_load(&faults[w].size);
+	if (!err || (only && only != size) || (atomic_load(&faults[w].here) && !arming) ||
 	    atomic_fetch_sub(&faults[w].skip, 1) != 0)
 		return 0;
 	atomic_store(&faults[w].err, 0);
@@ -57,6 +60,7 @@ static int fault(enum wrapped w)
 static void arm(enum wrapped w, int skip, int err)
 {
 	atomic_store(&faults[w].here, false);
+	atomic_store(&faults[w].size, 0);
 	atomic_store(&faults[w].skip, skip);
 	atomic_store(&faults[w].err, err);
 }
@@ -65,9 +69,18 @@ static void arm(enum wrapped w, int skip, int err)
 static void arm_here(enum wrapped w, int skip, int err)
 {
 	arming = true;
+	atomic_store(&faults[w].size, 0);
 	atomic_store(&faults[w].skip, skip);
 	atomic_store(&faults[w].here, true);
 	atomic_store(&faults[w].err, err);
+}
+
+/* The next allocation of so much, in whatever thread. */
+static void arm_size(enum wrapped w, size_t size)
+{
+	arm(w, 0, 0);
+	atomic_store(&faults[w].size, size);
+	atomic_store(&faults[w].err, ENOMEM);
 }
 
 /* Whether the armed fault has happened; disarms it. */
@@ -76,16 +89,17 @@ static bool hit(enum wrapped w)
 	return atomic_exchange(&faults[w].err, 0) == 0;
 }
 
-#define WRAP(w, type, failed, name, params, args)  \
-	type __real_##name params;                 \
-	type __wrap_##name params;                 \
-	type __wrap_##name params                  \
-	{                                          \
-		int err = fault(w);                \
-		if (!err)                          \
-			return __real_##name args; \
-		errno = err;                       \
-		return failed;                     \
+#define WRAP(w, type, failed, name, params, args) WRAP_SIZED(w, 0, type, failed, name, params, args)
+#define WRAP_SIZED(w, size_, type, failed, name, params, args) \
+	type __real_##name params;                             \
+	type __wrap_##name params;                             \
+	type __wrap_##name params                              \
+	{                                                      \
+		int err = fault(w, size_);                     \
+		if (!err)                                      \
+			return __real_##name args;             \
+		errno = err;                                   \
+		return failed;                                 \
 	}
 
 WRAP(W_CREATE_CHANNEL, struct rdma_event_channel *, NULL, rdma_create_event_channel, (void), ())
@@ -94,8 +108,8 @@ WRAP(W_CREATE_ID, int, -1, rdma_create_id,
      (c, id, ctx, ps))
 WRAP(W_BIND_ADDR, int, -1, rdma_bind_addr, (struct rdma_cm_id * id, struct sockaddr *a), (id, a))
 WRAP(W_LISTEN, int, -1, rdma_listen, (struct rdma_cm_id * id, int backlog), (id, backlog))
-WRAP(W_MALLOC, void *, NULL, malloc, (size_t size), (size))
-WRAP(W_CALLOC, void *, NULL, calloc, (size_t n, size_t size), (n, size))
+WRAP_SIZED(W_MALLOC, size, void *, NULL, malloc, (size_t size), (size))
+WRAP_SIZED(W_CALLOC, n *size, void *, NULL, calloc, (size_t n, size_t size), (n, size))
 WRAP(W_THREAD, int, err, pthread_create,
      (pthread_t * t, const pthread_attr_t *a, void *(*f)(void *), void *arg), (t, a, f, arg))
 WRAP(W_EPOLL, int, -1, epoll_create1, (int flags), (flags))
@@ -364,7 +378,7 @@ Test(wrap, PROV_LISTEN_03_a_request_without_memory_is_not_refused_for_good)
 	unsigned short port = ph_port();
 	SOCKET s = ph_listener(PH_SAN0, port, 5);
 	cr_assert_eq(ph_select(s, &e, FD_ACCEPT), 0);
-	arm(W_CALLOC, 0, ENOMEM);
+	arm_size(W_CALLOC, sizeof(struct request));
 	cr_assert_eq(rdma_peer_connect(&c, PH_SAN0, PH_SAN0, port, NULL, 0), 0);
 	cr_assert_eq(rdma_peer_wait(&c, SOON_MS), RDMA_CM_EVENT_REJECTED);
 	cr_assert(hit(W_CALLOC));
