@@ -177,9 +177,9 @@ static int open_rdma_cm(struct prov *p)
 	int fd = open("/dev/infiniband/rdma_cm", O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		err = errno;
-		wsd_log(WSD_LOG_INFO,
-			"provider: no RDMA on this machine: /dev/infiniband/rdma_cm: %s",
-			strerror(err));
+		if (err == ENOENT)
+			wsd_log(WSD_LOG_INFO, "provider: no RDMA on this machine: there is no "
+					      "/dev/infiniband/rdma_cm");
 		return -err;
 	}
 	close(fd);
@@ -266,7 +266,7 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 		int err = prov_create(lpUpcallTable, lpProtocolInfo, &p);
 		if (err) {
 			code = errmap(EO_STARTUP, err);
-			if (err != -ENOENT) /* open_rdma_cm has said it */
+			if (err != -ENOENT) /* open_rdma_cm or conf_load has said it */
 				wsd_log(WSD_LOG_ERROR, "provider: cannot start: %s",
 					strerror(-err));
 		}
