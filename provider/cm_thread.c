@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,6 +16,7 @@
 
 #include "log.h"
 #include "prov.h"
+#include "thread.h"
 
 enum { EVENT_BATCH = 64 };
 
@@ -217,15 +217,11 @@ int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel)
 
 static int start_thread(struct prov *p)
 {
-	sigset_t all, old;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old); /* the application's signals are not ours */
 	atomic_fetch_add(&p->refs, 1);
-	int err = pthread_create(&p->thread, NULL, run, p);
+	int err = wsd_thread_start(&p->thread, run, p);
 	if (err)
 		atomic_fetch_sub(&p->refs, 1);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -err;
+	return err;
 }
 
 /* What is open on failure, prov_free() closes. */

@@ -5,8 +5,8 @@
  * held over a callback.
  */
 #include "names_priv.h"
+#include "thread.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +33,7 @@ static void *run(void *arg)
 {
 	struct names *n = arg;
 
+	pthread_setname_np(pthread_self(), "wsd-events");
 	pthread_mutex_lock(&n->lock);
 	while (!n->stop) {
 		struct event_item *e = n->events;
@@ -54,14 +55,9 @@ static void *run(void *arg)
 
 static bool start(struct names *n)
 {
-	sigset_t all, before;
-
 	if (n->calling)
 		return true;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	n->calling = pthread_create(&n->caller, NULL, run, n) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	n->calling = wsd_thread_start(&n->caller, run, n) == 0;
 	return n->calling;
 }
 

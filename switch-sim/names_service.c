@@ -4,10 +4,10 @@
  * has. Takes `lock` for each round, never waits with it.
  */
 #include "names_priv.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -138,6 +138,7 @@ static void *serve(void *arg)
 	struct names *n = arg;
 	struct epoll_event e[ROUND];
 
+	pthread_setname_np(pthread_self(), "wsd-names");
 	pthread_mutex_lock(&n->lock);
 	while (!n->stop) {
 		int wait = patience(n);
@@ -162,8 +163,6 @@ static void close_descriptors(struct names *n)
 
 int service_start(struct names *n)
 {
-	sigset_t all, before;
-
 	n->stop = false;
 	n->epoll = epoll_create1(EPOLL_CLOEXEC);
 	n->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -176,13 +175,8 @@ int service_start(struct names *n)
 		r = service_watch(n, n->alarm, WATCH_ALARM, 0, 0);
 	if (r == 0 && n->role == ROLE_KEEPER)
 		r = service_watch(n, n->listener, WATCH_LISTENER, 0, 0);
-	if (r == 0) {
-		/* The application's signals are for the application's threads. */
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &before);
-		r = -pthread_create(&n->service, NULL, serve, n);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
+	if (r == 0)
+		r = wsd_thread_start(&n->service, serve, n);
 	if (r < 0)
 		close_descriptors(n);
 	n->serving = r == 0;

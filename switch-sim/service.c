@@ -7,12 +7,12 @@
 #include "san_priv.h"
 
 #include "log.h"
+#include "thread.h"
 #include "trace.h"
 #include "upcalls.h"
 #include "wsaname.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -90,6 +90,7 @@ static void *service(void *arg)
 {
 	struct san *san = arg;
 	struct epoll_event events[EVENTS_AT_ONCE];
+	pthread_setname_np(pthread_self(), "wsd-service");
 	if (san->came_late)
 		san_apply(san);
 	while (!atomic_load(&san->stopping)) {
@@ -155,18 +156,10 @@ static int start_locked(struct san *san)
 	int err = open_fds(san);
 	if (err)
 		return err;
-	sigset_t all, before;
-	sigfillset(&all);
-	/* signals are the application's: none is taken by this thread */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(&san->thread, NULL, service, san);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err) {
+	err = wsd_thread_start(&san->thread, service, san);
+	if (err)
 		close_fds(san);
-		return err;
-	}
-	pthread_setname_np(san->thread, "wsd-service");
-	return 0;
+	return err;
 }
 
 int san_service_start(struct san *san)
