@@ -152,6 +152,15 @@ static void span_enter(struct sw_socket *s, struct trace_span *span, const char 
 				       TRACE_TEXT));
 }
 
+/* A listener whose turn came and failed: the next one has it, and this one queues up again. */
+static void fall(struct sw_socket *s, const char *call, int code)
+{
+	wsd_log(s->fallen ? WSD_LOG_DEBUG : WSD_LOG_WARNING,
+		"%s: the listener cannot take its turn now: code %d", call, code);
+	s->fallen = true;
+	names_again(s->process->names, s->name_id, sw_socket_handle(s));
+}
+
 /* Go on with a listen that had to wait: for its turn, or for the kernel. */
 static void go_on(struct sw_socket *s, const char *call)
 {
@@ -159,10 +168,22 @@ static void go_on(struct sw_socket *s, const char *call)
 	span_enter(s, &span, call);
 	int code = bring_up(s);
 	if (code) {
-		wsd_log(WSD_LOG_WARNING, "%s: the listener cannot take its turn: code %d", call,
-			code);
 		leave_rank(s);
+		fall(s, call, code);
 	}
+	trace_leave(&span, code ? SOCKET_ERROR : 0, code, "%s", "");
+}
+
+static void queue_again(struct sw_socket *s)
+{
+	static const char call[] = "listen again";
+	struct trace_span span;
+	span_enter(s, &span, call);
+	int code = listen_named(s);
+	if (code)
+		fall(s, call, code);
+	else
+		s->fallen = false;
 	trace_leave(&span, code ? SOCKET_ERROR : 0, code, "%s", "");
 }
 
@@ -172,7 +193,8 @@ static void takeover(void *ctx, uint64_t id, uint64_t cookie)
 	struct sw_socket *s = event_socket(ctx, id, cookie);
 	if (!s)
 		return;
-	if (s->state == SW_LISTENING && !s->kernel_listening) {
+	/* an event from before it fell is no news */
+	if (s->state == SW_LISTENING && !s->kernel_listening && !s->fallen) {
 		s->head = true;
 		go_on(s, "takeover");
 	}
@@ -197,24 +219,34 @@ static void shadow(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr
 }
 
 /* WS-REUSE-13: the kernel bind that was put off. */
+static void bind_again(struct sw_socket *s)
+{
+	struct names *names = s->process->names;
+	struct trace_span span;
+	span_enter(s, &span, "bind again");
+	int code = bind_kernel(s);
+	trace_leave(&span, code ? SOCKET_ERROR : 0, code, "%s", "");
+	if (code == WSAEADDRINUSE) {
+		names_defer(names, s->name_id);
+	} else if (code) {
+		wsd_log(WSD_LOG_WARNING, "a bind that was put off fails: code %d", code);
+		names_again(names, s->name_id, sw_socket_handle(s));
+	}
+}
+
 static void retry(void *ctx, uint64_t id, uint64_t cookie)
 {
-	struct sw_process *p = ctx;
-	struct sw_socket *s = event_socket(p, id, cookie);
+	struct sw_socket *s = event_socket(ctx, id, cookie);
 	if (!s)
 		return;
-	if (!s->kernel_bound) {
-		struct trace_span span;
-		span_enter(s, &span, "bind again");
-		int code = bind_kernel(s);
-		trace_leave(&span, code ? SOCKET_ERROR : 0, code, "%s", "");
-		if (code == WSAEADDRINUSE)
-			names_defer(p->names, id);
-		else if (code)
-			wsd_log(WSD_LOG_WARNING, "a bind that was put off fails: code %d", code);
+	if (!s->kernel_bound)
+		bind_again(s);
+	if (s->kernel_bound && s->state == SW_LISTENING && !s->kernel_listening) {
+		if (s->fallen)
+			queue_again(s);
+		else if (s->head)
+			go_on(s, "listen again");
 	}
-	if (s->kernel_bound && s->head && s->state == SW_LISTENING && !s->kernel_listening)
-		go_on(s, "listen again");
 	event_done(s);
 }
 

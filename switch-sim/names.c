@@ -14,7 +14,7 @@
 #include <time.h>
 #include <wsd/errors.h>
 
-enum { ASK_TRIES = 4, STOPPED_MS = 100 };
+enum { ASK_TRIES = 4, STOPPED_MS = 100, AGAIN_MS = 250 };
 
 static void init_locks(struct names *n)
 {
@@ -44,6 +44,7 @@ static void reset(struct names *n)
 	n->suspect = n->lost = n->yielded = n->serving = n->stop = n->calling = false;
 	n->pending_count = n->pending_sent = 0;
 	n->events_end = &n->events;
+	n->later_end = &n->later;
 }
 
 int names_open(const struct names_config *cfg, const struct names_ops *ops, void *ctx,
@@ -95,7 +96,7 @@ void names_close(struct names *n)
 	free(n);
 }
 
-static struct timespec at_ms(int64_t ms)
+struct timespec names_at_ms(int64_t ms)
 {
 	return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 }
@@ -104,7 +105,7 @@ static struct timespec at_ms(int64_t ms)
 void names_wait(struct names *n, int64_t ms, int64_t deadline)
 {
 	int64_t until = wire_now_ms() + ms;
-	struct timespec t = at_ms(until < deadline ? until : deadline);
+	struct timespec t = names_at_ms(until < deadline ? until : deadline);
 
 	pthread_cond_timedwait(&n->changed, &n->lock, &t);
 }
@@ -390,6 +391,15 @@ void names_unlisten(struct names *n, uint64_t id)
 void names_defer(struct names *n, uint64_t id)
 {
 	oneway(n, OP_DEFER, id, 0);
+}
+
+void names_again(struct names *n, uint64_t id, uint64_t cookie)
+{
+	pthread_mutex_lock(&n->lock);
+	bool queued = events_later(n, id, cookie, wire_now_ms() + AGAIN_MS);
+	pthread_mutex_unlock(&n->lock);
+	if (!queued)
+		wsd_log(WSD_LOG_ERROR, "names: no memory to try again for a listener");
 }
 
 void names_note(struct names *n, uint64_t id, unsigned companions)

@@ -78,7 +78,7 @@ struct names_ops {
 	void (*shadow)(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr)[4],
 		       size_t count);
 	/* Somebody on the port left since names_defer: try the kernel bind again (WS-REUSE-13), and
-	 * if it fails call names_defer again. */
+	 * if it fails call names_defer again. Or it is the time that names_again asked for. */
 	void (*retry)(void *ctx, uint64_t id, uint64_t cookie);
 };
 
@@ -145,6 +145,9 @@ void names_unlisten(struct names *n, uint64_t id);
 /* The kernel bind is put off: retry() once when somebody has left the port since names_bind or the
  * last retry(). */
 void names_defer(struct names *n, uint64_t id);
+
+/* retry() once, in a quarter of a second: for a failure that no event of names will end. */
+void names_again(struct names *n, uint64_t id, uint64_t cookie);
 
 /* How many companions the holder has now, for `wsd names`. */
 void names_note(struct names *n, uint64_t id, unsigned companions);

@@ -29,6 +29,32 @@ static void call_back(struct names *n, const struct event_item *e)
 		n->ops->retry(n->ctx, e->id, e->cookie);
 }
 
+static struct event_item *take_first(struct event_item **list, struct event_item ***end)
+{
+	struct event_item *e = *list;
+
+	*list = e->next;
+	if (!*list)
+		*end = list;
+	return e;
+}
+
+/* The next to call back about, or NULL after a wait. */
+static struct event_item *next_item(struct names *n)
+{
+	if (n->events)
+		return take_first(&n->events, &n->events_end);
+	if (!n->later) {
+		pthread_cond_wait(&n->called, &n->lock);
+	} else if (n->later->due_ms > wire_now_ms()) {
+		struct timespec t = names_at_ms(n->later->due_ms);
+		pthread_cond_timedwait(&n->called, &n->lock, &t);
+	} else {
+		return take_first(&n->later, &n->later_end);
+	}
+	return NULL;
+}
+
 static void *run(void *arg)
 {
 	struct names *n = arg;
@@ -36,14 +62,9 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), "wsd-events");
 	pthread_mutex_lock(&n->lock);
 	while (!n->stop) {
-		struct event_item *e = n->events;
-		if (!e) {
-			pthread_cond_wait(&n->called, &n->lock);
+		struct event_item *e = next_item(n);
+		if (!e)
 			continue;
-		}
-		n->events = e->next;
-		if (!n->events)
-			n->events_end = &n->events;
 		pthread_mutex_unlock(&n->lock);
 		call_back(n, e);
 		item_free(e);
@@ -107,14 +128,26 @@ bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event 
 	return true;
 }
 
+bool events_later(struct names *n, uint64_t id, uint64_t cookie, int64_t due_ms)
+{
+	struct event_item *e = start(n) ? calloc(1, sizeof(*e)) : NULL;
+
+	if (!e)
+		return false;
+	*e = (struct event_item){
+		.id = id, .cookie = cookie, .kinds = 1U << BOOK_RETRY, .due_ms = due_ms};
+	*n->later_end = e;
+	n->later_end = &e->next;
+	pthread_cond_signal(&n->called);
+	return true;
+}
+
 void events_drop(struct names *n)
 {
-	while (n->events) {
-		struct event_item *e = n->events;
-		n->events = e->next;
-		item_free(e);
-	}
-	n->events_end = &n->events;
+	while (n->events)
+		item_free(take_first(&n->events, &n->events_end));
+	while (n->later)
+		item_free(take_first(&n->later, &n->later_end));
 }
 
 void events_stop(struct names *n)

@@ -67,6 +67,7 @@ struct event_item {
 	struct event_item *next;
 	uint64_t id, cookie;
 	unsigned kinds; /* 1 << enum book_event */
+	int64_t due_ms; /* of those for later */
 	size_t shadows;
 	uint8_t (*shadow)[4];
 };
@@ -145,6 +146,7 @@ struct names {
 	pthread_t caller;
 	bool calling;
 	struct event_item *events, **events_end;
+	struct event_item *later, **later_end; /* by their time */
 };
 
 /* names_ring.c: taking over, being deposed. Caller holds `lock`. */
@@ -247,8 +249,12 @@ int guest_ask(struct names *n, const struct wire_ask *ask, struct wire_answer *r
 /* names_events.c */
 bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event kind,
 		 const uint8_t (*shadow)[4], size_t count); /* false: no memory or no thread */
-void events_stop(struct names *n);                          /* no lock */
+bool events_later(struct names *n, uint64_t id, uint64_t cookie,
+		  int64_t due_ms); /* a retry; the same */
+void events_stop(struct names *n); /* no lock */
 void events_drop(struct names *n);
+
+struct timespec names_at_ms(int64_t ms); /* names.c */
 
 /* names.c. Under `lock`: wait until role or connection change, @ms at most and not beyond the
  * deadline. */

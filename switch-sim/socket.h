@@ -55,6 +55,7 @@ struct sw_socket {
 	bool kernel_bound; /* false while the kernel bind is put off [WS-REUSE-13] */
 	bool kernel_listening;
 	bool head;   /* first in rank on its name: kernel LISTEN and companions are its */
+	bool fallen; /* its turn came and failed: out of the rank, and tried again */
 	int backlog; /* of the first listen; a second changes nothing [WS-LISTEN-3] */
 	struct san_listener *san; /* the SAN side's part; NULL when it has none */
 };

@@ -6,10 +6,12 @@
 #include "ws.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 static struct {
 	int socket_error, bind_error, listen_error, option_error; /* 0: the kernel is asked */
 	int binds_refused;                                        /* this many, with EADDRINUSE */
+	atomic_int listens;                                       /* calls of listen */
 } kernel;
 
 int __real_socket(int domain, int type, int protocol);
@@ -44,6 +46,7 @@ int __wrap_bind(int fd, const struct sockaddr *name, socklen_t len)
 
 int __wrap_listen(int fd, int backlog)
 {
+	atomic_fetch_add(&kernel.listens, 1);
 	return kernel.listen_error ? refuse(kernel.listen_error) : __real_listen(fd, backlog);
 }
 
@@ -193,5 +196,52 @@ Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
 	WS_OK(ws_bind(fresh, LOOPBACK, port));
 	WS_OK(wsd_listen(fresh, 1));
 	cr_assert(ws_answers(LOOPBACK, port));
+	WS_END();
+}
+
+/* A successor that is alone and cannot listen is tried again: the application sees a listener. */
+Test(kernel, SW_SHARE_3_a_takeover_that_fails_is_tried_again)
+{
+	WS_BEGIN();
+	SOCKET first = ws_tcp(), s = ws_tcp();
+	WS_OK(ws_set(first, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(first, LOOPBACK, 0));
+	unsigned port = ws_port(first);
+	WS_OK(ws_bind(s, LOOPBACK, port));
+	WS_OK(wsd_listen(first, 1));
+	WS_OK(wsd_listen(s, 1));
+	atomic_store(&kernel.listens, 0);
+	kernel.listen_error = ENOBUFS;
+	WS_OK(wsd_closesocket(first));
+	cr_assert(WSD_UNTIL(atomic_load(&kernel.listens) >= 3, 3000), "%d tries",
+		  atomic_load(&kernel.listens));
+	cr_assert_not(ws_answers(LOOPBACK, port));
+	kernel.listen_error = 0;
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 2000));
+	SOCKET third = ws_tcp(); /* and the rank is in order */
+	WS_OK(ws_set(third, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(third, LOOPBACK, port));
+	WS_OK(wsd_listen(third, 1));
+	WS_OK(wsd_closesocket(s));
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 2000));
+	WS_END();
+}
+
+/* The same with the process about to end: what is still to come is forgotten. */
+Test(kernel, SW_SHARE_3_cleanup_while_a_takeover_waits_to_be_tried_again)
+{
+	WS_BEGIN();
+	SOCKET first = ws_tcp(), s = ws_tcp();
+	WS_OK(ws_set(first, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(first, LOOPBACK, 0));
+	WS_OK(ws_bind(s, LOOPBACK, ws_port(first)));
+	WS_OK(wsd_listen(first, 1));
+	WS_OK(wsd_listen(s, 1));
+	atomic_store(&kernel.listens, 0);
+	kernel.listen_error = ENOBUFS;
+	WS_OK(wsd_closesocket(first));
+	cr_assert(WSD_UNTIL(atomic_load(&kernel.listens) >= 1, 3000));
 	WS_END();
 }
