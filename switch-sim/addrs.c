@@ -181,15 +181,16 @@ static bool broadcasts_to(const struct addrs_row *row, uint32_t addr_be)
 	return (row->addr_be | hosts_be) == addr_be;
 }
 
-bool addrs_is_broadcast(uint32_t addr_be)
+int addrs_is_broadcast(uint32_t addr_be)
 {
-	if (addr_be == UINT32_MAX)
-		return true;
 	struct addrs_row *rows = NULL;
 	size_t count = 0;
 	bool found = false;
-	if (!addr_be || list(false, &rows, &count))
-		return false;
+	if (!addr_be || addr_be == UINT32_MAX)
+		return addr_be == UINT32_MAX;
+	int err = list(false, &rows, &count);
+	if (err)
+		return err;
 	for (size_t i = 0; i < count && !found; i++)
 		found = broadcasts_to(&rows[i], addr_be);
 	free(rows);

@@ -21,8 +21,9 @@ struct addrs_row {
 /* @ret_rows is the caller's (free). Return 0 or -errno. */
 int addrs_list(struct addrs_row **ret_rows, size_t *ret_count);
 
-/* True if @addr_be is 255.255.255.255 or a local interface's broadcast address [WS-BIND-4 (a)]. */
-bool addrs_is_broadcast(uint32_t addr_be);
+/* 1 if @addr_be is 255.255.255.255 or a local interface's broadcast address [WS-BIND-4 (a)], 0 if
+ * not, -errno if the kernel cannot be asked. */
+int addrs_is_broadcast(uint32_t addr_be);
 
 /* A netlink socket that becomes readable on each change of address or link. Return fd or -errno. */
 int addrs_monitor_open(void);

@@ -12,6 +12,7 @@
 #include "usermem.h"
 #include "names_book.h"
 #include "names_sums.h"
+#include "san.h"
 #include "tcpip.h"
 
 #include <stdlib.h>
@@ -27,52 +28,63 @@ enum {
 
 enum { LOCAL_SLOTS = 64, LOCAL_WAYS = 4 };
 
-static _Atomic uint32_t *local_way(struct sw_process *p, uint32_t addr_be, unsigned way)
+static _Atomic uint64_t *local_way(struct sw_process *p, uint32_t addr_be, unsigned way)
 {
 	return &p->local[((addr_be * 2654435761u >> 26) + way) % LOCAL_SLOTS];
 }
 
-/* Is the address one of this host? Remembered per process, so that neither a bind nor the refusal
- * of a taken name has to ask: an address that was ours a moment ago is not worth a system call. */
-static bool known_local(struct sw_process *p, uint32_t addr_be)
+static uint64_t local_mark(uint32_t epoch, uint32_t addr_be)
+{
+	return (uint64_t)epoch << 32 | addr_be;
+}
+
+/* Is the address one of this host's? Remembered per process until an address changes, so that
+ * neither a bind nor the refusal of a taken name has to make a socket to find out. */
+static bool known_local(struct sw_process *p, uint32_t epoch, uint32_t addr_be)
 {
 	for (unsigned way = 0; way < LOCAL_WAYS; way++)
 		if (atomic_load_explicit(local_way(p, addr_be, way), memory_order_relaxed) ==
-		    addr_be)
+		    local_mark(epoch, addr_be))
 			return true;
 	return false;
 }
 
-static void remember_local(struct sw_socket *s)
+/* @epoch: from before the bind. What is of another epoch is forgotten first. */
+static void remember_local(struct sw_socket *s, uint32_t epoch)
 {
-	uint32_t four, none = 0;
-	if (!address_ipv4(&s->local, &four) || !four || known_local(s->process, four))
+	struct sw_process *p = s->process;
+	uint32_t four;
+	if (!address_ipv4(&s->local, &four) || !four || known_local(p, epoch, four))
 		return;
-	for (unsigned way = 0; way < LOCAL_WAYS; way++, none = 0)
-		if (atomic_compare_exchange_strong(local_way(s->process, four, way), &none, four))
-			return;
-	atomic_store(local_way(s->process, four, 0), four);
+	_Atomic uint64_t *at = local_way(p, four, 0);
+	for (unsigned way = LOCAL_WAYS; way-- > 0;)
+		if (atomic_load(local_way(p, four, way)) >> 32 != epoch)
+			at = local_way(p, four, way);
+	atomic_store(at, local_mark(epoch, four));
 }
 
 int bind_kernel(struct sw_socket *s)
 {
 	INT error = 0;
+	uint32_t epoch = san_address_epoch(s->process->san);
 	int r = s->process->tcpip.lpWSPBind(s->tcp, (const struct wsd_sockaddr *)&s->local,
 					    s->local_len, &error);
 	if (r)
 		return error;
 	s->kernel_bound = true;
 	if (s->type == WSD_SOCK_STREAM) /* it was no broadcast address */
-		remember_local(s);
+		remember_local(s, epoch);
 	return 0;
 }
 
 /* A name was refused; but is the address one at all? "address" comes before "in use" [WS-ERR-3]. */
 static int refused(struct sw_socket *s, const struct wsd_sockaddr_storage *name, int len, int code)
 {
+	struct san *san = s->process->san;
 	uint32_t four;
 	if (address_is_wildcard(name) ||
-	    (address_ipv4(name, &four) && known_local(s->process, four)))
+	    (address_ipv4(name, &four) && !san_address_change_waits(san) &&
+	     known_local(s->process, san_address_epoch(san), four)))
 		return code;
 	int probe = tcpip_probe_address((const struct wsd_sockaddr *)name, len);
 	return probe == WSAEADDRNOTAVAIL ? probe : code;
@@ -265,10 +277,15 @@ static int check_address(const struct sw_socket *s, const struct wsd_sockaddr_st
 	/* a stream has no broadcast at all; Linux would take it */
 	bool forbidden =
 		s->type == WSD_SOCK_STREAM || (s->type == WSD_SOCK_DGRAM && !s->options.broadcast);
-	if (forbidden && is_four && four && !known_local(s->process, four) &&
-	    addrs_is_broadcast(four))
-		return s->type == WSD_SOCK_STREAM ? WSAEADDRNOTAVAIL : WSAEACCES;
-	return 0;
+	if (!forbidden || !is_four || !four ||
+	    known_local(s->process, san_address_epoch(s->process->san), four))
+		return 0;
+	int broadcast = addrs_is_broadcast(four);
+	if (broadcast < 0)
+		return WSAENOBUFS;
+	if (!broadcast)
+		return 0;
+	return s->type == WSD_SOCK_STREAM ? WSAEADDRNOTAVAIL : WSAEACCES;
 }
 
 static int bind_locked(struct sw_socket *s, const void *name, int namelen)

@@ -152,7 +152,12 @@ int catalog_dir(const struct conf *conf, char *dir, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* Return 0, -ENOMEM, or -EINVAL: unusable, and logged. */
+bool catalog_not_now(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/* Return 0; -ENOMEM, -EMFILE, -ENFILE; or -EINVAL: unusable, and logged. */
 static int read_entry(const char *dir, const char *name, struct catalog_entry *ret)
 {
 	char path[PATH_MAX];
@@ -175,7 +180,7 @@ static int read_entry(const char *dir, const char *name, struct catalog_entry *r
 		close(fd);
 	if (err) {
 		wsd_log(WSD_LOG_ERROR, "catalogue: cannot read %s: %s", path, strerror(err));
-		err = -EINVAL;
+		err = catalog_not_now(err) ? -err : -EINVAL;
 	} else {
 		text[n] = '\0';
 		ret->changed = st.st_mtim;
@@ -206,8 +211,8 @@ static int read_entries(const char *dir, struct catalog *c)
 	struct dirent **names = NULL;
 	int n = scandir(dir, &names, is_entry, alphasort), err = 0;
 	if (n < 0) {
-		if (errno == ENOMEM)
-			return -ENOMEM;
+		if (catalog_not_now(errno))
+			return -errno;
 		wsd_log(errno == ENOENT ? WSD_LOG_INFO : WSD_LOG_ERROR,
 			"catalogue: cannot read %s: %s", dir, strerror(errno));
 		return 0;
@@ -219,7 +224,7 @@ static int read_entries(const char *dir, struct catalog *c)
 		struct catalog_entry *e = c->entries ? &c->entries[c->n_entries] : NULL;
 		int bad = err ? err : read_entry(dir, names[i]->d_name, e);
 		free(names[i]);
-		if (bad == -ENOMEM)
+		if (catalog_not_now(-bad))
 			err = bad;
 		if (bad)
 			continue;

@@ -43,7 +43,7 @@ int catalog_dir(const struct conf *conf, char *dir, size_t size);
 /**
  * catalog_read - read @dir
  * Entries and ids that cannot be used are logged, with file and reason, and left out; a missing
- * directory or list is an empty one. Return: 0 or -ENOMEM.
+ * directory or list is an empty one. Return: 0, or -ENOMEM, -EMFILE, -ENFILE: not now.
  */
 int catalog_read(const char *dir, struct catalog **ret);
 void catalog_free(struct catalog *c); /* NULL is fine */
@@ -56,7 +56,8 @@ const WSAPROTOCOL_INFOW *catalog_builtin(size_t i);
 
 /**
  * catalog_protocols - what WSAEnumProtocols (@hidden false) and WSCEnumProtocols (true) show
- * @conf: says where the catalogue is. @ret_rows is the caller's (free). Return: 0 or -ENOMEM.
+ * @conf: says where the catalogue is. @ret_rows is the caller's (free). Return: as
+ * catalog_read.
  */
 int catalog_protocols(const struct conf *conf, bool hidden, WSAPROTOCOL_INFOW **ret_rows,
 		      size_t *ret_count);

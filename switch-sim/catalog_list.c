@@ -76,6 +76,11 @@ int catalog_list_read(const char *dir, GUID **ret_list, size_t *ret_n)
 	ssize_t size = read_file(path, (char *)file, LIST_MAX * sizeof(*file));
 	if (size < 0) {
 		wsd_log(WSD_LOG_ERROR, "catalogue: cannot read %s: %s", path, strerror((int)-size));
+		if (catalog_not_now((int)-size)) {
+			free(list);
+			free(file);
+			return (int)size;
+		}
 		size = 0;
 	}
 	if ((size_t)size % sizeof(GUID))

@@ -7,7 +7,10 @@
 
 #include "catalog.h"
 
-/* 0 or -ENOMEM; a list that cannot be read is logged and empty. */
+/* An errno that says nothing about the catalogue: memory or descriptors are used up, for now. */
+bool catalog_not_now(int error);
+
+/* 0 or one of those; a list that cannot be read for another reason is logged and empty. */
 int catalog_list_read(const char *dir, GUID **ret_list, size_t *ret_n);
 
 /* Fill @ret from the text of the file @path in @dir (the text is cut up). Return 0, -ENOMEM, or

@@ -67,6 +67,7 @@ static const struct errmap_row rows[] = {
 
 	{ERRMAP_CONNECT, EISCONN, ERRMAP_LISTENING, WSAEINVAL, "a listener"},
 	{ANY, EISCONN, ANYSTATE, WSAEISCONN, "connected"},
+	{ERRMAP_BIND, EMFILE, ANYSTATE, WSAENOBUFS, "no descriptor to look at the address"},
 	{ANY, EMFILE, ANYSTATE, WSAEMFILE, "descriptors of the process used up"},
 	{ANY, ENFILE, ANYSTATE, WSAENOBUFS, "descriptors of the system used up"},
 	{ANY, ENOBUFS, ANYSTATE, WSAENOBUFS, "no memory"},

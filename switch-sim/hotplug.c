@@ -138,6 +138,7 @@ int san_load_catalog(struct san *san, bool *ret_changed)
 {
 	struct catalog *c = NULL;
 	int err = catalog_read(san->catalog_dir, &c);
+	san->catalog_due = true;
 	if (err)
 		return err;
 	struct loading l = {.n_providers = 0};
@@ -162,6 +163,7 @@ int san_load_catalog(struct san *san, bool *ret_changed)
 		retire_rest(san, retired, &l);
 	else
 		free(retired);
+	san->catalog_due = false;
 	free(san->providers);
 	free(san->failed);
 	catalog_free(san->catalog);
@@ -313,7 +315,7 @@ void san_refresh(struct san *san, unsigned changes, bool apply)
 	int err = 0;
 	if (changes != SAN_CATALOG)
 		doubtful = query_all(san);
-	if ((changes & SAN_CATALOG) ||
+	if ((changes & SAN_CATALOG) || san->catalog_due ||
 	    ((changes & (SAN_ADDRESSES | SAN_DEVICES)) && forget_not_ready(san)))
 		err = san_load_catalog(san, NULL);
 	if (!err)

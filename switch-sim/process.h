@@ -46,10 +46,11 @@ struct sw_process {
 	atomic_uint closing; /* calls between sw_close_begin and sw_close_end */
 	atomic_bool forking; /* `lock` is held over a fork */
 	unsigned startups;
-	atomic_bool forked;         /* some child may still have copies of our descriptors */
-	atomic_uint bound;          /* sockets that hold a name, against settings.socket_limit */
-	_Atomic uint32_t local[64]; /* IPv4 addresses that a bind has found to be of this host */
-	atomic_int open_type;       /* SO_OPENTYPE: kept, without effect */
+	atomic_bool forked; /* some child may still have copies of our descriptors */
+	atomic_uint bound;  /* sockets that hold a name, against settings.socket_limit */
+	/* IPv4 addresses that a bind has found to be this host's, each with san_address_epoch() */
+	_Atomic uint64_t local[64];
+	atomic_int open_type; /* SO_OPENTYPE: kept, without effect */
 	struct conf *conf;
 	struct sw_settings settings;
 	struct trace *trace;     /* NULL when tracing is off */

@@ -55,6 +55,13 @@ bool san_getsockopt(struct san *san, struct sw_socket *s, int option, char *valu
  * Caller holds s->lock. Other options are ignored. */
 void san_setsockopt(struct san *san, struct sw_socket *s, int option);
 
+/*
+ * What is remembered of this host's addresses holds as long as the epoch stays (it is never 0) and
+ * no change waits to be taken in. Who wants both asks for the change first.
+ */
+bool san_address_change_waits(const struct san *san); /* also when changes cannot be seen */
+uint32_t san_address_epoch(const struct san *san);
+
 /* In the child after fork: forget threads and providers without calling anything [WS-STARTUP-6]. */
 void san_after_fork(struct san *san);
 

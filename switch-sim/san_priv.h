@@ -52,6 +52,7 @@ struct san {
 	/* Changed by san_start, then by the service thread (or, before it runs, under start_lock).
 	 */
 	struct catalog *catalog;
+	bool catalog_due; /* it could not be read for want of memory or descriptors */
 	struct san_provider **providers; /* in order of registration */
 	size_t n_providers;
 	struct san_provider **retired; /* removed; still serve companions [SW-PNP-3] */
@@ -69,6 +70,7 @@ struct san {
 	pthread_t thread;
 	int epoll_fd, wake_fd;
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
+	_Atomic uint32_t address_epoch;       /* one more before addrs_fd is emptied */
 	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */
 	bool came_late; /* a start failed: there are listeners that nobody served [start_lock] */
 
@@ -100,7 +102,8 @@ unsigned san_watch_drain(struct san *san);
 void san_refresh(struct san *san, unsigned changes, bool apply);
 /* Bring all listeners in line with the table. The caller holds no lock. */
 void san_apply(struct san *san);
-/* Read the catalogue and start what is new. Return 0 or -ENOMEM. */
+/* Read the catalogue and start what is new. Return 0; -ENOMEM, -EMFILE, -ENFILE: nothing changed.
+ */
 int san_load_catalog(struct san *san, bool *ret_changed);
 int san_build_view(struct san *san, bool *ret_doubtful);
 /* Providers removed that nobody uses any more. */

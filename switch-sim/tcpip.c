@@ -76,7 +76,7 @@ int tcpip_probe_address(const struct wsd_sockaddr *name, int namelen)
 	((struct sockaddr_in *)&a)->sin_port = 0; /* the same place in both families */
 	int fd = socket(a.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return errmap(ERRMAP_SOCKET, errno, ERRMAP_ANY_STATE);
+		return errmap(ERRMAP_BIND, errno, ERRMAP_ANY_STATE);
 	r = bind(fd, (struct sockaddr *)&a, len) < 0 ? errno : 0;
 	close(fd);
 	return errmap(ERRMAP_BIND, r, ERRMAP_UNBOUND);

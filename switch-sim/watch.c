@@ -123,10 +123,21 @@ static bool drain_catalog(int fd)
 	}
 }
 
+bool san_address_change_waits(const struct san *san)
+{
+	return san->addrs_fd < 0 || readable(san->addrs_fd);
+}
+
+uint32_t san_address_epoch(const struct san *san)
+{
+	return atomic_load(&san->address_epoch) | 1U << 31;
+}
+
 unsigned san_watch_drain(struct san *san)
 {
 	unsigned changes = 0;
 	if (readable(san->addrs_fd)) {
+		atomic_fetch_add(&san->address_epoch, 1);
 		addrs_drain(san->addrs_fd);
 		changes |= SAN_ADDRESSES;
 	}

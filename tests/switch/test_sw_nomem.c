@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * No memory on the SAN side: each allocation fails once. No descriptors for a while. TCP/IP goes
- * on, nothing is lost, and the next try has all of it [SW-INIT-2, SW-LISTEN-4, SW-PNP-1].
+ * No memory on the SAN side: each allocation fails once. TCP/IP goes on, nothing is lost, and the
+ * next try has all of it [SW-INIT-2, SW-LISTEN-4, SW-PNP-1].
  */
 #include "sw.h"
 
-#include "forks.h"
-
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 static atomic_int fail_at = -1; /* the n-th allocation from now fails; -1: none */
 
@@ -125,91 +120,5 @@ Test(nomem, SW_PNP_01_no_memory_while_a_change_is_taken_in)
 	}
 	bed_close(s);
 	stopped();
-	BED_END();
-}
-
-/* ---- descriptors ---- */
-
-/* None can be opened any more; what is open stays. */
-static void no_descriptors(bool none)
-{
-	static rlim_t before;
-	struct rlimit limit;
-	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (none)
-		before = limit.rlim_cur;
-	limit.rlim_cur = none ? 0 : before;
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
-Test(nomem, SW_LISTEN_04_no_descriptors_for_the_first_listener)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", "10.77.1.1", NULL);
-	bed.calls.ignore = "SIO_ADDRESS_LIST_QUERY";
-	started();
-	SOCKET a = bed_bound("10.77.0.1", BED_PORT), any = bed_bound("0.0.0.0", BED_PORT + 1);
-	SOCKET b = bed_bound("10.77.1.1", BED_PORT + 2);
-	no_descriptors(true);
-	int first = wsd_listen(a, 5), second = wsd_listen(any, 5);
-	no_descriptors(false);
-	cr_assert_eq(first, 0);
-	cr_assert_eq(second, 0);
-	cr_assert(bed_logged(&bed, "no service thread, so TCP/IP only"));
-	bed_expect_quiet(&bed, 50);
-	cr_assert_eq(wsd_listen(b, 5), 0);
-	/* the listener itself and the service thread act at the same time */
-	cr_assert(WSD_UNTIL(bed_count(&bed, "WSPEventSelect") == 4, 2000));
-	cr_assert_eq(bed_count(&bed, "10.77.0.1:5150) = 0"), 1);
-	cr_assert_eq(bed_count(&bed, "10.77.0.1:5151) = 0"), 1);
-	cr_assert_eq(bed_count(&bed, "10.77.1.1:5151) = 0"), 1);
-	cr_assert_eq(bed_count(&bed, "10.77.1.1:5152) = 0"), 1);
-	bed_clear(&bed);
-	bed_expect_quiet(&bed, 50);
-	bed_close(a);
-	bed_close(any);
-	bed_close(b);
-	stopped();
-	BED_END();
-}
-
-/* A process that adds an address when told to: that takes a descriptor. */
-static pid_t helper(const char *link, const char *addr, int *ret_tell)
-{
-	int tell[2];
-	char c;
-	cr_assert_eq(pipe2(tell, O_CLOEXEC), 0);
-	pid_t child = wsd_fork();
-	if (!child) {
-		close(tell[1]);
-		_exit(read(tell[0], &c, 1) == 1 && !netbed_add_addr(link, addr, 24) ? 0 : 1);
-	}
-	close(tell[0]);
-	*ret_tell = tell[1];
-	return child;
-}
-
-Test(nomem, SW_PNP_01_no_descriptors_while_a_change_is_taken_in)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", "10.77.0.2", NULL);
-	int tell, status = 0;
-	pid_t child = helper("san0", "10.77.0.2", &tell);
-	started();
-	SOCKET any = bed_listener("0.0.0.0", BED_PORT);
-	bed_clear(&bed);
-	no_descriptors(true);
-	cr_assert_eq(write(tell, "", 1), 1);
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	cr_assert_eq(status, 0);
-	usleep(2500 * 1000); /* longer than any late provider is waited for */
-	cr_assert_eq(bed_count(&bed, "10.77.0.2:5150"), 0);
-	no_descriptors(false);
-	cr_assert(bed_logged(&bed, "a change could not be taken in"));
-	cr_assert(WSD_UNTIL(bed_count(&bed, "10.77.0.2:5150) = 0") == 1, 2000));
-	cr_assert_eq(bed_count(&bed, "WSPCloseSocket"), 0, "the others stay meanwhile");
-	bed_close(any);
-	stopped();
-	close(tell);
 	BED_END();
 }
