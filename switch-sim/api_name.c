@@ -227,10 +227,12 @@ static int parse_name(const char *text, INT af, LPSOCKADDR name, LPINT namelen)
 	int code = inet_parse_name(af, text, &a, &len);
 	if (code)
 		return code;
-	if (memory_write(namelen, &len, sizeof(len)) < 0 || room < len ||
-	    memory_write(name, &a, (size_t)len) < 0)
-		return WSAEFAULT;
-	return 0;
+	if (memory_write(namelen, &len, sizeof(len)) < 0 || room < len)
+		return WSAEFAULT; /* and says how much it needs */
+	if (memory_write(name, &a, (size_t)len) == 0)
+		return 0;
+	memory_write(namelen, &room, sizeof(room)); /* a failed call changes nothing */
+	return WSAEFAULT;
 }
 
 INT wsd_WSAStringToAddressA(LPSTR text, INT af, LPWSAPROTOCOL_INFOA info, LPSOCKADDR name,
@@ -269,10 +271,12 @@ static int give_text(const void *text, DWORD need, size_t width, void *out, DWOR
 {
 	DWORD room;
 	if (!out || !length || memory_read(&room, length, sizeof(room)) < 0 ||
-	    memory_write(length, &need, sizeof(need)) < 0 || room < need ||
-	    memory_write(out, text, need * width) < 0)
-		return WSAEFAULT;
-	return 0;
+	    memory_write(length, &need, sizeof(need)) < 0 || room < need)
+		return WSAEFAULT; /* and says how much it needs */
+	if (memory_write(out, text, need * width) == 0)
+		return 0;
+	memory_write(length, &room, sizeof(room)); /* a failed call changes nothing */
+	return WSAEFAULT;
 }
 
 INT wsd_WSAAddressToStringA(LPSOCKADDR name, DWORD namelen, LPWSAPROTOCOL_INFOA info, LPSTR text,

@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+enum { GROUP_CONSTRAINED = 2 }; /* SG_CONSTRAINED_GROUP; the one before it is unconstrained */
+
 /* The A form and the W form of the structure agree up to the name. */
 enum { INFO_BYTES = offsetof(WSAPROTOCOL_INFOW, szProtocol) };
 _Static_assert(offsetof(WSAPROTOCOL_INFOA, szProtocol) == INFO_BYTES, "A and W agree");
@@ -61,10 +63,13 @@ SOCKET wsd_socket(int af, int type, int protocol)
 	return leave_socket(p, &span, code, s);
 }
 
-/* @info is the application's, in either form. */
+/* @info is the application's, in either form. To found a group has no effect; to join one is an
+ * error, since no socket is in any. */
 static int create_with_info(struct sw_process *p, int af, int type, int protocol, const void *info,
-			    DWORD flags, SOCKET *ret)
+			    GROUP g, DWORD flags, SOCKET *ret)
 {
+	if (g > GROUP_CONSTRAINED)
+		return WSAEINVAL;
 	WSAPROTOCOL_INFOW entry;
 	if (info) {
 		if (memory_read(&entry, info, INFO_BYTES) < 0)
@@ -78,27 +83,27 @@ static int create_with_info(struct sw_process *p, int af, int type, int protocol
 	return sw_socket_create(p, af, type, protocol, flags, ret);
 }
 
-static SOCKET wsasocket(int af, int type, int protocol, const void *info, DWORD flags,
+static SOCKET wsasocket(int af, int type, int protocol, const void *info, GROUP g, DWORD flags,
 			const char *call)
 {
 	SOCKET s = INVALID_SOCKET;
 	API_ENTER(INVALID_SOCKET);
 	API_TRACE(call, "af=%s, type=%s, protocol=%s, flags=0x%x", trace_family(af, TRACE_TEXT),
 		  trace_type(type, TRACE_TEXT), trace_protocol(protocol, TRACE_TEXT), flags);
-	int code = create_with_info(p, af, type, protocol, info, flags, &s);
+	int code = create_with_info(p, af, type, protocol, info, g, flags, &s);
 	return leave_socket(p, &span, code, s);
 }
 
 SOCKET wsd_WSASocketA(int af, int type, int protocol, LPWSAPROTOCOL_INFOA info, GROUP g,
 		      DWORD flags)
 {
-	return wsasocket(af, type, protocol, info, flags, "WSASocketA");
+	return wsasocket(af, type, protocol, info, g, flags, "WSASocketA");
 }
 
 SOCKET wsd_WSASocketW(int af, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP g,
 		      DWORD flags)
 {
-	return wsasocket(af, type, protocol, info, flags, "WSASocketW");
+	return wsasocket(af, type, protocol, info, g, flags, "WSASocketW");
 }
 
 int wsd_closesocket(SOCKET s)

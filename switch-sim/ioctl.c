@@ -27,7 +27,7 @@ static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
 	/* Overlapped calls come with the overlapped part of the switch. */
 	if (call->overlapped || call->routine)
 		return WSAEOPNOTSUPP;
-	if (!call->ret_len || memory_write(call->ret_len, &n, sizeof(n)) < 0)
+	if (!call->ret_len || memory_probe(call->ret_len, sizeof(n)) < 0)
 		return WSAEFAULT;
 	if (in_len && (!call->in || memory_read(in, call->in, in_len) < 0))
 		return WSAEFAULT;
@@ -36,7 +36,8 @@ static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
 	if (s->state == SW_CLOSED)
 		return WSAENOTSOCK;
 	int code = ask(s, call, call->in ? in : NULL, &n);
-	memory_write(call->ret_len, &n, sizeof(n));
+	if (!code || n) /* with WSAEFAULT it is the room that is needed */
+		memory_write(call->ret_len, &n, sizeof(n));
 	if (!code && call->code == WSD_FIONBIO) {
 		memcpy(&on, in, sizeof(on));
 		s->options.nonblocking = on != 0;

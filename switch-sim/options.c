@@ -256,10 +256,12 @@ static int give(const struct option_row *row, void *value, int *len, const char 
 		return WSAEFAULT;
 	if (row->kind == OPT_BOOL && room > 0 && room < size)
 		size = room;
-	if (room < size || memory_write(value, buffer, (size_t)size) < 0 ||
-	    memory_write(len, &size, sizeof(size)) < 0)
+	if (room < size || memory_write(len, &size, sizeof(size)) < 0)
 		return WSAEFAULT;
-	return 0;
+	if (memory_write(value, buffer, (size_t)size) == 0)
+		return 0;
+	memory_write(len, &room, sizeof(room)); /* a failed call changes nothing */
+	return WSAEFAULT;
 }
 
 static int get_locked(struct sw_socket *s, const struct option_row *row, void *value, int *len)

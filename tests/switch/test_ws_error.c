@@ -6,6 +6,7 @@
 #include "ws.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 static void *another_thread(void *arg)
 {
@@ -411,4 +412,42 @@ Test(error, WS_STARTUP_5_no_declared_call_is_left_out)
 	closedir(d);
 	cr_assert_gt(seen, 95);
 	WSD_TEST_END();
+}
+
+/* Lengths that cannot be written, and room that cannot: the other one stays as it was. */
+Test(error, WS_ERR_3_a_failed_call_changes_nothing)
+{
+	WS_BEGIN();
+	SOCKET s = ws_tcp();
+	char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *zeros = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int *lengths = (int *)(void *)zeros;
+	lengths[0] = 4;
+	cr_assert_eq(mprotect(zeros, 4096, PROT_READ), 0);
+	DWORD value = 0xabababab, bytes = 77;
+	WS_IS(wsd_getsockopt(s, WSD_SOL_SOCKET, WSD_SO_TYPE, (char *)&value, lengths), WSAEFAULT);
+	cr_assert_eq(value, 0xabababab);
+	int len = 4;
+	WS_IS(wsd_getsockopt(s, WSD_SOL_SOCKET, WSD_SO_TYPE, page, &len), WSAEFAULT);
+	cr_assert_eq(len, 4);
+	WS_IS(wsd_WSAIoctl(s, 0x12345, NULL, 0, NULL, 0, &bytes, NULL, NULL), WSAEOPNOTSUPP);
+	cr_assert_eq(bytes, 77);
+	WS_IS(wsd_WSAIoctl(s, WSD_FIONBIO, NULL, 4, NULL, 0, &bytes, NULL, NULL), WSAEFAULT);
+	cr_assert_eq(bytes, 77);
+	char text[] = "10.0.0.1:80", out[64] = "as it was";
+	len = 64;
+	WS_IS(wsd_WSAStringToAddressA(text, WSD_AF_INET, NULL, (SOCKADDR *)(void *)page, &len),
+	      WSAEFAULT);
+	cr_assert_eq(len, 64);
+	SOCKADDR_IN a = ws_in(LOOPBACK, 80);
+	DWORD room = sizeof(out);
+	WS_IS(wsd_WSAAddressToStringA((SOCKADDR *)&a, sizeof(a), NULL, page, &room), WSAEFAULT);
+	cr_assert_eq(room, sizeof(out));
+	WS_IS(wsd_WSAAddressToStringA((SOCKADDR *)&a, sizeof(a), NULL, out,
+				      (DWORD *)(void *)lengths),
+	      WSAEFAULT);
+	cr_assert_str_eq(out, "as it was");
+	munmap(page, 4096);
+	munmap(zeros, 4096);
+	WS_END();
 }

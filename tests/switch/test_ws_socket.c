@@ -111,6 +111,19 @@ Test(socket, WS_SOCKET_1_protocol_info_and_flags)
 	WS_END();
 }
 
+/* No socket is in a group, so none can be joined; to found one has no effect. */
+Test(socket, WS_SOCKET_1_groups)
+{
+	WS_BEGIN();
+	for (GROUP g = 0; g < 8; g++) {
+		SOCKET s = wsd_WSASocketW(WSD_AF_INET, WSD_SOCK_STREAM, 0, NULL, g, 0);
+		cr_assert_eq(s != INVALID_SOCKET, g <= 2, "group %u", g);
+		if (s == INVALID_SOCKET)
+			cr_assert_eq(wsd_WSAGetLastError(), WSAEINVAL);
+	}
+	WS_END();
+}
+
 /* ---- raw ---- */
 
 static int raw_without_privilege(void)
