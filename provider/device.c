@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Devices that librdmacm has open because of us: an anchor for each, and letting go when one is
- * removed [PROV-BIND-12 PROV-BIND-24, platform-facts-2 part 3]. Takes prov->dev_op, then
+ * removed [PROV-BIND-12 PROV-BIND-24]. Takes prov->dev_op, then
  * prov->lock.
  *
  * The anchor is an id in the UDP port space, which no name of ours lives in: it keeps librdmacm's

@@ -24,7 +24,7 @@
 #include <pthread.h>
 
 enum {
-	WAIT_MS = 1000,   /* a bind waits no longer (design.md part 3) */
+	WAIT_MS = 1000,   /* a bind waits no longer (docs/names.md) */
 	SUSPECT_MS = 200, /* unanswered for so long: is the keeper stopped? */
 	FLUSH_MS = 10,    /* between tries to say what the keeper's full queue did not take */
 	PING_MS = 120,    /* it does not answer this either: it is */

@@ -24,7 +24,7 @@ static int reason_at(const struct nic_snapshot *s, const char *addr)
 	return a ? (int)a->reason : -1;
 }
 
-/* The machine of design.md part 8, host a. */
+/* The soft-RoCE machine's host a (scripts/README.md). */
 static struct build *standard(void)
 {
 	struct build *b = build_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The trace: text and JSON lines, nesting, the wrapping provider [design.md part 6; docs/trace.md].
+ * The trace: text and JSON lines, nesting, the wrapping provider [docs/trace.md].
  */
 #include "trace.h"
 #include "check.h"
