@@ -21,7 +21,9 @@
 
 enum {
 	ENTRY_MAX_BYTES = 16 * 1024, /* a larger file describes no provider */
-	FIRST_ENTRY_ID = 1101, /* dwCatalogEntryId of the first file; the built-in ones are below */
+	/* dwCatalogEntryId of files; the built-in ones are below */
+	FIRST_ENTRY_ID = 10000,
+	ENTRY_IDS = 1000003,
 };
 
 /* meson writes this file into the catalogue of the build tree, so that programs run uninstalled */
@@ -206,6 +208,25 @@ static bool is_new(const struct catalog *c, const struct catalog_entry *e)
 	return !other;
 }
 
+/*
+ * The entry's number comes from its provider id and not from its place, so that a file which is
+ * installed later does not take the number of a provider that runs.
+ */
+static DWORD entry_number(const struct catalog *c, const struct catalog_entry *e)
+{
+	const unsigned char *id = (const unsigned char *)&e->info.ProviderId;
+	uint32_t hash = 2166136261; /* FNV-1a */
+	for (size_t i = 0; i < sizeof(e->info.ProviderId); i++)
+		hash = (hash ^ id[i]) * 16777619;
+	DWORD number = FIRST_ENTRY_ID + hash % ENTRY_IDS;
+	for (size_t i = 0; i < c->n_entries; i++)
+		if (c->entries[i].info.dwCatalogEntryId == number) {
+			number++;
+			i = (size_t)-1; /* from the start again */
+		}
+	return number;
+}
+
 static int read_entries(const char *dir, struct catalog *c)
 {
 	struct dirent **names = NULL;
@@ -228,7 +249,7 @@ static int read_entries(const char *dir, struct catalog *c)
 			err = bad;
 		if (bad)
 			continue;
-		e->info.dwCatalogEntryId = (DWORD)(FIRST_ENTRY_ID + i);
+		e->info.dwCatalogEntryId = entry_number(c, e);
 		if (is_new(c, e)) {
 			c->n_entries++;
 		} else {

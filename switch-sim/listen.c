@@ -22,6 +22,8 @@ enum {
 
 static int legal_backlog(int asked)
 {
+	if (asked == WSD_SOMAXCONN) /* the kernel and each provider take what they can */
+		return asked;
 	if (asked >= 0)
 		return asked < BACKLOG_MAX ? asked : BACKLOG_MAX;
 	if (asked < -BACKLOG_MAX)

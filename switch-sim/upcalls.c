@@ -4,6 +4,7 @@
  * SW-CLOSE-3]. One lock (slots.lock) over the table; leaf but for the trace.
  */
 #include "upcalls.h"
+#include "utf16.h"
 
 #include "catalog.h"
 #include "event.h"
@@ -390,10 +391,10 @@ static int up_get_provider_path(GUID *id, WCHAR *path, LPINT length, LPINT error
 	pthread_mutex_lock(&table.lock);
 	const struct catalog_entry *e = table.catalog ? catalog_find(table.catalog, id) : NULL;
 	if (e) {
-		int needed = (int)strlen(e->module) + 1;
+		int needed = (int)utf8_to_utf16(e->module, NULL, 0);
 		code = path && *length >= needed ? 0 : WSAEFAULT;
-		for (int i = 0; !code && i < needed; i++)
-			path[i] = (WCHAR)(unsigned char)e->module[i];
+		if (!code)
+			utf8_to_utf16(e->module, path, (size_t)needed);
 		*length = needed;
 	}
 	pthread_mutex_unlock(&table.lock);

@@ -282,6 +282,10 @@ Test(listen, SW_LISTEN_07_the_backlog_is_the_providers_and_a_second_listen_chang
 	cr_assert_eq(wsd_listen(s, 20), 0);
 	bed_expect_quiet(&bed, 0);
 	bed_close(s);
+	s = bed_bound("10.77.0.1", BED_PORT); /* here the provider is to choose [PROV-LISTEN-2] */
+	cr_assert_eq(wsd_listen(s, WSD_SOMAXCONN), 0);
+	cr_assert_eq(bed.p[0]->sockets[3].backlog, WSD_SOMAXCONN);
+	bed_close(s);
 	stopped();
 	BED_END();
 }

@@ -119,6 +119,37 @@ Test(catalog, PROV_INIT_11_an_entry, .init = set_up, .fini = tear_down)
 	WSD_TEST_END();
 }
 
+/* Who runs keeps its number when others are installed or go. */
+Test(catalog, PROV_INIT_11_numbers_stay, .init = set_up, .fini = tear_down)
+{
+	WSD_TEST_BEGIN();
+	put_text("m.provider", GOOD);
+	struct catalog *c = reread();
+	DWORD number = c->entries[0].info.dwCatalogEntryId;
+	cr_assert_geq(number, 10000);
+	catalog_free(c);
+	char name[32], text[256];
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "%c%u.provider", i % 2 ? 'a' : 'z', i);
+		snprintf(text, sizeof(text),
+			 "id = {00112233-4455-6677-8899-%012x}\nname = %u\nmodule = ./x.so\n"
+			 "flags = PFL_HIDDEN\n",
+			 i, i);
+		put_text(name, text);
+	}
+	c = reread();
+	cr_assert_eq(c->n_entries, 201);
+	for (size_t i = 0; i < c->n_entries; i++) {
+		const struct catalog_entry *e = &c->entries[i];
+		cr_assert_eq(e->info.dwCatalogEntryId == number, !strcmp(e->label, "m"));
+		for (size_t k = 0; k < i; k++)
+			cr_assert_neq(e->info.dwCatalogEntryId,
+				      c->entries[k].info.dwCatalogEntryId);
+	}
+	catalog_free(c);
+	WSD_TEST_END();
+}
+
 Test(catalog, PROV_INIT_11_a_module_path_is_relative_to_the_entry, .init = set_up,
      .fini = tear_down)
 {
