@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keep-alive settings (wsd/body/mstcpip.h). No locks. */
+/* Keep-alive settings, port reservations, figures of TCP and other things that the control codes of
+ * IOC_VENDOR carry (wsd/body/mstcpip.h). No locks. */
 #ifndef _MSTCPIP_
 #define _MSTCPIP_
 

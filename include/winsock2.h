@@ -29,11 +29,17 @@
 
 #define WSD_NAME(name) name
 
+#define WINSOCK_VERSION MAKEWORD(2, 2)
+
 WSD_BEGIN_DECLS
 #include <wsd/body/types.h>
+#include <wsd/body/types_rare.h>
 WSD_END_DECLS
 
 typedef struct timeval TIMEVAL, *PTIMEVAL, *LPTIMEVAL;
+typedef struct ip_msfilter IP_MSFILTER;
+
+#define _WSACMSGHDR cmsghdr
 
 #define s_host   S_un.S_un_b.s_b2
 #define s_net    S_un.S_un_b.s_b1
@@ -84,10 +90,60 @@ WSD_BEGIN_DECLS
 #include <wsd/body/fn_data.h>
 #include <wsd/body/fn_event.h>
 #include <wsd/body/fn_name.h>
+#include <wsd/body/fn_database.h>
 WSD_END_DECLS
 #undef WSD_FN
 
-#define IN_MULTICAST(i) (((ULONG)(i)&0xf0000000u) == 0xe0000000u)
+/* Numbers and fractions in network byte order, as bits. Need no WSAStartup, never fail. */
+static inline ULONGLONG htonll(ULONGLONG value)
+{
+	return ((ULONGLONG)htonl((ULONG)value) << 32) | htonl((ULONG)(value >> 32));
+}
+
+static inline ULONGLONG ntohll(ULONGLONG value)
+{
+	return htonll(value);
+}
+
+static inline ULONG htonf(float value)
+{
+	ULONG bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	return htonl(bits);
+}
+
+static inline float ntohf(ULONG value)
+{
+	float number;
+
+	value = ntohl(value);
+	memcpy(&number, &value, sizeof number);
+	return number;
+}
+
+static inline ULONGLONG htond(double value)
+{
+	ULONGLONG bits;
+
+	memcpy(&bits, &value, sizeof bits);
+	return htonll(bits);
+}
+
+static inline double ntohd(ULONGLONG value)
+{
+	double number;
+
+	value = ntohll(value);
+	memcpy(&number, &value, sizeof number);
+	return number;
+}
+
+#define IN_CLASSA(i)    (((ULONG)(i)&0x80000000u) == 0)
+#define IN_CLASSB(i)    (((ULONG)(i)&0xc0000000u) == 0x80000000u)
+#define IN_CLASSC(i)    (((ULONG)(i)&0xe0000000u) == 0xc0000000u)
+#define IN_CLASSD(i)    (((ULONG)(i)&0xf0000000u) == 0xe0000000u)
+#define IN_MULTICAST(i) IN_CLASSD(i)
 #define IN_LOOPBACKNET  127
 
 #ifdef UNICODE
@@ -108,6 +164,14 @@ typedef WSAPROTOCOL_INFOA WSAPROTOCOL_INFO, *LPWSAPROTOCOL_INFO;
 #define WSAStringToAddress WSAStringToAddressA
 #define WSAAddressToString WSAAddressToStringA
 #define SO_PROTOCOL_INFO   SO_PROTOCOL_INFOA
+#endif
+
+/* Pointer types of the functions, on request, as on Windows. */
+#ifndef INCL_WINSOCK_API_TYPEDEFS
+#define INCL_WINSOCK_API_TYPEDEFS 0
+#endif
+#if INCL_WINSOCK_API_TYPEDEFS
+#include <wsd/pointers.h>
 #endif
 
 #endif

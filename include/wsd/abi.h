@@ -24,6 +24,7 @@
 
 WSD_BEGIN_DECLS
 #include <wsd/body/types.h>
+#include <wsd/body/types_rare.h>
 #include <wsd/body/afunix.h>
 #include <wsd/body/mstcpip.h>
 #include <wsd/body/spi.h>

@@ -24,6 +24,7 @@ extern __attribute__((visibility("default"))) const IN6_ADDR wsd_in6addr_loopbac
 #include <wsd/body/fn_data.h>
 #include <wsd/body/fn_event.h>
 #include <wsd/body/fn_name.h>
+#include <wsd/body/fn_database.h>
 #include <wsd/body/fn_addrinfo.h>
 #include <wsd/body/fn_mswsock.h>
 #include <wsd/body/fn_extension.h>

@@ -37,6 +37,9 @@
 #ifndef FAR
 #define FAR
 #endif
+#ifndef WINSOCK_API_LINKAGE
+#define WINSOCK_API_LINKAGE
+#endif
 #ifndef NEAR
 #define NEAR
 #endif
@@ -63,6 +66,7 @@ typedef uint32_t ULONG, *PULONG;
 typedef uint32_t DWORD, *PDWORD, *LPDWORD;
 typedef int64_t LONGLONG;
 typedef uint64_t ULONGLONG, DWORDLONG;
+typedef uint64_t ULONG64, UINT64;
 typedef uintptr_t ULONG_PTR, *PULONG_PTR;
 typedef uintptr_t DWORD_PTR, *PDWORD_PTR;
 typedef uintptr_t UINT_PTR, WPARAM;
@@ -87,6 +91,15 @@ typedef uintptr_t SOCKET;
 typedef unsigned int GROUP;
 typedef HANDLE WSAEVENT, *LPWSAEVENT;
 typedef USHORT ADDRESS_FAMILY;
+
+/* 64 bits, and their halves. */
+typedef union _LARGE_INTEGER {
+	__extension__ struct {
+		DWORD LowPart;
+		LONG HighPart;
+	};
+	LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
 
 #define INVALID_SOCKET ((SOCKET) ~(SOCKET)0)
 #define SOCKET_ERROR   (-1)

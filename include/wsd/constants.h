@@ -7,7 +7,7 @@
 #ifndef WSD_CONSTANTS_H
 #define WSD_CONSTANTS_H
 
-/* Address families (the only ones that socket() knows here: INET, INET6, UNIX). */
+/* Address families (the only ones that socket() knows here: INET, INET6, UNIX; more in rare.h). */
 #define WSD_AF_UNSPEC    0
 #define WSD_AF_UNIX      1
 #define WSD_AF_INET      2
@@ -395,5 +395,7 @@
 #define TF_USE_KERNEL_APC     0x20
 
 #define WSD_UNIX_PATH_MAX 108
+
+#include <wsd/rare.h>
 
 #endif

@@ -50,6 +50,7 @@ enum { WSD_FD_SETSIZE = FD_SETSIZE };
 /* All of libc that declares what the macros below rename: included now, so that order never
  * matters. */
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -71,6 +72,7 @@ enum { WSD_FD_SETSIZE = FD_SETSIZE };
 typedef unsigned char u_char;
 typedef unsigned short u_short;
 typedef unsigned int u_int;
+typedef uint64_t u_int64;
 typedef unsigned int wsd_u_long;
 typedef int wsd_socklen_t;
 #define u_long      wsd_u_long

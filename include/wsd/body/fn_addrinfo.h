@@ -53,3 +53,44 @@ WSD_FN(INT, InetPtonW, (INT Family, PCWSTR pszAddrString, void *pAddrBuf));
 WSD_FN(const char *, inet_ntop,
        (INT Family, const void *pAddr, char *pStringBuf, size_t StringBufSize));
 WSD_FN(PCWSTR, InetNtopW, (INT Family, const void *pAddr, PWSTR pStringBuf, size_t StringBufSize));
+
+/*
+ * getaddrinfo with a name space (NS_*) and its provider, a time limit, and overlapped: hEvent or
+ * the routine tells, lpNameHandle then cancels. Stores a list that FreeAddrInfoEx frees. Not built
+ * yet: WSAEOPNOTSUPP, as result and last error, whatever the arguments; before it only
+ * WSANOTINITIALISED. To be: 0, WSA_IO_PENDING, or the codes of getaddrinfo; WSAETIMEDOUT;
+ * WSA_E_CANCELLED; WSAEINVALIDPROVIDER lpNspId.
+ */
+WSD_FN(INT, GetAddrInfoExA,
+       (PCSTR pName, PCSTR pServiceName, DWORD dwNameSpace, LPGUID lpNspId,
+	const ADDRINFOEXA *pHints, PADDRINFOEXA *ppResult, struct timeval *timeout,
+	LPOVERLAPPED lpOverlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE lpCompletionRoutine,
+	LPHANDLE lpNameHandle));
+WSD_FN(INT, GetAddrInfoExW,
+       (PCWSTR pName, PCWSTR pServiceName, DWORD dwNameSpace, LPGUID lpNspId,
+	const ADDRINFOEXW *pHints, PADDRINFOEXW *ppResult, struct timeval *timeout,
+	LPOVERLAPPED lpOverlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE lpCompletionRoutine,
+	LPHANDLE lpNameHandle));
+
+/* Cancel, or read the result of, such an overlapped look-up. Not built yet: WSAEOPNOTSUPP, as
+ * above. */
+WSD_FN(INT, GetAddrInfoExCancel, (LPHANDLE lpHandle));
+WSD_FN(INT, GetAddrInfoExOverlappedResult, (LPOVERLAPPED lpOverlapped));
+
+/* Register a host's addresses and a blob with a name space. Not built yet: WSAEOPNOTSUPP, as
+ * above. */
+WSD_FN(INT, SetAddrInfoExA,
+       (PCSTR pName, PCSTR pServiceName, SOCKET_ADDRESS *pAddresses, DWORD dwAddressCount,
+	LPBLOB lpBlob, DWORD dwFlags, DWORD dwNameSpace, LPGUID lpNspId, struct timeval *timeout,
+	LPOVERLAPPED lpOverlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE lpCompletionRoutine,
+	LPHANDLE lpNameHandle));
+WSD_FN(INT, SetAddrInfoExW,
+       (PCWSTR pName, PCWSTR pServiceName, SOCKET_ADDRESS *pAddresses, DWORD dwAddressCount,
+	LPBLOB lpBlob, DWORD dwFlags, DWORD dwNameSpace, LPGUID lpNspId, struct timeval *timeout,
+	LPOVERLAPPED lpOverlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE lpCompletionRoutine,
+	LPHANDLE lpNameHandle));
+
+/* Free a list of GetAddrInfoExA or W; NULL is none. As long as those give no list, it does nothing.
+ * Never fails. */
+WSD_FN(void, FreeAddrInfoEx, (PADDRINFOEXA pAddrInfo));
+WSD_FN(void, FreeAddrInfoExW, (PADDRINFOEXW pAddrInfo));

@@ -46,6 +46,22 @@ WSD_FN(int, WSAConnect,
 	LPWSABUF lpCalleeData, LPQOS lpSQOS, LPQOS lpGQOS));
 
 /*
+ * Add a leaf to a multipoint session. No protocol here has such sessions of its own; multicast
+ * groups are joined with IP_ADD_MEMBERSHIP. dwFlags: JL_*. INVALID_SOCKET: WSAEOPNOTSUPP, now and
+ * whatever the arguments; before it only WSANOTINITIALISED and WSAENOTSOCK.
+ */
+WSD_FN(SOCKET, WSAJoinLeaf,
+       (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen, LPWSABUF lpCallerData,
+	LPWSABUF lpCalleeData, LPQOS lpSQOS, LPQOS lpGQOS, DWORD dwFlags));
+
+/*
+ * The flow specification that goes by a name, or the names for an empty one. There is no quality of
+ * service here: FALSE with WSAEOPNOTSUPP, whatever the arguments; before it only WSANOTINITIALISED
+ * and WSAENOTSOCK. As PROV-OPT-4 below the switch.
+ */
+WSD_FN(BOOL, WSAGetQOSByName, (SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS));
+
+/*
  * Resolve and try each address in turn, for at most *timeout (NULL: no limit); Reserved is NULL.
  * Stores the names used if asked; lengths are room in, size out. Blocking stream sockets only.
  * FALSE: WSAEHOSTUNREACH no address answered; WSAETIMEDOUT; WSAEINVAL nodename or servicename NULL,

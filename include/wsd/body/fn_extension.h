@@ -28,3 +28,12 @@ WSD_FN(BOOL, DisconnectEx, (SOCKET s, LPOVERLAPPED lpOverlapped, DWORD dwFlags, 
 WSD_FN(INT, WSARecvMsg,
        (SOCKET s, LPWSAMSG lpMsg, LPDWORD lpdwNumberOfBytesRecvd, LPWSAOVERLAPPED lpOverlapped,
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
+
+/*
+ * Send pieces of memory and of files as one stream; nSendSize: bytes a packet, 0 the system's
+ * choice. dwFlags: TP_*. The array and what it points to stay in use until the end. Codes to be: as
+ * TransmitFile. Not built yet: WSAEOPNOTSUPP, and its GUID is refused by WSAIoctl.
+ */
+WSD_FN(BOOL, TransmitPackets,
+       (SOCKET hSocket, LPTRANSMIT_PACKETS_ELEMENT lpPacketArray, DWORD nElementCount,
+	DWORD nSendSize, LPOVERLAPPED lpOverlapped, DWORD dwFlags));

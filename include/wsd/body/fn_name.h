@@ -13,6 +13,9 @@
  * WSAENETDOWN. */
 WSD_FN(int, gethostname, (char *name, int namelen));
 
+/* The same in UTF-16; namelen counts units, and so much is needed as the name and its NUL have. */
+WSD_FN(int, GetHostNameW, (PWSTR name, int namelen));
+
 /*
  * Deprecated, IPv4 only: the addresses of a name, in memory of this thread that lasts until its
  * next call. NULL: WSAHOST_NOT_FOUND; WSATRY_AGAIN; WSANO_RECOVERY; WSANO_DATA; WSAEFAULT; the

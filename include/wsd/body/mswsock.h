@@ -11,6 +11,8 @@
 /* clang-format off */
 #define WSAID_TRANSMITFILE \
 	{0xb5367df0, 0xcbac, 0x11cf, {0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}
+#define WSAID_TRANSMITPACKETS \
+	{0xd9689da0, 0x1f90, 0x11d3, {0x99, 0x71, 0x00, 0xc0, 0x4f, 0x68, 0xc8, 0x76}}
 #define WSAID_ACCEPTEX \
 	{0xb5367df1, 0xcbac, 0x11cf, {0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92}}
 #define WSAID_GETACCEPTEXSOCKADDRS \
@@ -60,6 +62,10 @@ typedef BOOL(PASCAL *LPFN_TRANSMITFILE)(SOCKET hSocket, HANDLE hFile, DWORD nNum
 					DWORD nNumberOfBytesPerSend, LPOVERLAPPED lpOverlapped,
 					LPTRANSMIT_FILE_BUFFERS lpTransmitBuffers,
 					DWORD dwReserved);
+
+typedef BOOL(PASCAL *LPFN_TRANSMITPACKETS)(SOCKET hSocket, LPTRANSMIT_PACKETS_ELEMENT lpPacketArray,
+					   DWORD nElementCount, DWORD nSendSize,
+					   LPOVERLAPPED lpOverlapped, DWORD dwFlags);
 
 typedef INT(PASCAL *LPFN_WSARECVMSG)(SOCKET s, LPWSAMSG lpMsg, LPDWORD lpdwNumberOfBytesRecvd,
 				     LPWSAOVERLAPPED lpOverlapped,

@@ -110,3 +110,29 @@ typedef int(WSPAPI *LPFN_WSPRDMAREAD)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBu
  */
 typedef int(WSPAPI *LPFN_WSPMEMORYREGISTRATIONCACHECALLBACK)(LPVOID lpvAddress, SIZE_T Size,
 							     LPINT lpErrno);
+
+/*
+ * The same as functions, for a provider that defines them under these names. The switch never calls
+ * them by name: it asks WSPIoctl for the pointers.
+ */
+extern HANDLE WSPAPI WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
+				       DWORD dwFlags, LPINT lpErrno);
+extern int WSPAPI WSPDeregisterMemory(SOCKET s, HANDLE Handle, LPINT lpErrno);
+extern int WSPAPI WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
+					DWORD dwFlags, LPVOID lpRdmaBufferDescriptor,
+					LPDWORD lpdwDescriptorLength, LPINT lpErrno);
+extern int WSPAPI WSPDeregisterRdmaMemory(SOCKET s, LPVOID lpRdmaBufferDescriptor,
+					  DWORD dwDescriptorLength, LPINT lpErrno);
+extern int WSPAPI WSPRdmaWrite(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
+			       LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
+			       DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesWritten,
+			       DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
+			       LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			       LPWSATHREADID lpThreadId, LPINT lpErrno);
+extern int WSPAPI WSPRdmaRead(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
+			      LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
+			      DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesRead,
+			      DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
+			      LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			      LPWSATHREADID lpThreadId, LPINT lpErrno);
+extern int WSPAPI WSPMemoryRegistrationCacheCallback(LPVOID lpvAddress, SIZE_T Size, LPINT lpErrno);

@@ -55,8 +55,25 @@ struct WSD_NAME(sockaddr_in) {
 };
 typedef struct WSD_NAME(sockaddr_in) SOCKADDR_IN, *PSOCKADDR_IN, *LPSOCKADDR_IN;
 
-typedef struct {
-	ULONG Value; /* Zone in the low 28 bits, Level in the high 4 */
+typedef enum _SCOPE_LEVEL {
+	ScopeLevelInterface = 1,
+	ScopeLevelLink = 2,
+	ScopeLevelSubnet = 3,
+	ScopeLevelAdmin = 4,
+	ScopeLevelSite = 5,
+	ScopeLevelOrganization = 8,
+	ScopeLevelGlobal = 14,
+	ScopeLevelCount = 16
+} SCOPE_LEVEL;
+
+typedef struct _SCOPE_ID {
+	__extension__ union {
+		__extension__ struct {
+			ULONG Zone : 28;
+			ULONG Level : 4; /* a SCOPE_LEVEL */
+		};
+		ULONG Value;
+	};
 } SCOPE_ID, *PSCOPE_ID;
 
 struct WSD_NAME(sockaddr_in6) {
@@ -135,6 +152,22 @@ struct WSD_NAME(hostent) {
 	char **h_addr_list;
 };
 typedef struct WSD_NAME(hostent) HOSTENT, *PHOSTENT, *LPHOSTENT;
+
+/* s_proto before s_port, as Windows has it where pointers have 64 bits. */
+struct WSD_NAME(servent) {
+	char *s_name;
+	char **s_aliases;
+	char *s_proto;
+	short s_port; /* network byte order */
+};
+typedef struct WSD_NAME(servent) SERVENT, *PSERVENT, *LPSERVENT;
+
+struct WSD_NAME(protoent) {
+	char *p_name;
+	char **p_aliases;
+	short p_proto;
+};
+typedef struct WSD_NAME(protoent) PROTOENT, *PPROTOENT, *LPPROTOENT;
 
 /* ---- option values ---- */
 
@@ -365,6 +398,35 @@ typedef int(CALLBACK *LPCONDITIONPROC)(LPWSABUF lpCallerId, LPWSABUF lpCallerDat
 				       GROUP *g, DWORD_PTR dwCallbackData);
 
 /* ---- mswsock ---- */
+
+/* One piece of what TransmitPackets sends: memory, or a part of a file. */
+typedef struct _TRANSMIT_PACKETS_ELEMENT {
+	ULONG dwElFlags; /* TP_ELEMENT_MEMORY or TP_ELEMENT_FILE, and TP_ELEMENT_EOP */
+	ULONG cLength;   /* bytes; of a file, 0: to its end */
+	__extension__ union {
+		__extension__ struct {
+			LARGE_INTEGER nFileOffset; /* -1: from the file's position */
+			HANDLE hFile;              /* WSD_FILE_HANDLE(fd) */
+		};
+		PVOID pBuffer;
+	};
+} TRANSMIT_PACKETS_ELEMENT, *PTRANSMIT_PACKETS_ELEMENT, *LPTRANSMIT_PACKETS_ELEMENT;
+
+/* What SIO_EXT_SENDMSG and SIO_EXT_POLL hand to a layered provider. */
+typedef struct {
+	LPWSAMSG lpMsg;
+	DWORD dwFlags;
+	LPDWORD lpNumberOfBytesSent;
+	LPWSAOVERLAPPED lpOverlapped;
+	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine;
+} WSASENDMSG, *LPWSASENDMSG;
+
+__extension__ typedef struct {
+	int result;
+	ULONG fds;
+	INT timeout;
+	WSAPOLLFD fdArray[0]; /* fds of them */
+} WSAPOLLDATA, *LPWSAPOLLDATA;
 
 typedef struct _TRANSMIT_FILE_BUFFERS {
 	LPVOID Head;

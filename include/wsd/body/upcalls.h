@@ -121,3 +121,61 @@ typedef struct _WSPUPCALLTABLEEX {
 typedef int(WSPAPI *LPWSPSTARTUP)(WORD wVersionRequested, LPWSPDATA lpWSPData,
 				  LPWSAPROTOCOL_INFOW lpProtocolInfo, WSPUPCALLTABLE UpcallTable,
 				  LPWSPPROC_TABLE lpProcTable);
+
+/* ---- the same as functions ---- */
+
+/*
+ * Declared because Windows declares them; a provider calls the pointers of its table. libwsdirect
+ * defines none of the WPU functions, so a call by name does not link; WSPStartup is for a provider
+ * to define. Contracts: the pointer types above.
+ */
+extern int WSPAPI WSPStartup(WORD wVersionRequested, LPWSPDATA lpWSPData,
+			     LPWSAPROTOCOL_INFOW lpProtocolInfo, WSPUPCALLTABLE UpcallTable,
+			     LPWSPPROC_TABLE lpProcTable);
+extern BOOL WSPAPI WPUCloseEvent(WSAEVENT hEvent, LPINT lpErrno);
+extern int WSPAPI WPUCloseSocketHandle(SOCKET s, LPINT lpErrno);
+extern WSAEVENT WSPAPI WPUCreateEvent(LPINT lpErrno);
+extern SOCKET WSPAPI WPUCreateSocketHandle(DWORD dwCatalogEntryId, DWORD_PTR dwContext,
+					   LPINT lpErrno);
+extern int WSPAPI WPUFDIsSet(SOCKET s, struct wsd_fd_set *fdset);
+extern int WSPAPI WPUGetProviderPath(GUID *lpProviderId, WCHAR *lpszProviderDllPath,
+				     LPINT lpProviderDllPathLen, LPINT lpErrno);
+extern SOCKET WSPAPI WPUModifyIFSHandle(DWORD dwCatalogEntryId, SOCKET ProposedHandle,
+					LPINT lpErrno);
+extern BOOL WSPAPI WPUPostMessage(HWND hWnd, UINT Msg, WPARAM wParam, LPARAM lParam);
+extern int WSPAPI WPUQueryBlockingCallback(DWORD dwCatalogEntryId,
+					   LPBLOCKINGCALLBACK *lplpfnCallback,
+					   PDWORD_PTR lpdwContext, LPINT lpErrno);
+extern int WSPAPI WPUQuerySocketHandleContext(SOCKET s, PDWORD_PTR lpContext, LPINT lpErrno);
+extern int WSPAPI WPUQueueApc(LPWSATHREADID lpThreadId, LPWSAUSERAPC lpfnUserApc,
+			      DWORD_PTR dwContext, LPINT lpErrno);
+extern BOOL WSPAPI WPUResetEvent(WSAEVENT hEvent, LPINT lpErrno);
+extern BOOL WSPAPI WPUSetEvent(WSAEVENT hEvent, LPINT lpErrno);
+extern int WSPAPI WPUOpenCurrentThread(LPWSATHREADID lpThreadId, LPINT lpErrno);
+extern int WSPAPI WPUCloseThread(LPWSATHREADID lpThreadId, LPINT lpErrno);
+extern int WSPAPI WPUCompleteOverlappedRequest(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
+					       DWORD dwError, DWORD cbTransferred, LPINT lpErrno);
+
+/* ---- entries of the catalogue (functions: fn_catalog.h) ---- */
+
+typedef enum _WSC_PROVIDER_INFO_TYPE {
+	ProviderInfoLspCategories = 0,
+	ProviderInfoAudit
+} WSC_PROVIDER_INFO_TYPE;
+
+typedef struct _WSC_PROVIDER_AUDIT_INFO {
+	DWORD RecordSize;
+	PVOID Reserved;
+} WSC_PROVIDER_AUDIT_INFO, *PWSC_PROVIDER_AUDIT_INFO;
+
+typedef int(WSPAPI *LPWSCENUMPROTOCOLS)(LPINT lpiProtocols, LPWSAPROTOCOL_INFOW lpProtocolBuffer,
+					LPDWORD lpdwBufferLength, LPINT lpErrno);
+typedef int(WSPAPI *LPWSCDEINSTALLPROVIDER)(LPGUID lpProviderId, LPINT lpErrno);
+typedef int(WSPAPI *LPWSCINSTALLPROVIDER)(LPGUID lpProviderId, const WCHAR *lpszProviderDllPath,
+					  const LPWSAPROTOCOL_INFOW lpProtocolInfoList,
+					  DWORD dwNumberOfEntries, LPINT lpErrno);
+typedef int(WSPAPI *LPWSCUPDATEPROVIDER)(LPGUID lpProviderId, const WCHAR *lpszProviderDllPath,
+					 const LPWSAPROTOCOL_INFOW lpProtocolInfoList,
+					 DWORD dwNumberOfEntries, LPINT lpErrno);
+typedef int(WSPAPI *LPWSCGETPROVIDERPATH)(LPGUID lpProviderId, WCHAR *lpszProviderDllPath,
+					  LPINT lpProviderDllPathLen, LPINT lpErrno);
