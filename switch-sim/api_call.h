@@ -47,4 +47,25 @@ static inline int api_leave(struct sw_process *p, struct trace_span *span, int c
 	return code ? SOCKET_ERROR : 0;
 }
 
+/* A look-up may take long and needs nothing of ours but the trace: without one it must not hold up
+ * WSACleanup. Return: what api_resolved() gets. */
+static inline struct sw_process *api_let_go(struct sw_process *p, const struct trace_span *span)
+{
+	if (span->trace)
+		return p;
+	sw_leave(p);
+	return NULL;
+}
+
+/* Ends a look-up: the result is the code, and the last error too. */
+static inline INT api_resolved(struct sw_process *p, struct trace_span *span, int code)
+{
+	if (p) {
+		trace_leave(span, code, code, "%s", "");
+		sw_leave(p);
+	}
+	lasterror_set((DWORD)code);
+	return code;
+}
+
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * The exported calls that come with connections: accepting, connecting, data, waiting on sockets,
- * duplication. They exist so that programs link; each checks "initialised" and the handle, and
- * answers WSAEOPNOTSUPP. README.md lists them.
+ * duplication; and those of name spaces and of an editable catalogue. They exist so that programs
+ * link; each checks "initialised" and the handle, and answers WSAEOPNOTSUPP. README.md lists them.
  */
 #include "api_call.h"
 #include "address.h"
 #include "socket.h"
+#include "usermem.h"
 
 static int refuse(SOCKET s, const char *call)
 {
@@ -116,6 +117,17 @@ int wsd_WSADuplicateSocketW(SOCKET s, DWORD process, LPWSAPROTOCOL_INFOW info)
 	return refuse(s, "WSADuplicateSocketW");
 }
 
+SOCKET wsd_WSAJoinLeaf(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPWSABUF caller,
+		       LPWSABUF callee, LPQOS sqos, LPQOS gqos, DWORD flags)
+{
+	return refuse_socket(s, "WSAJoinLeaf");
+}
+
+BOOL wsd_WSAGetQOSByName(SOCKET s, LPWSABUF name, LPQOS qos)
+{
+	return refuse_bool(s, "WSAGetQOSByName");
+}
+
 /* Pure arithmetic on AcceptEx's buffer: data, local name, remote name. */
 void wsd_GetAcceptExSockaddrs(PVOID buffer, DWORD data_len, DWORD local_len, DWORD remote_len,
 			      struct wsd_sockaddr **local, LPINT local_size,
@@ -207,6 +219,12 @@ BOOL wsd_TransmitFile(SOCKET s, HANDLE file, DWORD count, DWORD per_send, LPOVER
 	return refuse_bool(s, "TransmitFile");
 }
 
+BOOL wsd_TransmitPackets(SOCKET s, LPTRANSMIT_PACKETS_ELEMENT packets, DWORD count, DWORD size,
+			 LPOVERLAPPED overlapped, DWORD flags)
+{
+	return refuse_bool(s, "TransmitPackets");
+}
+
 /* ---- waiting ---- */
 
 int wsd_WSAEventSelect(SOCKET s, WSAEVENT event, LONG events)
@@ -250,4 +268,121 @@ int wsd___WSAFDIsSet(SOCKET s, struct wsd_fd_set *set)
 		if (set->fd_array[i] == s)
 			return 1;
 	return 0;
+}
+
+/* ---- name spaces: the result is the code, and the last error too ---- */
+
+static INT refuse_lookup(const char *call)
+{
+	API_ENTER(WSANOTINITIALISED);
+	API_TRACE(call, "%s", "");
+	api_leave(p, &span, WSAEOPNOTSUPP);
+	return WSAEOPNOTSUPP;
+}
+
+INT wsd_GetAddrInfoExA(PCSTR node, PCSTR service, DWORD space, LPGUID provider,
+		       const ADDRINFOEXA *hints, PADDRINFOEXA *ret, struct timeval *timeout,
+		       LPOVERLAPPED overlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE routine,
+		       LPHANDLE handle)
+{
+	return refuse_lookup("GetAddrInfoExA");
+}
+
+INT wsd_GetAddrInfoExW(PCWSTR node, PCWSTR service, DWORD space, LPGUID provider,
+		       const ADDRINFOEXW *hints, PADDRINFOEXW *ret, struct timeval *timeout,
+		       LPOVERLAPPED overlapped, LPLOOKUPSERVICE_COMPLETION_ROUTINE routine,
+		       LPHANDLE handle)
+{
+	return refuse_lookup("GetAddrInfoExW");
+}
+
+INT wsd_GetAddrInfoExCancel(LPHANDLE handle)
+{
+	return refuse_lookup("GetAddrInfoExCancel");
+}
+
+INT wsd_GetAddrInfoExOverlappedResult(LPOVERLAPPED overlapped)
+{
+	return refuse_lookup("GetAddrInfoExOverlappedResult");
+}
+
+INT wsd_SetAddrInfoExA(PCSTR node, PCSTR service, SOCKET_ADDRESS *addresses, DWORD count,
+		       LPBLOB blob, DWORD flags, DWORD space, LPGUID provider,
+		       struct timeval *timeout, LPOVERLAPPED overlapped,
+		       LPLOOKUPSERVICE_COMPLETION_ROUTINE routine, LPHANDLE handle)
+{
+	return refuse_lookup("SetAddrInfoExA");
+}
+
+INT wsd_SetAddrInfoExW(PCWSTR node, PCWSTR service, SOCKET_ADDRESS *addresses, DWORD count,
+		       LPBLOB blob, DWORD flags, DWORD space, LPGUID provider,
+		       struct timeval *timeout, LPOVERLAPPED overlapped,
+		       LPLOOKUPSERVICE_COMPLETION_ROUTINE routine, LPHANDLE handle)
+{
+	return refuse_lookup("SetAddrInfoExW");
+}
+
+/* Nobody has a list to free before GetAddrInfoEx makes one. */
+void wsd_FreeAddrInfoEx(PADDRINFOEXA list)
+{
+}
+
+void wsd_FreeAddrInfoExW(PADDRINFOEXW list)
+{
+}
+
+/* ---- the catalogue: no start-up, codes at *lpErrno ---- */
+
+static int refuse_catalog(LPINT ret_errno)
+{
+	int code = WSAEOPNOTSUPP;
+	if (ret_errno)
+		memory_write(ret_errno, &code, sizeof(code));
+	return SOCKET_ERROR;
+}
+
+int wsd_WSCInstallProvider(LPGUID id, const WCHAR *path, const LPWSAPROTOCOL_INFOW entries,
+			   DWORD count, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCUpdateProvider(LPGUID id, const WCHAR *path, const LPWSAPROTOCOL_INFOW entries,
+			  DWORD count, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCDeinstallProvider(LPGUID id, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCGetProviderPath(LPGUID id, WCHAR *path, LPINT len, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCGetProviderInfo(LPGUID id, WSC_PROVIDER_INFO_TYPE type, PBYTE info, size_t *size,
+			   DWORD flags, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCSetProviderInfo(LPGUID id, WSC_PROVIDER_INFO_TYPE type, PBYTE info, size_t size,
+			   DWORD flags, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCGetApplicationCategory(LPCWSTR path, DWORD path_len, LPCWSTR extra, DWORD extra_len,
+				  DWORD *permitted, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
+}
+
+int wsd_WSCSetApplicationCategory(LPCWSTR path, DWORD path_len, LPCWSTR extra, DWORD extra_len,
+				  DWORD permitted, DWORD *previous, LPINT ret_errno)
+{
+	return refuse_catalog(ret_errno);
 }

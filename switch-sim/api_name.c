@@ -31,42 +31,21 @@ static _Thread_local struct {
 	WCHAR error_wide[ERROR_TEXT];
 } own;
 
-/* A look-up may take long and needs nothing of ours but the trace: without one it must not hold up
- * WSACleanup. Return: what resolved() gets. */
-static struct sw_process *let_go(struct sw_process *p, const struct trace_span *span)
-{
-	if (span->trace)
-		return p;
-	sw_leave(p);
-	return NULL;
-}
-
-/* The result is the code, and the last error too. */
-static INT resolved(struct sw_process *p, struct trace_span *span, int code)
-{
-	if (p) {
-		trace_leave(span, code, code, "%s", "");
-		sw_leave(p);
-	}
-	lasterror_set((DWORD)code);
-	return code;
-}
-
 INT wsd_getaddrinfo(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret)
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("getaddrinfo", "node=%s, service=%s", node ? node : "NULL",
 		  service ? service : "NULL");
-	p = let_go(p, &span);
-	return resolved(p, &span, resolver_lookup(node, service, hints, ret));
+	p = api_let_go(p, &span);
+	return api_resolved(p, &span, resolver_lookup(node, service, hints, ret));
 }
 
 INT wsd_GetAddrInfoW(PCWSTR node, PCWSTR service, const ADDRINFOW *hints, ADDRINFOW **ret)
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("GetAddrInfoW", "%s", "");
-	p = let_go(p, &span);
-	return resolved(p, &span, resolver_lookup_wide(node, service, hints, ret));
+	p = api_let_go(p, &span);
+	return api_resolved(p, &span, resolver_lookup_wide(node, service, hints, ret));
 }
 
 void wsd_freeaddrinfo(PADDRINFOA list)
@@ -84,7 +63,7 @@ INT wsd_getnameinfo(const SOCKADDR *name, INT namelen, char *node, DWORD node_si
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("getnameinfo", "name=%s, flags=0x%x", API_NAME(name, namelen), (unsigned)flags);
-	return resolved(
+	return api_resolved(
 		p, &span,
 		resolver_names(name, namelen, node, node_size, service, service_size, flags));
 }
@@ -113,9 +92,9 @@ INT wsd_GetNameInfoW(const SOCKADDR *name, INT namelen, WCHAR *node, DWORD node_
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("GetNameInfoW", "name=%s, flags=0x%x", API_NAME(name, namelen), (unsigned)flags);
-	p = let_go(p, &span);
-	return resolved(p, &span,
-			names_wide(name, namelen, node, node_size, service, service_size, flags));
+	p = api_let_go(p, &span);
+	return api_resolved(
+		p, &span, names_wide(name, namelen, node, node_size, service, service_size, flags));
 }
 
 char *wsd_gai_strerrorA(int code)
@@ -130,17 +109,36 @@ WCHAR *wsd_gai_strerrorW(int code)
 	return own.error_wide;
 }
 
+static int own_name(char text[WSD_NI_MAXHOST])
+{
+	if (gethostname(text, WSD_NI_MAXHOST) < 0)
+		return WSAENETDOWN;
+	text[WSD_NI_MAXHOST - 1] = '\0';
+	return 0;
+}
+
 int wsd_gethostname(char *name, int namelen)
 {
 	char text[WSD_NI_MAXHOST];
-	int code = 0;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("gethostname", "namelen=%d", namelen);
-	if (gethostname(text, sizeof(text)) < 0)
-		code = WSAENETDOWN;
-	text[sizeof(text) - 1] = '\0';
+	int code = own_name(text);
 	if (!code && (!name || namelen < 0 || strlen(text) >= (size_t)namelen ||
 		      memory_write(name, text, strlen(text) + 1) < 0))
+		code = WSAEFAULT;
+	return api_leave(p, &span, code);
+}
+
+int wsd_GetHostNameW(PWSTR name, int namelen)
+{
+	char text[WSD_NI_MAXHOST];
+	WCHAR wide[WSD_NI_MAXHOST];
+	API_ENTER(SOCKET_ERROR);
+	API_TRACE("GetHostNameW", "namelen=%d", namelen);
+	int code = own_name(text);
+	size_t units = code ? 0 : utf8_to_utf16(text, wide, WSD_NI_MAXHOST);
+	if (!code && (!name || namelen < 0 || units > (size_t)namelen ||
+		      memory_write(name, wide, units * sizeof(*wide)) < 0))
 		code = WSAEFAULT;
 	return api_leave(p, &span, code);
 }
@@ -151,8 +149,8 @@ struct wsd_hostent *wsd_gethostbyname(const char *name)
 	char *official = NULL;
 	API_ENTER(NULL);
 	API_TRACE("gethostbyname", "name=%s", name ? name : "NULL");
-	p = let_go(p, &span);
-	if (resolved(p, &span, resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official)))
+	p = api_let_go(p, &span);
+	if (api_resolved(p, &span, resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official)))
 		return NULL;
 	snprintf(own.name, sizeof(own.name), "%s", official);
 	free(official);

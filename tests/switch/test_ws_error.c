@@ -106,6 +106,8 @@ static DWORD dword;
 static WCHAR wide[64] = u"127.0.0.1";
 static ADDRINFOA *list_a;
 static ADDRINFOW *list_w;
+static ADDRINFOEXA *list_ex_a;
+static ADDRINFOEXW *list_ex_w;
 static wsd_fd_set set;
 static WSAPOLLFD poll_fd;
 static WSANETWORKEVENTS events;
@@ -182,6 +184,9 @@ INT_CALL(c_WSARecvFrom, wsd_WSARecvFrom(one, &buf, 1, &dword, &dword, NULL, NULL
 INT_CALL(c_WSARecvMsg, wsd_WSARecvMsg(one, &message, &dword, NULL, NULL))
 BOOL_CALL(c_WSAGetOverlappedResult,
 	  wsd_WSAGetOverlappedResult(one, &overlapped, &dword, FALSE, &dword))
+BOOL_CALL(c_TransmitPackets, wsd_TransmitPackets(one, NULL, 0, 0, &overlapped, 0))
+SOCKET_CALL(c_WSAJoinLeaf, wsd_WSAJoinLeaf(one, NULL, 0, NULL, NULL, NULL, NULL, JL_BOTH))
+BOOL_CALL(c_WSAGetQOSByName, wsd_WSAGetQOSByName(one, NULL, NULL))
 BOOL_CALL(c_TransmitFile, wsd_TransmitFile(one, NULL, 0, 0, NULL, NULL, 0))
 INT_CALL(c_WSAEventSelect, wsd_WSAEventSelect(one, NULL, 0))
 INT_CALL(c_WSAEnumNetworkEvents, wsd_WSAEnumNetworkEvents(one, NULL, &events))
@@ -198,6 +203,22 @@ VALUE_CALL(c_getnameinfo, wsd_getnameinfo((SOCKADDR *)&name, sizeof(name), buffe
 VALUE_CALL(c_GetNameInfoW, wsd_GetNameInfoW((SOCKADDR *)&name, sizeof(name), wide, 64, NULL, 0, 2))
 INT_CALL(c_gethostname, wsd_gethostname(buffer, sizeof(buffer)))
 BOOL_CALL(c_gethostbyname, wsd_gethostbyname("127.0.0.1") != NULL)
+INT_CALL(c_GetHostNameW, wsd_GetHostNameW(wide, 64))
+BOOL_CALL(c_gethostbyaddr, wsd_gethostbyaddr("\x7f\0\0\1", 4, 2) != NULL)
+BOOL_CALL(c_getservbyname, wsd_getservbyname("http", NULL) != NULL)
+BOOL_CALL(c_getservbyport, wsd_getservbyport(0x5000, NULL) != NULL)
+BOOL_CALL(c_getprotobyname, wsd_getprotobyname("tcp") != NULL)
+BOOL_CALL(c_getprotobynumber, wsd_getprotobynumber(6) != NULL)
+VALUE_CALL(c_GetAddrInfoExA, wsd_GetAddrInfoExA("127.0.0.1", NULL, NS_ALL, NULL, NULL, &list_ex_a,
+						NULL, NULL, NULL, NULL))
+VALUE_CALL(c_GetAddrInfoExW, wsd_GetAddrInfoExW(u"127.0.0.1", NULL, NS_ALL, NULL, NULL, &list_ex_w,
+						NULL, NULL, NULL, NULL))
+VALUE_CALL(c_GetAddrInfoExCancel, wsd_GetAddrInfoExCancel(&handle))
+VALUE_CALL(c_GetAddrInfoExOverlappedResult, wsd_GetAddrInfoExOverlappedResult(&overlapped))
+VALUE_CALL(c_SetAddrInfoExA,
+	   wsd_SetAddrInfoExA("a", NULL, NULL, 0, NULL, 0, NS_ALL, NULL, NULL, NULL, NULL, NULL))
+VALUE_CALL(c_SetAddrInfoExW,
+	   wsd_SetAddrInfoExW(u"a", NULL, NULL, 0, NULL, 0, NS_ALL, NULL, NULL, NULL, NULL, NULL))
 INT_CALL(c_WSAStringToAddressA,
 	 wsd_WSAStringToAddressA(buffer, 2, NULL, (SOCKADDR *)&name, &name_len))
 INT_CALL(c_WSAStringToAddressW,
@@ -266,6 +287,9 @@ static const struct {
 	ROW(WSARecvMsg, LATER),
 	ROW(WSAGetOverlappedResult, LATER),
 	ROW(TransmitFile, LATER),
+	ROW(TransmitPackets, LATER),
+	ROW(WSAJoinLeaf, LATER),
+	ROW(WSAGetQOSByName, LATER),
 	ROW(WSAEventSelect, LATER),
 	ROW(WSAEnumNetworkEvents, LATER),
 	ROW(select, NO_HANDLE),
@@ -281,6 +305,18 @@ static const struct {
 	ROW(GetNameInfoW, NO_HANDLE),
 	ROW(gethostname, NO_HANDLE),
 	ROW(gethostbyname, NO_HANDLE),
+	ROW(GetHostNameW, NO_HANDLE),
+	ROW(gethostbyaddr, NO_HANDLE),
+	ROW(getservbyname, NO_HANDLE),
+	ROW(getservbyport, NO_HANDLE),
+	ROW(getprotobyname, NO_HANDLE),
+	ROW(getprotobynumber, NO_HANDLE),
+	ROW(GetAddrInfoExA, NO_HANDLE | LATER),
+	ROW(GetAddrInfoExW, NO_HANDLE | LATER),
+	ROW(GetAddrInfoExCancel, NO_HANDLE | LATER),
+	ROW(GetAddrInfoExOverlappedResult, NO_HANDLE | LATER),
+	ROW(SetAddrInfoExA, NO_HANDLE | LATER),
+	ROW(SetAddrInfoExW, NO_HANDLE | LATER),
 	ROW(WSAStringToAddressA, NO_HANDLE),
 	ROW(WSAStringToAddressW, NO_HANDLE),
 	ROW(WSAAddressToStringA, NO_HANDLE),
@@ -333,6 +369,40 @@ Test(error, WS_ERR_3_every_call_with_a_bad_handle)
 	WS_END();
 }
 
+/* ---- those that need no start-up and are not built ---- */
+
+Test(error, WS_STARTUP_5_the_catalogue_cannot_be_edited_yet)
+{
+	WSD_TEST_BEGIN();
+	GUID id = {0};
+	size_t size = 0;
+	int len = 0;
+	DWORD category = 7;
+#define REFUSED(call)                                     \
+	do {                                              \
+		int code = 0;                             \
+		cr_assert_eq(call, SOCKET_ERROR, #call);  \
+		cr_assert_eq(code, WSAEOPNOTSUPP, #call); \
+	} while (0)
+	wsd_WSASetLastError(WSAEDQUOT);
+	REFUSED(wsd_WSCInstallProvider(&id, u"a", &info_w, 1, &code));
+	REFUSED(wsd_WSCUpdateProvider(&id, u"a", &info_w, 1, &code));
+	REFUSED(wsd_WSCDeinstallProvider(&id, &code));
+	REFUSED(wsd_WSCGetProviderPath(&id, wide, &len, &code));
+	REFUSED(wsd_WSCGetProviderInfo(&id, ProviderInfoAudit, NULL, &size, 0, &code));
+	REFUSED(wsd_WSCSetProviderInfo(&id, ProviderInfoAudit, NULL, 0, 0, &code));
+	REFUSED(wsd_WSCGetApplicationCategory(u"a", 1, NULL, 0, &category, &code));
+	REFUSED(wsd_WSCSetApplicationCategory(u"a", 1, NULL, 0, 0, &category, &code));
+#undef REFUSED
+	cr_assert_eq(category, 7);
+	cr_assert_eq(wsd_WSCDeinstallProvider(&id, NULL), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSCDeinstallProvider(&id, (LPINT)1), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAEDQUOT, "the thread's code is not theirs");
+	wsd_FreeAddrInfoEx(NULL);
+	wsd_FreeAddrInfoExW(NULL);
+	WSD_TEST_END();
+}
+
 /* ---- the table is complete ---- */
 
 /* Calls that need no start-up. */
@@ -343,6 +413,16 @@ static const char *const free_calls[] = {
 	"GetLastError",
 	"SetLastError",
 	"WSCEnumProtocols",
+	"WSCInstallProvider",
+	"WSCUpdateProvider",
+	"WSCDeinstallProvider",
+	"WSCGetProviderPath",
+	"WSCGetProviderInfo",
+	"WSCSetProviderInfo",
+	"WSCGetApplicationCategory",
+	"WSCSetApplicationCategory",
+	"FreeAddrInfoEx",
+	"FreeAddrInfoExW",
 	"GetAcceptExSockaddrs",
 	"__WSAFDIsSet",
 	"freeaddrinfo",
