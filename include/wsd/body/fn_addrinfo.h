@@ -10,11 +10,12 @@
 #endif
 
 /*
- * Look up a host and service. Stores a list that freeaddrinfo frees. Returns 0 or the code itself
- * (also the last error): WSAHOST_NOT_FOUND no such name, or both NULL; WSANO_DATA no address of
- * that kind; WSATRY_AGAIN; WSANO_RECOVERY; WSAEAFNOSUPPORT ai_family; WSAESOCKTNOSUPPORT
- * ai_socktype; WSATYPE_NOT_FOUND service unknown for the type; WSAEINVAL ai_flags, or other hints
- * fields not 0; WSA_NOT_ENOUGH_MEMORY; WSANOTINITIALISED.
+ * Look up a host ("": this one) and service. Stores a list that freeaddrinfo frees. Returns 0 or
+ * the code itself (also the last error): WSAEFAULT ppResult NULL or pHints unreadable;
+ * WSAHOST_NOT_FOUND no such name, or both NULL; WSANO_DATA no address of that kind; WSATRY_AGAIN;
+ * WSANO_RECOVERY; WSAEAFNOSUPPORT ai_family; WSAESOCKTNOSUPPORT ai_socktype; WSATYPE_NOT_FOUND
+ * service unknown for the type; WSAEINVAL ai_flags, or other hints fields not 0;
+ * WSA_NOT_ENOUGH_MEMORY; WSANOTINITIALISED.
  */
 WSD_FN(INT, getaddrinfo,
        (const char *pNodeName, const char *pServiceName, const ADDRINFOA *pHints,
@@ -28,9 +29,10 @@ WSD_FN(void, FreeAddrInfoW, (PADDRINFOW pAddrInfo));
 
 /*
  * The other way: text of an address and port into the caller's buffers (either may be NULL with
- * size 0). Flags NI_*. Returns 0 or the code itself: WSAEFAULT pSockaddr NULL or short, or a buffer
- * too small; WSAEINVAL flags, or nothing asked for; WSAEAFNOSUPPORT family; WSAHOST_NOT_FOUND
- * NI_NAMEREQD and no name; WSATRY_AGAIN; WSANO_RECOVERY; WSA_NOT_ENOUGH_MEMORY; WSANOTINITIALISED.
+ * size 0). Flags NI_*. Returns 0 or the code itself: WSAEFAULT pSockaddr NULL, short or unreadable,
+ * or a buffer too small; WSAEAFNOSUPPORT family; WSAEINVAL flags; WSAHOST_NOT_FOUND nothing asked
+ * for, or NI_NAMEREQD and no name; WSATRY_AGAIN; WSANO_RECOVERY; WSA_NOT_ENOUGH_MEMORY;
+ * WSANOTINITIALISED.
  */
 WSD_FN(INT, getnameinfo,
        (const SOCKADDR *pSockaddr, INT SockaddrLength, char *pNodeBuffer, DWORD NodeBufferSize,
@@ -39,12 +41,13 @@ WSD_FN(INT, GetNameInfoW,
        (const SOCKADDR *pSockaddr, INT SockaddrLength, WCHAR *pNodeBuffer, DWORD NodeBufferSize,
 	WCHAR *pServiceBuffer, DWORD ServiceBufferSize, INT Flags));
 
-/* A sentence for a code of these functions; static, never NULL. Never fails. */
+/* A sentence for a code of these functions, never NULL, in memory of this thread that lasts until
+ * its next call. Never fails, needs no WSAStartup. */
 WSD_FN(char *, gai_strerrorA, (int ecode));
 WSD_FN(WCHAR *, gai_strerrorW, (int ecode));
 
-/* Text to address (4 or 16 bytes at pAddrBuf): 1, 0 not an address, -1 with WSAEAFNOSUPPORT or
- * WSAEFAULT. */
+/* Text to address (4 or 16 bytes at pAddrBuf): 1, 0 not an address, -1 with WSAEFAULT NULL, or
+ * WSAEAFNOSUPPORT. Needs no WSAStartup. */
 WSD_FN(INT, inet_pton, (INT Family, const char *pszAddrString, void *pAddrBuf));
 WSD_FN(INT, InetPtonW, (INT Family, PCWSTR pszAddrString, void *pAddrBuf));
 

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The catalogue of providers, as ws2spi.h shows it; once for both faces, included by them only.
- * None of these needs WSAStartup. They return SOCKET_ERROR with the code at *lpErrno, never the
- * thread's last error; a bad lpErrno: nothing is stored. Any thread may call.
+ * None of these needs WSAStartup. They return SOCKET_ERROR with the code at *lpErrno (NULL: it is
+ * not stored). Any thread may call.
  *
  * Here the catalogue is a directory of files (docs/catalogue.md), which one installs and removes.
  * So all but WSCEnumProtocols are not built yet: they answer WSAEOPNOTSUPP, whatever they are
- * given, and change nothing. What each is to do, and its other codes, are Microsoft's.
+ * given, leave the thread's last error alone, and change nothing. What each is to do, and its other
+ * codes, are Microsoft's.
  */
 #ifndef WSD_FN
 #error "wsdirect: include <wsd/api.h> or <ws2spi.h>, not a file of wsd/body"
 #endif
 
 /*
- * WSAEnumProtocolsW with the hidden entries too, and without WSAStartup. Codes at *lpErrno.
- * WSAENOBUFS too little room (the size needed is stored), or no memory; WSAEFAULT lpdwBufferLength
- * NULL, or memory that cannot be read or written.
+ * WSAEnumProtocolsW with the hidden entries too, and without WSAStartup. The code is the last error
+ * too; success stores 0 at *lpErrno. WSAENOBUFS too little room or no buffer (the size needed is
+ * stored), no memory, or no configuration; WSAEFAULT lpdwBufferLength NULL, or memory that cannot
+ * be read or written, that of lpErrno included. SW-INIT-7.
  */
 WSD_FN(int, WSCEnumProtocols,
        (LPINT lpiProtocols, LPWSAPROTOCOL_INFOW lpProtocolBuffer, LPDWORD lpdwBufferLength,

@@ -12,14 +12,15 @@
  * one if blocking. addr and addrlen may be NULL, else *addrlen is room in, size out.
  * INVALID_SOCKET: WSAEWOULDBLOCK none and non-blocking; WSAEINVAL not listening; WSAEOPNOTSUPP not
  * a stream; WSAEFAULT too little room; WSAECONNRESET the peer gave up; WSAEINTR the listener was
- * closed meanwhile; WSAEMFILE; the common codes. WS-ACCEPT-1 to 3, 5.
+ * closed meanwhile; WSAEMFILE; the common codes. WS-ACCEPT-1 to 3, 5. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(SOCKET, accept, (SOCKET s, struct WSD_NAME(sockaddr) * addr, int *addrlen));
 
 /*
  * The same, asking lpfnCondition (NULL: take it) on this thread. The codes of accept, and
  * WSAECONNREFUSED it said CF_REJECT; WSATRY_AGAIN it said CF_DEFER (the request stays first);
- * WSAEACCES the request has gone; WSAEINVAL another answer. WS-ACCEPT-4.
+ * WSAEACCES the request has gone; WSAEINVAL another answer. WS-ACCEPT-4. Not built yet:
+ * WSAEOPNOTSUPP.
  */
 WSD_FN(SOCKET, WSAAccept,
        (SOCKET s, struct WSD_NAME(sockaddr) * addr, LPINT addrlen, LPCONDITIONPROC lpfnCondition,
@@ -33,13 +34,13 @@ WSD_FN(SOCKET, WSAAccept,
  * address or port on a stream; WSAECONNREFUSED; WSAETIMEDOUT; WSAENETUNREACH; WSAEHOSTUNREACH;
  * WSAEADDRINUSE the wildcard name turns out taken; WSAEACCES broadcast without SO_BROADCAST;
  * WSAEINTR closed meanwhile; WSAENOBUFS no port left; the common codes. After a failure it may be
- * tried again. WS-CONNECT-1 to 6, 8.
+ * tried again. WS-CONNECT-1 to 6, 8. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, connect, (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen));
 
 /*
  * The same with connect data (no protocol here has it) and QOS (ignored). The codes of connect, and
- * WSAEPROTONOSUPPORT lpCallerData given; lpCalleeData->len becomes 0.
+ * WSAEPROTONOSUPPORT lpCallerData given; lpCalleeData->len becomes 0. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, WSAConnect,
        (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen, LPWSABUF lpCallerData,
@@ -66,7 +67,7 @@ WSD_FN(BOOL, WSAGetQOSByName, (SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS));
  * Stores the names used if asked; lengths are room in, size out. Blocking stream sockets only.
  * FALSE: WSAEHOSTUNREACH no address answered; WSAETIMEDOUT; WSAEINVAL nodename or servicename NULL,
  * Reserved not NULL, or the socket bound, connected or non-blocking; WSAEFAULT too little room; the
- * codes of getaddrinfo and connect.
+ * codes of getaddrinfo and connect. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(BOOL, WSAConnectByNameA,
        (SOCKET s, LPCSTR nodename, LPCSTR servicename, LPDWORD LocalAddressLength,
@@ -77,7 +78,10 @@ WSD_FN(BOOL, WSAConnectByNameW,
 	LPSOCKADDR LocalAddress, LPDWORD RemoteAddressLength, LPSOCKADDR RemoteAddress,
 	const struct timeval *timeout, LPWSAOVERLAPPED Reserved));
 
-/* The same with a list of addresses instead of a name. WSAEINVAL an empty list too. */
+/*
+ * The same with a list of addresses instead of a name. WSAEINVAL an empty list too. Not built yet:
+ * WSAEOPNOTSUPP.
+ */
 WSD_FN(BOOL, WSAConnectByList,
        (SOCKET s, PSOCKET_ADDRESS_LIST SocketAddress, LPDWORD LocalAddressLength,
 	LPSOCKADDR LocalAddress, LPDWORD RemoteAddressLength, LPSOCKADDR RemoteAddress,
@@ -86,13 +90,13 @@ WSD_FN(BOOL, WSAConnectByList,
 /*
  * Shut down receiving (SD_RECEIVE), sending (SD_SEND: what was sent still arrives) or both; never
  * waits. Again: success. The socket is still to be closed. WSAEINVAL how; WSAENOTCONN a stream that
- * is not connected, a listener; the common codes. WS-DATA-1.
+ * is not connected, a listener; the common codes. WS-DATA-1. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, shutdown, (SOCKET s, int how));
 
 /*
  * shutdown(SD_SEND) and shutdown(SD_RECEIVE) with disconnect data, which no protocol here has:
- * WSAENOPROTOOPT buffer not NULL; else as shutdown.
+ * WSAENOPROTOOPT buffer not NULL; else as shutdown. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, WSASendDisconnect, (SOCKET s, LPWSABUF lpOutboundDisconnectData));
 WSD_FN(int, WSARecvDisconnect, (SOCKET s, LPWSABUF lpInboundDisconnectData));

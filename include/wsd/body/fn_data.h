@@ -19,13 +19,16 @@
  * Send len bytes; flags MSG_OOB, MSG_DONTROUTE. A blocking stream takes all of them, a non-blocking
  * one all or nothing. Returns bytes. WSAEWOULDBLOCK; WSAEMSGSIZE datagram too long; WSAEOPNOTSUPP
  * flags; WSAEINTR closed meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-DATA-1
- * to 4.
+ * to 4. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, send, (SOCKET s, const char *buf, int len, int flags));
 
-/* As send, to a name; on a stream the name is ignored. Binds an unbound datagram socket.
+/*
+ * As send, to a name; on a stream the name is ignored. Binds an unbound datagram socket.
  * WSAEDESTADDRREQ no name; WSAEACCES broadcast without SO_BROADCAST; WSAEADDRNOTAVAIL,
- * WSAEAFNOSUPPORT, WSAENETUNREACH, WSAEHOSTUNREACH the name. WS-BIND-7. */
+ * WSAEAFNOSUPPORT, WSAENETUNREACH, WSAEHOSTUNREACH the name. WS-BIND-7. Not built yet:
+ * WSAEOPNOTSUPP.
+ */
 WSD_FN(int, sendto,
        (SOCKET s, const char *buf, int len, int flags, const struct WSD_NAME(sockaddr) * to,
 	int tolen));
@@ -34,45 +37,55 @@ WSD_FN(int, sendto,
  * Receive at most len bytes; flags MSG_PEEK, MSG_OOB, MSG_WAITALL. Returns bytes, 0 at the end of a
  * stream. WSAEWOULDBLOCK; WSAEINVAL unbound, or MSG_OOB without an urgent byte; WSAEMSGSIZE the
  * datagram was longer (the buffer is full, the rest lost); WSAEOPNOTSUPP flags; WSAEINTR closed
- * meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-BIND-8, WS-DATA-1, 2, 4.
+ * meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-BIND-8, WS-DATA-1, 2, 4. Not
+ * built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, recv, (SOCKET s, char *buf, int len, int flags));
 
-/* As recv, with the sender's name (from and fromlen may be NULL; *fromlen is room in, size out). */
+/*
+ * As recv, with the sender's name (from and fromlen may be NULL; *fromlen is room in, size out).
+ * Not built yet: WSAEOPNOTSUPP.
+ */
 WSD_FN(int, recvfrom,
        (SOCKET s, char *buf, int len, int flags, struct WSD_NAME(sockaddr) * from, int *fromlen));
 
 /*
- * Send from dwBufferCount buffers. lpNumberOfBytesSent (bytes) may be NULL with lpOverlapped.
- * The codes of send; WSAEFAULT lpBuffers NULL, or lpNumberOfBytesSent NULL without lpOverlapped.
+ * Send from dwBufferCount buffers. lpNumberOfBytesSent (bytes) may be NULL with lpOverlapped. The
+ * codes of send; WSAEFAULT lpBuffers NULL, or lpNumberOfBytesSent NULL without lpOverlapped. Not
+ * built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, WSASend,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesSent,
 	DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
-/* As WSASend, to a name. The codes of sendto. */
+/* As WSASend, to a name. The codes of sendto. Not built yet: WSAEOPNOTSUPP. */
 WSD_FN(int, WSASendTo,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesSent,
 	DWORD dwFlags, const struct WSD_NAME(sockaddr) * lpTo, int iTolen,
 	LPWSAOVERLAPPED lpOverlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
-/* As WSASendTo, with control data; datagram and raw sockets. WSAEINVAL lpMsg NULL or another type.
- * WS-BIND-7. */
+/*
+ * As WSASendTo, with control data; datagram and raw sockets. WSAEINVAL lpMsg NULL or another type.
+ * WS-BIND-7. Not built yet: WSAEOPNOTSUPP.
+ */
 WSD_FN(int, WSASendMsg,
        (SOCKET s, LPWSAMSG lpMsg, DWORD dwFlags, LPDWORD lpNumberOfBytesSent,
 	LPWSAOVERLAPPED lpOverlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
 /*
  * Receive into dwBufferCount buffers; *lpFlags is in and out and must outlive an overlapped call.
- * The codes of recv; WSAEFAULT lpBuffers or lpFlags NULL.
+ * The codes of recv; WSAEFAULT lpBuffers or lpFlags NULL. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, WSARecv,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesRecvd,
 	LPDWORD lpFlags, LPWSAOVERLAPPED lpOverlapped,
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
-/* As WSARecv, with the sender's name; lpFrom and lpFromlen must outlive an overlapped call. */
+/*
+ * As WSARecv, with the sender's name; lpFrom and lpFromlen must outlive an overlapped call. Not
+ * built yet: WSAEOPNOTSUPP.
+ */
 WSD_FN(int, WSARecvFrom,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesRecvd,
 	LPDWORD lpFlags, struct WSD_NAME(sockaddr) * lpFrom, LPINT lpFromlen,
@@ -81,7 +94,7 @@ WSD_FN(int, WSARecvFrom,
 /*
  * The result of an overlapped operation: TRUE with bytes and flags. FALSE: WSA_IO_INCOMPLETE
  * running and no fWait; WSA_INVALID_HANDLE fWait without an event; WSAEFAULT NULL; else the
- * operation's own code; the common codes.
+ * operation's own code; the common codes. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(BOOL, WSAGetOverlappedResult,
        (SOCKET s, LPWSAOVERLAPPED lpOverlapped, LPDWORD lpcbTransfer, BOOL fWait,

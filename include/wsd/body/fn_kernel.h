@@ -2,8 +2,8 @@
 /*
  * What windows.h offers beside types: events, waiting, time, the last error; written once for both
  * faces. Never included directly, hence without a guard. HANDLEs here are events (WSAEVENT is the
- * same thing) and the handle of WSAProviderConfigChange. Unlike the WSA forms these need no
- * WSAStartup. Failure leaves a code for GetLastError, which is WSAGetLastError's. Any thread may
+ * same thing), and to come the handle of WSAProviderConfigChange. Unlike the WSA forms these need
+ * no WSAStartup. Failure leaves a code for GetLastError, which is WSAGetLastError's. Any thread may
  * call. Times are milliseconds.
  */
 #ifndef WSD_FN
@@ -31,8 +31,9 @@ WSD_FN(BOOL, CloseHandle, (HANDLE hObject));
 
 /*
  * Wait as WSAWaitForMultipleEvents does: WAIT_OBJECT_0 + index, WAIT_TIMEOUT, or WAIT_FAILED with
- * WSA_INVALID_HANDLE or WSA_INVALID_PARAMETER (0 or more than 64). An auto-reset event is reset by
- * the wait it ends.
+ * WSA_INVALID_HANDLE, WSA_INVALID_PARAMETER (0 or more than 64, or lpHandles bad) or
+ * WSA_NOT_ENOUGH_MEMORY. bAlertable changes nothing yet: there are no completion routines. An
+ * auto-reset event is reset by the wait it ends.
  */
 WSD_FN(DWORD, WaitForSingleObject, (HANDLE hHandle, DWORD dwMilliseconds));
 WSD_FN(DWORD, WaitForSingleObjectEx, (HANDLE hHandle, DWORD dwMilliseconds, BOOL bAlertable));
@@ -43,7 +44,7 @@ WSD_FN(DWORD, WaitForMultipleObjectsEx,
 	BOOL bAlertable));
 
 /* Sleep; INFINITE for ever. SleepEx: 0, or WAIT_IO_COMPLETION when completion routines ran
- * (alertable). */
+ * (alertable; not yet, there are none). */
 WSD_FN(void, Sleep, (DWORD dwMilliseconds));
 WSD_FN(DWORD, SleepEx, (DWORD dwMilliseconds, BOOL bAlertable));
 

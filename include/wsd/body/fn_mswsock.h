@@ -12,10 +12,10 @@
  * Accept into sAcceptSocket (fresh), and with dwReceiveDataLength > 0 wait for its first bytes too.
  * The buffer receives data, then the two names, each with 16 bytes more than its sockaddr; it and
  * lpOverlapped stay in use until the end. Afterwards SO_UPDATE_ACCEPT_CONTEXT makes the names
- * readable. WSA_IO_PENDING started; WSAENOTSOCK either; WSAEINVAL not
- * listening, or sAcceptSocket bound, connected, pending or no stream; WSAEFAULT buffer NULL or
- * lengths short; WSA_INVALID_PARAMETER lpOverlapped NULL; at the end WSA_OPERATION_ABORTED one of
- * the two was closed, WSAECONNRESET; the common codes. WS-ACCEPT-6, 7.
+ * readable. WSA_IO_PENDING started; WSAENOTSOCK either; WSAEINVAL not listening, or sAcceptSocket
+ * bound, connected, pending or no stream; WSAEFAULT buffer NULL or lengths short;
+ * WSA_INVALID_PARAMETER lpOverlapped NULL; at the end WSA_OPERATION_ABORTED one of the two was
+ * closed, WSAECONNRESET; the common codes. WS-ACCEPT-6, 7. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(BOOL, AcceptEx,
        (SOCKET sListenSocket, SOCKET sAcceptSocket, PVOID lpOutputBuffer, DWORD dwReceiveDataLength,
@@ -34,13 +34,14 @@ WSD_FN(void, GetAcceptExSockaddrs,
  * Send head, nNumberOfBytesToWrite bytes of a file (0: to its end) from its position, or Offset
  * with lpOverlapped, and tail. hFile is WSD_FILE_HANDLE(fd) or NULL. dwReserved: TF_* flags. The
  * descriptor stays the caller's. WSA_INVALID_HANDLE hFile; WSAENOTCONN; WSAEINVAL flags or length;
- * WSAEFAULT; WSA_IO_PENDING; the codes of send.
+ * WSAEFAULT; WSA_IO_PENDING; the codes of send. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(BOOL, TransmitFile,
        (SOCKET hSocket, HANDLE hFile, DWORD nNumberOfBytesToWrite, DWORD nNumberOfBytesPerSend,
 	LPOVERLAPPED lpOverlapped, LPTRANSMIT_FILE_BUFFERS lpTransmitBuffers, DWORD dwReserved));
 
-/* recv, returning bytes or SOCKET_ERROR; *flags is in and out: MSG_PARTIAL says that the message
- * goes on. WSAEINVAL flags NULL.
+/*
+ * recv, returning bytes or SOCKET_ERROR; *flags is in and out: MSG_PARTIAL says that the message
+ * goes on. WSAEINVAL flags NULL. Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, WSARecvEx, (SOCKET s, char *buf, int len, int *flags));

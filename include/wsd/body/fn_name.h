@@ -17,14 +17,14 @@ WSD_FN(int, gethostname, (char *name, int namelen));
 WSD_FN(int, GetHostNameW, (PWSTR name, int namelen));
 
 /*
- * Deprecated, IPv4 only: the addresses of a name, in memory of this thread that lasts until its
- * next call. NULL: WSAHOST_NOT_FOUND; WSATRY_AGAIN; WSANO_RECOVERY; WSANO_DATA; WSAEFAULT; the
- * common codes.
+ * Deprecated, IPv4 only: the addresses of a name (NULL and "": this host), 32 at most and no
+ * aliases, in memory of this thread that lasts until its next call. NULL: WSAHOST_NOT_FOUND;
+ * WSATRY_AGAIN; WSANO_RECOVERY; WSANO_DATA; WSA_NOT_ENOUGH_MEMORY; WSANOTINITIALISED.
  */
 WSD_FN(struct WSD_NAME(hostent) *, gethostbyname, (const char *name));
 
 /* a.b.c.d (also a.b.c, a.b, a; octal and hexadecimal) in network byte order; INADDR_NONE if it is
- * none. */
+ * none; a single blank is 0. Needs no WSAStartup. */
 WSD_FN(ULONG, inet_addr, (const char *cp));
 /* The dotted text, in memory of this thread that lasts until its next call. */
 WSD_FN(char *, inet_ntoa, (struct WSD_NAME(in_addr) in));

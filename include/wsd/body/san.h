@@ -2,7 +2,9 @@
 /*
  * The SAN extensions of the SPI: WSPStartupEx and the functions that WSPIoctl hands out
  * (provider.md parts 2 and 10), written once for both faces. Never included directly, hence without
- * a guard. What spi.h says of every function holds here too.
+ * a guard. What spi.h says of every function holds here too. wsd-rdma builds WSPStartupEx alone so
+ * far: the seven others are WSAEOPNOTSUPP, and of WSPRdmaRead and
+ * WSPMemoryRegistrationCacheCallback the GUIDs already.
  */
 #ifndef WSD_NAME
 #error "wsdirect: include <wsd/abi.h> or <ws2san.h>, not a file of wsd/body"
@@ -19,9 +21,11 @@ typedef struct _WSABUFEX {
  * The one entry of a SAN provider's module. Fills *lpWSPData and the procedure table and copies
  * *lpUpcallTable and *lpProtocolInfo (that of TCP/IP). Each success adds a reference that
  * WSPCleanup takes back. wVersionRequested: major in the low byte. Returns 0 or the code itself
- * (there is no lpErrno): WSAVERNOTSUPPORTED below 2.2; WSAEFAULT lpWSPData, lpUpcallTable or
- * lpProcTable NULL; WSASYSNOTREADY rdma_cm cannot be opened; WSAEPROCLIM. A failure leaves nothing
- * behind and may be tried again. PROV-INIT-1 to 8.
+ * (there is no lpErrno): WSAVERNOTSUPPORTED below 2.2, judged first; WSAEFAULT lpWSPData,
+ * lpProtocolInfo, lpUpcallTable or lpProcTable NULL, or an upcall table without one of
+ * WPUCreateSocketHandle, WPUCloseSocketHandle, WPUSetEvent, WPUResetEvent; WSASYSNOTREADY rdma_cm
+ * cannot be opened, or no memory, thread or configuration; WSAEPROCLIM more than rdma.max_startups.
+ * A failure leaves nothing behind and may be tried again. PROV-INIT-1 to 8.
  */
 typedef int(WSPAPI *LPWSPSTARTUPEX)(WORD wVersionRequested, LPWSPDATA lpWSPData,
 				    LPWSAPROTOCOL_INFOW lpProtocolInfo,

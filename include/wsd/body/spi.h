@@ -12,6 +12,8 @@
  *   buffers and the WSAOVERLAPPED of an operation that is still running (PROV-DATA-12).
  * - WSAENETDOWN: the device failed or is gone. WSAENOTSOCK: s is stale or unknown. WSAENOBUFS: no
  *   memory or no device resources. These are not repeated in full below.
+ * - These texts are for any provider. wsd-rdma is not complete yet: "wsd-rdma: WSAEOPNOTSUPP" says
+ *   that its function answers this to whatever it is given, after WSAENOTSOCK, and changes nothing.
  * - Never WSAEINPROGRESS, WSAEINTR (the switch itself blocks and cancels) nor WSAEADDRINUSE (names
  *   belong to the switch).
  */
@@ -47,6 +49,7 @@ typedef void(CALLBACK *LPWSAUSERAPC)(DWORD_PTR dwContext);
  * answer (rejected); WSAEFAULT *addrlen < 16 (the request stays); WSAECONNREFUSED the answer was
  * CF_REJECT; WSATRY_AGAIN it was CF_DEFER (the request stays first); WSAEMFILE, WSAENOBUFS no
  * resources after CF_ACCEPT (the peer is refused); WSAENETDOWN; WSAENOTSOCK. PROV-ACCEPT-1 to 12.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef SOCKET(WSPAPI *LPWSPACCEPT)(SOCKET s, struct WSD_NAME(sockaddr) * addr, LPINT addrlen,
 				    LPCONDITIONPROC lpfnCondition, DWORD_PTR dwCallbackData,
@@ -98,6 +101,7 @@ typedef int(WSPAPI *LPWSPCLOSESOCKET)(SOCKET s, LPINT lpErrno);
  * WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. As result of the event: WSAECONNREFUSED refused by the
  * remote switch or application, final; WSAETIMEDOUT everything that may still work over TCP/IP;
  * WSAENOBUFS; WSAENETDOWN. Only codes that rule TCP/IP out are final. PROV-CONNECT-1 to 11.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef int(WSPAPI *LPWSPCONNECT)(SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen,
 				  LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
@@ -108,13 +112,15 @@ typedef int(WSPAPI *LPWSPCONNECT)(SOCKET s, const struct WSD_NAME(sockaddr) * na
  * and writes lpProtocolInfo->dwProviderReserved, non-zero, good for one WSPSocket there. The
  * descriptor stays until WSPCloseSocket.
  * WSAEINVAL another state; WSAEMFILE; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. PROV-DUP-1 to 9.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef int(WSPAPI *LPWSPDUPLICATESOCKET)(SOCKET s, DWORD dwProcessId,
 					  LPWSAPROTOCOL_INFOW lpProtocolInfo, LPINT lpErrno);
 
 /*
  * Copy the record of events to lpNetworkEvents, clear it and reset hEventObject (unless NULL), as
- * one step. WSAEINVAL lpNetworkEvents NULL; WSAENETDOWN; WSAENOTSOCK. A failure changes nothing.
+ * one step. WSAEINVAL lpNetworkEvents NULL, or lpWPUResetEvent refuses hEventObject; WSAENETDOWN;
+ * WSAENOTSOCK. A failure changes nothing.
  * PROV-EVENT-5 to 7.
  */
 typedef int(WSPAPI *LPWSPENUMNETWORKEVENTS)(SOCKET s, WSAEVENT hEventObject,
@@ -123,7 +129,8 @@ typedef int(WSPAPI *LPWSPENUMNETWORKEVENTS)(SOCKET s, WSAEVENT hEventObject,
 /*
  * Choose the events (FD_ACCEPT, FD_CONNECT, or 0 to stop) that are recorded and set hEventObject;
  * replaces the former choice. What already holds sets the event before return. The event belongs to
- * the switch and is set by lpWPUSetEvent. WSAEINVAL another event; WSAENETDOWN; WSAENOTSOCK.
+ * the switch and is set by lpWPUSetEvent. WSAEINVAL another event, events without hEventObject, or
+ * an hEventObject that lpWPUSetEvent refuses (the former choice stays); WSAENETDOWN; WSAENOTSOCK.
  * PROV-EVENT-1 to 4.
  */
 typedef int(WSPAPI *LPWSPEVENTSELECT)(SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents,
@@ -135,6 +142,7 @@ typedef int(WSPAPI *LPWSPEVENTSELECT)(SOCKET s, WSAEVENT hEventObject, LONG lNet
  * WSA_IO_INCOMPLETE still running and no fWait; WSA_INVALID_HANDLE fWait with a bad hEvent;
  * WSA_INVALID_PARAMETER lpOverlapped is none of this socket; WSAENETDOWN; WSAENOTSOCK. PROV-OVL-4
  * to 6.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef BOOL(WSPAPI *LPWSPGETOVERLAPPEDRESULT)(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 					       LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
@@ -153,14 +161,16 @@ typedef int(WSPAPI *LPWSPGETSOCKNAME)(SOCKET s, struct WSD_NAME(sockaddr) * name
  * SO_RDMA_THRESHOLD_SIZE (bytes: above it the switch moves data by RDMA), SO_GROUP_ID,
  * SO_GROUP_PRIORITY.
  * WSAEFAULT optval or optlen NULL, or *optlen too small (the size needed is stored); WSAEINVAL
- * level; WSAENOPROTOOPT option; WSAENETDOWN; WSAENOTSOCK. PROV-OPT-1 to 3.
+ * level; WSAENOPROTOOPT option; WSAENETDOWN; WSAENOTSOCK. Level and option are judged before the
+ * pointers. PROV-OPT-1 to 3.
  */
 typedef int(WSPAPI *LPWSPGETSOCKOPT)(SOCKET s, int level, int optname, char *optval, LPINT optlen,
 				     LPINT lpErrno);
 
 /*
- * No QoS: FALSE with WSAEOPNOTSUPP. WSAEFAULT lpQOSName or lpQOS NULL; WSAEINVAL; WSAENETDOWN;
- * WSAENOTSOCK. PROV-OPT-4.
+ * No QoS: FALSE with WSAEOPNOTSUPP whatever the arguments are, NULL included; before it only
+ * WSAENOTSOCK. A provider with QoS may also answer WSAEFAULT lpQOSName or lpQOS NULL; WSAEINVAL;
+ * WSAENETDOWN. PROV-OPT-4.
  */
 typedef BOOL(WSPAPI *LPWSPGETQOSBYNAME)(SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS, LPINT lpErrno);
 
@@ -169,8 +179,9 @@ typedef BOOL(WSPAPI *LPWSPGETQOSBYNAME)(SOCKET s, LPWSABUF lpQOSName, LPQOS lpQO
  * SIO_ADDRESS_LIST_QUERY (an unbound socket will do): every IPv4 address served, as
  * SOCKET_ADDRESS_LIST with pointers into the caller's buffer; none is success with count 0.
  * *lpcbBytesReturned: bytes stored, or with WSAEFAULT for a short output buffer the bytes needed.
- * WSAEFAULT a buffer NULL or short; WSAEINVAL unknown GUID; WSAEOPNOTSUPP optional function not
- * offered, QoS, unknown code; WSAENETDOWN; WSAENOTSOCK. PROV-IOCTL-1 to 5.
+ * WSAEFAULT a buffer NULL or short, or lpcbBytesReturned NULL; WSAEINVAL unknown GUID;
+ * WSAEOPNOTSUPP optional function not offered, QoS, unknown code; WSAENETDOWN; WSAENOTSOCK. The
+ * functions that wsd-rdma hands out answer WSAEOPNOTSUPP yet. PROV-IOCTL-1 to 5.
  */
 typedef int(WSPAPI *LPWSPIOCTL)(SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer,
 				DWORD cbInBuffer, LPVOID lpvOutBuffer, DWORD cbOutBuffer,
@@ -199,6 +210,7 @@ typedef int(WSPAPI *LPWSPLISTEN)(SOCKET s, int backlog, LPINT lpErrno);
  * keep-alive; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. On completion also WSAEMSGSIZE, message too
  * long (0 bytes; the connection is broken), and WSA_OPERATION_ABORTED. PROV-DATA-1 to 13,
  * PROV-OVL-1, 2.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef int(WSPAPI *LPWSPRECV)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
@@ -228,6 +240,7 @@ typedef int(WSPAPI *LPWSPSELECT)(int nfds, struct wsd_fd_set *readfds, struct ws
  * (not posted); WSAEFAULT a buffer without registration; WSAENOTCONN; WSAECONNRESET;
  * WSAECONNABORTED; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion WSA_OPERATION_ABORTED.
  * PROV-DATA-1 to 13.
+ * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef int(WSPAPI *LPWSPSEND)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
@@ -263,8 +276,11 @@ typedef int(WSPAPI *LPWSPSHUTDOWN)(SOCKET s, int how, LPINT lpErrno);
  * descriptor, having got the switch's handle from lpWPUCreateSocketHandle.
  * lpProtocolInfo->dwProviderReserved non-zero: take over a duplicated socket, in the state it had.
  * Failure: INVALID_SOCKET. WSAEAFNOSUPPORT af; WSAESOCKTNOSUPPORT type; WSAEPROTONOSUPPORT
- * protocol; WSAEPROTOTYPE protocol and type clash; WSAEINVAL g, or flags without OVERLAPPED;
- * WSAEMFILE; WSAENOBUFS; WSAENETDOWN. PROV-SOCKET-1 to 8, PROV-DUP-4.
+ * protocol; WSAEPROTOTYPE protocol and type clash; WSAEINVAL g, flags without OVERLAPPED or with
+ * others than it and NO_HANDLE_INHERIT, or a dwProviderReserved that names no duplicated socket
+ * (wsd-rdma: any, taking over is not built yet); WSAEMFILE more than rdma.max_sockets; WSAENOBUFS;
+ * WSAENETDOWN no startup, or the last WSPCleanup is under way; the code of lpWPUCreateSocketHandle.
+ * PROV-SOCKET-1 to 8, PROV-DUP-4.
  */
 typedef SOCKET(WSPAPI *LPWSPSOCKET)(int af, int type, int protocol,
 				    LPWSAPROTOCOL_INFOW lpProtocolInfo, GROUP g, DWORD dwFlags,

@@ -12,7 +12,8 @@
 #error "wsdirect: include <wsd/abi.h> or <ws2spi.h>, not a file of wsd/body"
 #endif
 
-/* Close an event that WPUCreateEvent made. WSA_INVALID_HANDLE. */
+/* Close an event that WPUCreateEvent made. WSA_INVALID_HANDLE it is none, or the event of a socket,
+ * which goes with the handle. */
 typedef BOOL(WSPAPI *LPWPUCLOSEEVENT)(WSAEVENT hEvent, LPINT lpErrno);
 
 /*
@@ -21,12 +22,13 @@ typedef BOOL(WSPAPI *LPWPUCLOSEEVENT)(WSAEVENT hEvent, LPINT lpErrno);
  */
 typedef int(WSPAPI *LPWPUCLOSESOCKETHANDLE)(SOCKET s, LPINT lpErrno);
 
-/* A new event, manual reset, not set. WSA_INVALID_EVENT with WSA_NOT_ENOUGH_MEMORY on failure. */
+/* A new event, manual reset, not set. WSA_INVALID_EVENT with WSA_NOT_ENOUGH_MEMORY, or
+ * WSAEMFILE no descriptor, on failure. */
 typedef WSAEVENT(WSPAPI *LPWPUCREATEEVENT)(LPINT lpErrno);
 
 /*
  * The switch's handle for a provider's socket. dwContext comes back from
- * WPUQuerySocketHandleContext. WSAENOBUFS, WSAEMFILE (PROV-SOCKET-2).
+ * WPUQuerySocketHandleContext. WSAENOBUFS no memory, or no more handles (PROV-SOCKET-2).
  */
 typedef SOCKET(WSPAPI *LPWPUCREATESOCKETHANDLE)(DWORD dwCatalogEntryId, DWORD_PTR dwContext,
 						LPINT lpErrno);
@@ -34,8 +36,11 @@ typedef SOCKET(WSPAPI *LPWPUCREATESOCKETHANDLE)(DWORD dwCatalogEntryId, DWORD_PT
 /* Is s in the set? Non-zero if so. */
 typedef int(WSPAPI *LPWPUFDISSET)(SOCKET s, struct wsd_fd_set *fdset);
 
-/* The path of a provider's module: WSAEFAULT *lpProviderDllPathLen (units) too small (needed
- * stored). */
+/*
+ * The path of a provider's module, UTF-16; *lpProviderDllPathLen is room in, needed out, in units,
+ * the NUL included. WSAEFAULT lpProviderId or lpProviderDllPathLen NULL, or the path NULL or too
+ * small (needed stored); WSAEINVALIDPROVIDER no provider of the catalogue has that id.
+ */
 typedef int(WSPAPI *LPWPUGETPROVIDERPATH)(GUID *lpProviderId, WCHAR *lpszProviderDllPath,
 					  LPINT lpProviderDllPathLen, LPINT lpErrno);
 
@@ -51,7 +56,7 @@ typedef int(WSPAPI *LPWPUQUERYBLOCKINGCALLBACK)(DWORD dwCatalogEntryId,
 						LPBLOCKINGCALLBACK *lplpfnCallback,
 						PDWORD_PTR lpdwContext, LPINT lpErrno);
 
-/* The dwContext given when the handle was made. WSAENOTSOCK. */
+/* The dwContext given when the handle was made. WSAEFAULT lpContext NULL; WSAENOTSOCK. */
 typedef int(WSPAPI *LPWPUQUERYSOCKETHANDLECONTEXT)(SOCKET s, PDWORD_PTR lpContext, LPINT lpErrno);
 
 /* SAN providers queue no APC (PROV-DATA-1): SOCKET_ERROR with WSAEOPNOTSUPP. */
