@@ -15,6 +15,7 @@
 #include "san.h"
 #include "tcpip.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 enum {
 	NAME_MAX_BYTES = 128, /* a longer namelen is no name [WS-BIND-2] */
 	FAMILY_BYTES = 2,
+	KERNEL_TRIES = 3,
 };
 
 /* ---- what the kernel thinks ---- */
@@ -114,8 +116,9 @@ static void describe(const struct sw_socket *s, struct names_request *req)
 
 struct search {
 	const struct names_request *req;
-	uid_t user;
-	bool found;
+	unsigned holders;
+	uid_t user;          /* of the first */
+	bool found, changed; /* another user; we changed ours */
 };
 
 static bool is_six(enum names_proto proto)
@@ -133,22 +136,61 @@ static bool overlaps(const struct names_request *req, const struct names_entry *
 	       ((is_six(req->proto) && req->dual) || (is_six(e->proto) && e->dual));
 }
 
-static void look_for_other_user(void *arg, const struct names_entry *e)
+/* The book knows the user that a process was when it joined; the kernel, whose socket it is. */
+static bool changed_user(pid_t pid)
 {
-	struct search *search = arg;
-	if (e->port == search->req->port && e->uid != search->user && !e->deferred &&
-	    overlaps(search->req, e))
-		search->found = true;
+	char path[32], line[128];
+	unsigned user = geteuid();
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	FILE *f = pid > 0 ? fopen(path, "re") : NULL;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Uid: %*u %u", &user) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return user != geteuid();
 }
 
-/* The kernel refuses a port that `names` granted. Another user's socket of ours is the reason in
- * the OK cells across users; otherwise a foreign program has it [WS-REUSE-13]. */
-static bool other_user_holds(struct sw_process *p, const struct names_request *req)
+/* We are among the holders. */
+static void look_for_holder(void *arg, const struct names_entry *e)
 {
-	struct names_request normal = *req; /* as the entries are */
-	struct search search = {.req = &normal, .user = geteuid()};
-	book_normalise(&normal);
-	return names_list(p->names, look_for_other_user, &search) == 0 && search.found;
+	struct search *search = arg;
+	if (e->port != search->req->port || e->deferred || !overlaps(search->req, e))
+		return;
+	if (!search->holders++)
+		search->user = e->uid;
+	search->found |= e->uid != search->user || changed_user(e->pid);
+	search->changed |= e->pid == getpid() && e->uid != geteuid();
+}
+
+bool bind_in_way(struct sw_socket *s)
+{
+	struct names_request req; /* normal, as the entries are */
+	describe(s, &req);
+	book_normalise(&req);
+	struct search search = {.req = &req};
+	if (names_list(s->process->names, look_for_holder, &search) < 0)
+		return false;
+	return search.found || (search.changed && search.holders > 1);
+}
+
+/*
+ * The kernel's bind for a name that `names` granted. WSAEADDRINUSE when a foreign program has it;
+ * when another holder in the book is in the way it is put off [WS-REUSE-13]. A holder that leaves
+ * closes its kernel socket first: whoever has gone from the book in between is not in the way any
+ * more.
+ */
+static int bind_granted(struct sw_socket *s, bool chosen)
+{
+	int code = bind_kernel(s);
+	for (int i = 0; code == WSAEADDRINUSE && chosen && i < KERNEL_TRIES; i++) {
+		if (bind_in_way(s)) {
+			names_defer(s->process->names, s->name_id);
+			return 0;
+		}
+		code = bind_kernel(s);
+	}
+	return code;
 }
 
 /* Dynamic ports that a foreign program turned out to have: kept until another is found, so that
@@ -188,11 +230,7 @@ static int take_name(struct sw_socket *s)
 			break;
 		}
 		address_set_port(&s->local, port);
-		code = bind_kernel(s);
-		if (code == WSAEADDRINUSE && req.port && other_user_holds(s->process, &req)) {
-			names_defer(names, s->name_id);
-			code = 0;
-		}
+		code = bind_granted(s, req.port);
 		if (!code)
 			break;
 		if (code != WSAEADDRINUSE || req.port) {

@@ -15,4 +15,8 @@ int sw_getsockname(struct sw_process *p, SOCKET handle, void *name, int *namelen
  * Return: 0 (s->kernel_bound), or a WSA code. */
 int bind_kernel(struct sw_socket *s);
 
+/* The kernel refuses what `names` granted: is it because of another user who holds it, too?
+ * Otherwise a foreign program has it [WS-REUSE-13]. s holds its name. Caller holds s->lock. */
+bool bind_in_way(struct sw_socket *s);
+
 #endif

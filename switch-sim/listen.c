@@ -32,7 +32,8 @@ static int legal_backlog(int asked)
 }
 
 /* Kernel listen, then companions [SW-LISTEN-1, -2]; the kernel bind first if it was put off and can
- * be had by now. Caller holds s->lock; s is first in rank. Return: a WSA code. */
+ * be had by now. What Linux still refuses because of another holder is put off [WS-REUSE-13].
+ * Caller holds s->lock; s is first in rank. Return: a WSA code. */
 static int bring_up(struct sw_socket *s)
 {
 	struct sw_process *p = s->process;
@@ -46,8 +47,12 @@ static int bring_up(struct sw_socket *s)
 		if (code)
 			return code;
 	}
-	if (p->tcpip.lpWSPListen(s->tcp, s->backlog, &error))
-		return error;
+	if (p->tcpip.lpWSPListen(s->tcp, s->backlog, &error)) {
+		if (error != WSAEADDRINUSE || !s->named || !bind_in_way(s))
+			return error;
+		names_defer(p->names, s->name_id); /* as above */
+		return 0;
+	}
 	s->kernel_listening = true;
 	san_listen(p->san, s);
 	if (s->named)

@@ -23,6 +23,8 @@ enum peer_op {
 	PEER_LISTEN, /* a: socket */
 	PEER_CLOSE,  /* a: socket */
 	PEER_PORT,   /* a: socket; result is its port */
+	PEER_CHURN,  /* b: port, text: address; binds, listens and closes, a times; how often not */
+	PEER_SETUID, /* a: uid */
 	PEER_CLEANUP,
 	PEER_EXIT, /* a: status; without any clean-up */
 };
@@ -54,6 +56,19 @@ __attribute__((unused)) static int peer_make_socket(const struct peer_ask *q, SO
 	return q->c ? ws_set(*s, WSD_SOL_SOCKET, options[q->c], 1) : 0;
 }
 
+/* With SO_REUSEADDR. */
+__attribute__((unused)) static int peer_churn(const struct peer_ask *q)
+{
+	int refused = 0;
+	for (int i = 0; i < q->a; i++) {
+		SOCKET s = ws_socket(WSD_AF_INET, WSD_SOCK_STREAM);
+		refused += ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1) ||
+			   ws_bind(s, q->text, (unsigned)q->b) || wsd_listen(s, 5);
+		wsd_closesocket(s);
+	}
+	return refused;
+}
+
 __attribute__((unused)) static void peer_serve(int from, int to)
 {
 	static SOCKET s[PEER_SOCKETS];
@@ -81,6 +96,12 @@ __attribute__((unused)) static void peer_serve(int from, int to)
 			break;
 		case PEER_PORT:
 			r.result = (int)ws_port(s[q.a]);
+			break;
+		case PEER_CHURN:
+			r.result = peer_churn(&q);
+			break;
+		case PEER_SETUID:
+			r.result = setuid((uid_t)q.a);
 			break;
 		case PEER_CLEANUP:
 			r.result = wsd_WSACleanup();
@@ -137,18 +158,29 @@ __attribute__((unused)) static struct peer peer_fork(uid_t uid)
 	return (struct peer){pid, there[1], back[0]};
 }
 
+/* The two halves of peer_ask, for what the test does meanwhile. */
+__attribute__((unused)) static bool peer_tell(struct peer *p, enum peer_op op, int a, int b, int c,
+					      const char *text)
+{
+	struct peer_ask q = {.op = op, .a = a, .b = b, .c = c};
+	snprintf(q.text, sizeof(q.text), "%s", text ? text : "");
+	return write(p->to, &q, sizeof(q)) == sizeof(q);
+}
+
+__attribute__((unused)) static struct peer_answer peer_hear(struct peer *p)
+{
+	struct peer_answer r = {-1, ETIMEDOUT};
+	struct pollfd fd = {.fd = p->from, .events = POLLIN};
+	if (poll(&fd, 1, PEER_WAIT_MS) != 1 || read(p->from, &r, sizeof(r)) != sizeof(r))
+		r = (struct peer_answer){-1, ETIMEDOUT};
+	return r;
+}
+
 /* The answer; code ETIMEDOUT if none comes (it is dead, or stopped). */
 __attribute__((unused)) static struct peer_answer peer_ask(struct peer *p, enum peer_op op, int a,
 							   int b, int c, const char *text)
 {
-	struct peer_ask q = {.op = op, .a = a, .b = b, .c = c};
-	struct peer_answer r = {-1, ETIMEDOUT};
-	struct pollfd fd = {.fd = p->from, .events = POLLIN};
-	snprintf(q.text, sizeof(q.text), "%s", text ? text : "");
-	if (write(p->to, &q, sizeof(q)) != sizeof(q) || poll(&fd, 1, PEER_WAIT_MS) != 1 ||
-	    read(p->from, &r, sizeof(r)) != sizeof(r))
-		r = (struct peer_answer){-1, ETIMEDOUT};
-	return r;
+	return peer_tell(p, op, a, b, c, text) ? peer_hear(p) : (struct peer_answer){-1, ETIMEDOUT};
 }
 
 /* 0 or the code. */
