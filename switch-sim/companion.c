@@ -129,6 +129,15 @@ static void free_companion(struct san_listener *l, struct companion *c)
 		free(c);
 }
 
+void san_forget_companions(struct san_listener *l)
+{
+	while (l->companions) {
+		struct companion *c = l->companions;
+		l->companions = c->next;
+		free_companion(l, c);
+	}
+}
+
 static void close_companion(struct san_listener *l, struct companion *c)
 {
 	int error = 0;

@@ -25,12 +25,17 @@ static struct event *find(WSAEVENT e)
 	return handles_find(sw_handles(), HANDLE_EVENT, (uintptr_t)e);
 }
 
+/* The slot is free again after the descriptor is closed: a fork finds both or none. */
 static void put(struct event *e)
 {
-	if (!handle_put(e->slot))
+	sw_fds_begin();
+	bool last = handle_put(e->slot);
+	if (last)
+		close(e->fd);
+	sw_fds_end();
+	if (!last)
 		return;
 	handles_recycle(sw_handles(), e->slot);
-	close(e->fd);
 	free(e);
 }
 
@@ -41,12 +46,14 @@ int event_create_kind(bool auto_reset, bool set, WSAEVENT *ret_event)
 	if (!e)
 		return WSA_NOT_ENOUGH_MEMORY;
 	e->auto_reset = auto_reset;
+	sw_fds_begin();
 	e->fd = eventfd(set, EFD_CLOEXEC | EFD_NONBLOCK);
 	int code = e->fd >= 0 ? 0 : errno == EMFILE ? WSAEMFILE : WSA_NOT_ENOUGH_MEMORY;
 	if (!code && handles_add(sw_handles(), HANDLE_EVENT, e, &e->slot, &value) < 0) {
 		close(e->fd);
 		code = WSA_NOT_ENOUGH_MEMORY;
 	}
+	sw_fds_end();
 	if (code) {
 		free(e);
 		return code;

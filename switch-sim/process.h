@@ -43,8 +43,8 @@ struct sw_process {
 	/* What is below that changes: not over a provider's calls, so that a fork, which takes it,
 	 * waits for no provider that waits for the fork. */
 	pthread_mutex_t lock;
-	atomic_uint closing; /* calls between sw_close_begin and sw_close_end */
-	atomic_bool forking; /* `lock` is held over a fork */
+	atomic_uint fds_changing; /* calls between sw_fds_begin and sw_fds_end */
+	atomic_bool forking;      /* `lock` is held over a fork */
 	unsigned startups;
 	atomic_bool forked; /* some child may still have copies of our descriptors */
 	atomic_uint bound;  /* sockets that hold a name, against settings.socket_limit */
@@ -70,10 +70,12 @@ struct sw_process {
 struct sw_process *sw_enter(void);
 void sw_leave(struct sw_process *p);
 
-/* Around closing a descriptor and forgetting its number: no fork comes in between, or the child
- * would close what the number means by then. Locks: process.lock for moments. */
-void sw_close_begin(struct sw_process *p);
-void sw_close_end(struct sw_process *p);
+/* Around making a descriptor and noting its number, and around closing it and forgetting the
+ * number: no fork comes in between, or the child would keep one that it does not know of, or close
+ * what the number means by then. Nothing that waits may be done inside. Locks: process.lock for
+ * moments. */
+void sw_fds_begin(void);
+void sw_fds_end(void);
 
 /* WSAStartup and WSACleanup; return a WSA code. @data as the application gave it. */
 int sw_startup(WORD version, LPWSADATA data);

@@ -142,6 +142,16 @@ void san_unlisten(struct san *san, struct sw_socket *s)
 	s->san = NULL;
 }
 
+void san_forget(struct sw_socket *s)
+{
+	if (!s->san)
+		return;
+	san_forget_companions(s->san);
+	free(s->san->shadows_be);
+	free(s->san);
+	s->san = NULL;
+}
+
 unsigned san_companions(const struct sw_socket *s)
 {
 	return s->san ? s->san->count : 0;

@@ -62,6 +62,9 @@ void san_setsockopt(struct san *san, struct sw_socket *s, int option);
 bool san_address_change_waits(const struct san *san); /* also when changes cannot be seen */
 uint32_t san_address_epoch(const struct san *san);
 
+/* The same for a listener that no thread was changing at the fork: its memory. */
+void san_forget(struct sw_socket *s);
+
 /* In the child after fork: forget threads and providers without calling anything [WS-STARTUP-6]. */
 void san_after_fork(struct san *san);
 

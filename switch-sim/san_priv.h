@@ -85,6 +85,7 @@ struct subnets *san_view(struct san *san);
  * [SW-LISTEN-2, -3, -5, -6; SW-WILD-1, -2, -5]. */
 void san_reconcile(struct san *san, struct sw_socket *s, struct subnets *view);
 void san_close_companions(struct sw_socket *s);
+void san_forget_companions(struct san_listener *l); /* their memory */
 struct companion *san_find_companion(const struct sw_socket *s, SOCKET handle);
 
 /* service.c */

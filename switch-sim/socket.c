@@ -112,19 +112,10 @@ static bool legal_flags(int type, DWORD flags)
 	return !(flags & ~legal);
 }
 
-int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags, SOCKET *ret)
+static int make(struct sw_process *p, int af, int type, int protocol, DWORD flags, SOCKET *ret)
 {
 	INT error = 0;
 	uint32_t handle;
-	if (sw_fault_netdown(p, "socket"))
-		return WSAENETDOWN;
-	if (sw_fault_nobufs(p, "socket"))
-		return WSAENOBUFS;
-	int code = resolve(&af, &type, &protocol);
-	if (code)
-		return code;
-	if (!legal_flags(type, flags))
-		return WSAEINVAL;
 	struct sw_socket *s = malloc(sizeof(*s));
 	if (!s)
 		return WSAENOBUFS;
@@ -137,7 +128,7 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
 	s->options.sndbuf = s->options.rcvbuf = -1;
 	s->tcp = p->tcpip.lpWSPSocket(af, type, protocol, NULL, 0, flags | WSA_FLAG_OVERLAPPED,
 				      &error);
-	code = s->tcp == INVALID_SOCKET ? error : 0;
+	int code = s->tcp == INVALID_SOCKET ? error : 0;
 	if (!code && handles_add(p->handles, HANDLE_SOCKET, s, &s->slot, &handle) < 0) {
 		p->tcpip.lpWSPCloseSocket(s->tcp, &error);
 		code = WSAENOBUFS;
@@ -149,6 +140,23 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
 	}
 	*ret = handle;
 	return 0;
+}
+
+int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags, SOCKET *ret)
+{
+	if (sw_fault_netdown(p, "socket"))
+		return WSAENETDOWN;
+	if (sw_fault_nobufs(p, "socket"))
+		return WSAENOBUFS;
+	int code = resolve(&af, &type, &protocol);
+	if (code)
+		return code;
+	if (!legal_flags(type, flags))
+		return WSAEINVAL;
+	sw_fds_begin();
+	code = make(p, af, type, protocol, flags, ret);
+	sw_fds_end();
+	return code;
 }
 
 /* ---- the end ---- */
@@ -165,10 +173,10 @@ static void tear_down(struct sw_socket *s)
 	 * the same. */
 	if (s->kernel_listening && atomic_load_explicit(&p->forked, memory_order_relaxed))
 		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
-	sw_close_begin(p);
+	sw_fds_begin();
 	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
 	s->tcp = INVALID_SOCKET;
-	sw_close_end(p);
+	sw_fds_end();
 	if (s->named) {
 		names_release(p->names, s->name_id);
 		atomic_fetch_sub(&p->bound, 1);
@@ -210,7 +218,15 @@ void sw_socket_close_all(struct sw_process *p)
 
 void sw_socket_after_fork(struct sw_socket *s)
 {
+	static struct sw_socket *abandoned;
 	if (s->tcp != INVALID_SOCKET)
 		close((int)s->tcp); /* the TCP/IP provider's descriptor is the kernel's */
+	if (pthread_mutex_trylock(&s->lock)) {
+		/* the fork came while a thread was changing it: kept reachable, never touched */
+		s->abandoned = abandoned;
+		abandoned = s;
+		return;
+	}
+	san_forget(s);
 	free(s);
 }

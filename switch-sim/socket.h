@@ -57,7 +57,8 @@ struct sw_socket {
 	bool head;   /* first in rank on its name: kernel LISTEN and companions are its */
 	bool fallen; /* its turn came and failed: out of the rank, and tried again */
 	int backlog; /* of the first listen; a second changes nothing [WS-LISTEN-3] */
-	struct san_listener *san; /* the SAN side's part; NULL when it has none */
+	struct san_listener *san;    /* the SAN side's part; NULL when it has none */
+	struct sw_socket *abandoned; /* of a fork, in the child */
 };
 
 /* Return a WSA code. */

@@ -26,7 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { PATIENT_TURNS = 100 };
 
 #define GATE_OPEN ((uint64_t)1 << 63)
 
@@ -87,20 +90,32 @@ bool sw_fault_nobufs(const struct sw_process *p, const char *call)
 
 /* ---- fork [WS-STARTUP-6] ---- */
 
-void sw_close_begin(struct sw_process *p)
+void sw_fds_begin(void)
 {
-	atomic_fetch_add(&p->closing, 1);
+	struct sw_process *p = &global.process;
+	atomic_fetch_add(&p->fds_changing, 1);
 	while (atomic_load(&p->forking)) {
-		atomic_fetch_sub(&p->closing, 1);
+		atomic_fetch_sub(&p->fds_changing, 1);
 		pthread_mutex_lock(&p->lock); /* the fork is over */
-		atomic_fetch_add(&p->closing, 1);
+		atomic_fetch_add(&p->fds_changing, 1);
 		pthread_mutex_unlock(&p->lock);
 	}
 }
 
-void sw_close_end(struct sw_process *p)
+void sw_fds_end(void)
 {
-	atomic_fetch_sub(&p->closing, 1);
+	atomic_fetch_sub(&global.process.fds_changing, 1);
+}
+
+/* They need a system call's time. A thread with a real-time policy must sleep to let them. */
+static void wait_for_fds(struct sw_process *p)
+{
+	static const struct timespec pause = {.tv_nsec = 50000};
+	for (unsigned turn = 0; atomic_load(&p->fds_changing); turn++)
+		if (turn < PATIENT_TURNS)
+			sched_yield();
+		else
+			nanosleep(&pause, NULL);
 }
 
 static void before_fork(void)
@@ -108,8 +123,7 @@ static void before_fork(void)
 	struct sw_process *p = &global.process;
 	pthread_mutex_lock(&p->lock);
 	atomic_store(&p->forking, true);
-	while (atomic_load(&p->closing)) /* a system call's time */
-		sched_yield();
+	wait_for_fds(p);
 	if (p->names)
 		names_fork_prepare(p->names);
 }
