@@ -39,8 +39,10 @@ static int sink_fd(void)
 	bool error_output = !strcasecmp(where, "stderr");
 	if (error_output)
 		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	else /* O_NONBLOCK: a FIFO that nobody reads must not hold up the program */
+		fd = open(where,
+			  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			  0600);
 	if (fd < 0) /* descriptors may be used up: that is when lines count */
 		return error_output ? STDERR_FILENO : -1;
 	if (atomic_compare_exchange_strong(&sink.fd, &none, fd))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/wsd-log-XXXXXX";
@@ -41,6 +42,23 @@ Test(log, a_line_goes_to_the_file)
 	wsd_log(WSD_LOG_DEBUG, "below the level");
 	cr_assert(holds(" info: one 1\n"));
 	cr_assert_not(holds("below"));
+	unlink(path);
+}
+
+/* It must not hold up the program; who comes to read gets what is said from then on. */
+Test(log, a_fifo_without_a_reader, .timeout = 10)
+{
+	char line[256] = "";
+	begin();
+	unlink(path);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	setenv("WSD_LOG", path, 1);
+	wsd_log(WSD_LOG_ERROR, "nobody hears this");
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	wsd_log(WSD_LOG_ERROR, "one");
+	cr_assert_gt(read(fd, line, sizeof(line) - 1), 0);
+	cr_assert(strstr(line, "one\n"));
+	close(fd);
 	unlink(path);
 }
 
