@@ -4,6 +4,7 @@
  * What they return lies in the calling thread's own memory, one place for each call. No locks.
  */
 #include "api_call.h"
+#include "api_text.h"
 #include "resolver.h"
 #include "usermem.h"
 
@@ -12,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TEXT_MAX = 4096, TEXT_IN = 256, PAGE = 4096 };
+enum { TEXT_MAX = 4096, TEXT_IN = 256 };
 
 static _Thread_local struct {
 	struct wsd_servent entry;
@@ -40,31 +41,11 @@ static int outcome(int err, const void *found)
 	return err == ENOMEM ? WSA_NOT_ENOUGH_MEMORY : WSANO_RECOVERY;
 }
 
-/*
- * The application's text, read in pieces that end with a page: the next one may not be there. One
- * that is too long to be a name is none.
- */
-static int read_text(char *to, const char *from)
+/* What is too long to be a name is none. */
+static int name_in(char *to, const char *from, const char **ret_text)
 {
-	for (size_t at = 0, n; at < TEXT_IN; at += n) {
-		n = PAGE - (uintptr_t)(from + at) % PAGE;
-		n = n < TEXT_IN - at ? n : TEXT_IN - at;
-		if (memory_read(to + at, from + at, n) < 0)
-			return WSAEFAULT;
-		if (memchr(to + at, '\0', n))
-			return 0;
-	}
-	return WSANO_DATA;
-}
-
-/* Any text, NULL included: then @to is "" and *ret_text NULL. */
-static int read_optional(char *to, const char *from, const char **ret_text)
-{
-	*to = '\0';
-	int code = from ? read_text(to, from) : 0;
-	if (!code)
-		*ret_text = from ? to : NULL;
-	return code;
+	int code = api_text_in(to, TEXT_IN, from, WSANO_DATA, ret_text);
+	return code || from ? code : WSAEFAULT;
 }
 
 static struct wsd_servent *put_service(struct wsd_servent *to, const struct servent *from)
@@ -86,10 +67,10 @@ struct wsd_servent *wsd_getservbyname(const char *name, const char *proto)
 	char text[TEXT_IN], kind[TEXT_IN];
 	const char *wanted = NULL;
 	API_ENTER(NULL);
-	int code = name ? read_text(text, name) : WSAEFAULT;
+	int code = name_in(text, name, &name);
 	if (!code)
-		code = read_optional(kind, proto, &wanted);
-	API_TRACE("getservbyname", "name=%s, proto=%s", code ? "?" : text,
+		code = api_text_in(kind, sizeof(kind), proto, WSANO_DATA, &wanted);
+	API_TRACE("getservbyname", "name=%s, proto=%s", name ? name : "NULL",
 		  wanted ? wanted : "NULL");
 	p = api_let_go(p, &span);
 	if (!code) {
@@ -106,7 +87,7 @@ struct wsd_servent *wsd_getservbyport(int port, const char *proto)
 	char kind[TEXT_IN];
 	const char *wanted = NULL;
 	API_ENTER(NULL);
-	int code = read_optional(kind, proto, &wanted);
+	int code = api_text_in(kind, sizeof(kind), proto, WSANO_DATA, &wanted);
 	API_TRACE("getservbyport", "port=%u, proto=%s", (unsigned)wsd_ntohs((USHORT)port),
 		  wanted ? wanted : "NULL");
 	p = api_let_go(p, &span);
@@ -123,8 +104,8 @@ struct wsd_protoent *wsd_getprotobyname(const char *name)
 	struct protoent entry, *found = NULL;
 	char text[TEXT_IN];
 	API_ENTER(NULL);
-	int code = name ? read_text(text, name) : WSAEFAULT;
-	API_TRACE("getprotobyname", "name=%s", code ? "?" : text);
+	int code = name_in(text, name, &name);
+	API_TRACE("getprotobyname", "name=%s", name ? name : "NULL");
 	p = api_let_go(p, &span);
 	if (!code) {
 		int err = getprotobyname_r(text, &entry, protocol_by_name.text, TEXT_MAX, &found);

@@ -4,6 +4,7 @@
  * call is in that thread's own memory.
  */
 #include "api_call.h"
+#include "api_text.h"
 #include "address.h"
 #include "inet.h"
 #include "usermem.h"
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HOST_ADDRESSES = 32, ERROR_TEXT = 64 };
+enum { HOST_ADDRESSES = 32, ERROR_TEXT = 64, SERVICE_MAX = 256 };
 
 /* What gethostbyname, inet_ntoa and gai_strerror point to. */
 static _Thread_local struct {
@@ -31,21 +32,61 @@ static _Thread_local struct {
 	WCHAR error_wide[ERROR_TEXT];
 } own;
 
+/* @ret is the application's. */
+static int look_up(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret)
+{
+	ADDRINFOA *list;
+	if (!ret)
+		return WSAEFAULT;
+	int code = resolver_lookup(node, service, hints, &list);
+	if (code || memory_write(ret, &list, sizeof(list)) == 0)
+		return code;
+	resolver_free(list);
+	return WSAEFAULT;
+}
+
+static int look_up_wide(const char *node, const char *service, const ADDRINFOW *hints,
+			ADDRINFOW **ret)
+{
+	ADDRINFOW *list;
+	if (!ret)
+		return WSAEFAULT;
+	int code = resolver_lookup_wide(node, service, hints, &list);
+	if (code || memory_write(ret, &list, sizeof(list)) == 0)
+		return code;
+	resolver_free_wide(list);
+	return WSAEFAULT;
+}
+
 INT wsd_getaddrinfo(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret)
 {
+	char host[WSD_NI_MAXHOST], port[SERVICE_MAX];
 	API_ENTER(WSANOTINITIALISED);
+	int code = api_text_in(host, sizeof(host), node, WSAHOST_NOT_FOUND, &node);
+	if (!code)
+		code = api_text_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service);
 	API_TRACE("getaddrinfo", "node=%s, service=%s", node ? node : "NULL",
-		  service ? service : "NULL");
+		  code      ? "?"
+		  : service ? service
+			    : "NULL");
 	p = api_let_go(p, &span);
-	return api_resolved(p, &span, resolver_lookup(node, service, hints, ret));
+	return api_resolved(p, &span, code ? code : look_up(node, service, hints, ret));
 }
 
 INT wsd_GetAddrInfoW(PCWSTR node, PCWSTR service, const ADDRINFOW *hints, ADDRINFOW **ret)
 {
+	char host[3 * WSD_NI_MAXHOST], port[3 * SERVICE_MAX];
+	const char *node8 = NULL, *service8 = NULL;
 	API_ENTER(WSANOTINITIALISED);
-	API_TRACE("GetAddrInfoW", "%s", "");
+	int code = api_wide_in(host, sizeof(host), node, WSAHOST_NOT_FOUND, &node8);
+	if (!code)
+		code = api_wide_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service8);
+	API_TRACE("GetAddrInfoW", "node=%s, service=%s", node8 ? node8 : "NULL",
+		  code       ? "?"
+		  : service8 ? service8
+			     : "NULL");
 	p = api_let_go(p, &span);
-	return api_resolved(p, &span, resolver_lookup_wide(node, service, hints, ret));
+	return api_resolved(p, &span, code ? code : look_up_wide(node8, service8, hints, ret));
 }
 
 void wsd_freeaddrinfo(PADDRINFOA list)
@@ -58,33 +99,63 @@ void wsd_FreeAddrInfoW(PADDRINFOW list)
 	resolver_free_wide(list);
 }
 
+/* Both texts or none: @out has room for them. */
+static int give_two(const void *a, size_t a_size, void *out_a, const void *b, size_t b_size,
+		    void *out_b)
+{
+	if (memory_probe(out_a, a_size) < 0 || memory_probe(out_b, b_size) < 0)
+		return WSAEFAULT;
+	memory_write(out_a, a, a_size);
+	memory_write(out_b, b, b_size);
+	return 0;
+}
+
+/* Room for text of the resolver's, if the application has any. */
+static DWORD least(DWORD room, DWORD most)
+{
+	return room < most ? room : most;
+}
+
+static int names_narrow(const SOCKADDR *name, INT namelen, char *node, DWORD node_size,
+			char *service, DWORD service_size, INT flags)
+{
+	char host[WSD_NI_MAXHOST] = "", port[WSD_NI_MAXSERV] = "";
+	node_size = node ? least(node_size, sizeof(host)) : 0;
+	service_size = service ? least(service_size, sizeof(port)) : 0;
+	int code = resolver_names(name, namelen, node_size ? host : NULL, node_size,
+				  service_size ? port : NULL, service_size, flags);
+	return code ? code
+		    : give_two(host, node_size ? strlen(host) + 1 : 0, node, port,
+			       service_size ? strlen(port) + 1 : 0, service);
+}
+
 INT wsd_getnameinfo(const SOCKADDR *name, INT namelen, char *node, DWORD node_size, char *service,
 		    DWORD service_size, INT flags)
 {
 	API_ENTER(WSANOTINITIALISED);
 	API_TRACE("getnameinfo", "name=%s, flags=0x%x", API_NAME(name, namelen), (unsigned)flags);
+	p = api_let_go(p, &span);
 	return api_resolved(
 		p, &span,
-		resolver_names(name, namelen, node, node_size, service, service_size, flags));
+		names_narrow(name, namelen, node, node_size, service, service_size, flags));
 }
 
 static int names_wide(const SOCKADDR *name, INT namelen, WCHAR *node, DWORD node_size,
 		      WCHAR *service, DWORD service_size, INT flags)
 {
-	char node8[WSD_NI_MAXHOST] = "", service8[WSD_NI_MAXSERV] = "";
-	int code = resolver_names(name, namelen, node ? node8 : NULL, node_size ? sizeof(node8) : 0,
-				  service ? service8 : NULL, service_size ? sizeof(service8) : 0,
-				  flags);
+	char host[WSD_NI_MAXHOST] = "", port[WSD_NI_MAXSERV] = "";
+	WCHAR host16[WSD_NI_MAXHOST], port16[WSD_NI_MAXSERV];
+	bool hosts = node && node_size, ports = service && service_size;
+	int code = resolver_names(name, namelen, hosts ? host : NULL, hosts ? sizeof(host) : 0,
+				  ports ? port : NULL, ports ? sizeof(port) : 0, flags);
 	if (code)
 		return code;
-	if ((node && node_size && utf8_to_utf16(node8, NULL, 0) > node_size) ||
-	    (service && service_size && utf8_to_utf16(service8, NULL, 0) > service_size))
+	size_t host_units = utf8_to_utf16(host, host16, WSD_NI_MAXHOST);
+	size_t port_units = utf8_to_utf16(port, port16, WSD_NI_MAXSERV);
+	if ((hosts && host_units > node_size) || (ports && port_units > service_size))
 		return WSAEFAULT;
-	if (node)
-		utf8_to_utf16(node8, node, node_size);
-	if (service)
-		utf8_to_utf16(service8, service, service_size);
-	return 0;
+	return give_two(host16, hosts ? host_units * sizeof(*host16) : 0, node, port16,
+			ports ? port_units * sizeof(*port16) : 0, service);
 }
 
 INT wsd_GetNameInfoW(const SOCKADDR *name, INT namelen, WCHAR *node, DWORD node_size,
@@ -147,10 +218,14 @@ struct wsd_hostent *wsd_gethostbyname(const char *name)
 {
 	unsigned n = 0;
 	char *official = NULL;
+	char text[WSD_NI_MAXHOST];
 	API_ENTER(NULL);
+	int code = api_text_in(text, sizeof(text), name, WSAHOST_NOT_FOUND, &name);
 	API_TRACE("gethostbyname", "name=%s", name ? name : "NULL");
 	p = api_let_go(p, &span);
-	if (api_resolved(p, &span, resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official)))
+	if (!code)
+		code = resolver_ipv4(name, own.address, HOST_ADDRESSES, &n, &official);
+	if (api_resolved(p, &span, code))
 		return NULL;
 	snprintf(own.name, sizeof(own.name), "%s", official);
 	free(official);
@@ -165,7 +240,10 @@ struct wsd_hostent *wsd_gethostbyname(const char *name)
 
 ULONG wsd_inet_addr(const char *text)
 {
-	return text ? inet_parse_old(text) : WSD_INADDR_NONE;
+	char copy[INET_TEXT_MAX];
+	if (api_text_in(copy, sizeof(copy), text, WSAEINVAL, &text) == 0 && text)
+		return inet_parse_old(text);
+	return WSD_INADDR_NONE;
 }
 
 char *wsd_inet_ntoa(struct wsd_in_addr in)
@@ -174,44 +252,80 @@ char *wsd_inet_ntoa(struct wsd_in_addr in)
 	return own.dotted;
 }
 
-INT wsd_inet_pton(INT af, const char *text, void *ret)
+/* @code: of reading @text. What is too long for an address is none. */
+static INT text_to_address(INT af, int code, const char *text, void *ret)
 {
-	int r = text && ret ? inet_parse(af, text, ret) : -1;
+	unsigned char addr[sizeof(IN6_ADDR)];
+	int r = -1;
+	if (code == WSAEFAULT || !text || !ret) {
+		code = WSAEFAULT;
+	} else {
+		r = inet_parse(af, code ? "" : text, addr);
+		code = r < 0 ? WSAEAFNOSUPPORT : 0;
+	}
+	if (r == 1 && memory_write(ret, addr, inet_bytes(af)) < 0) {
+		code = WSAEFAULT;
+		r = -1;
+	}
 	if (r < 0)
-		lasterror_set(text && ret ? WSAEAFNOSUPPORT : WSAEFAULT);
-	return r;
-}
-
-INT wsd_InetPtonW(INT af, PCWSTR text, void *ret)
-{
-	char text8[INET_TEXT_MAX];
-	if (!text || !ret)
-		return wsd_inet_pton(af, NULL, ret);
-	if (utf16_to_utf8(text, text8, sizeof(text8)) > sizeof(text8))
-		text8[0] = '\0'; /* too long to be an address */
-	return wsd_inet_pton(af, text8, ret);
-}
-
-const char *wsd_inet_ntop(INT af, const void *addr, char *text, size_t size)
-{
-	int code = WSA_INVALID_PARAMETER;
-	const char *r = addr ? inet_print(af, addr, text, size, &code) : NULL;
-	if (!r)
 		lasterror_set((DWORD)code);
 	return r;
 }
 
-PCWSTR wsd_InetNtopW(INT af, const void *addr, PWSTR text, size_t size)
+INT wsd_inet_pton(INT af, const char *text, void *ret)
 {
-	char text8[INET_TEXT_MAX];
-	if (!wsd_inet_ntop(af, addr, text8, sizeof(text8)))
-		return NULL;
-	if (!text || utf8_to_utf16(text8, NULL, 0) > size) {
-		lasterror_set(WSA_INVALID_PARAMETER);
-		return NULL;
-	}
-	utf8_to_utf16(text8, text, size);
-	return text;
+	char copy[INET_TEXT_MAX];
+	int code = api_text_in(copy, sizeof(copy), text, WSAEINVAL, &text);
+	return text_to_address(af, code, text, ret);
+}
+
+INT wsd_InetPtonW(INT af, PCWSTR text, void *ret)
+{
+	char copy[INET_TEXT_MAX];
+	const char *text8;
+	int code = api_wide_in(copy, sizeof(copy), text, WSAEINVAL, &text8);
+	return text_to_address(af, code, text8, ret);
+}
+
+/* The text, as far as it has room in @size units at @out. */
+static int address_to_text(INT af, const void *addr, const void *out, size_t size,
+			   char text[INET_TEXT_MAX])
+{
+	unsigned char copy[sizeof(IN6_ADDR)];
+	size_t bytes = inet_bytes(af);
+	int code;
+	if (!bytes)
+		return addr ? WSAEAFNOSUPPORT : WSA_INVALID_PARAMETER;
+	if (!addr || !out)
+		return WSA_INVALID_PARAMETER;
+	if (memory_read(copy, addr, bytes) < 0)
+		return WSAEFAULT;
+	inet_print(af, copy, text, INET_TEXT_MAX, &code);
+	return strlen(text) < size ? 0 : WSA_INVALID_PARAMETER;
+}
+
+const char *wsd_inet_ntop(INT af, const void *addr, char *out, size_t size)
+{
+	char text[INET_TEXT_MAX];
+	int code = address_to_text(af, addr, out, size, text);
+	if (!code && memory_write(out, text, strlen(text) + 1) < 0)
+		code = WSAEFAULT;
+	if (code)
+		lasterror_set((DWORD)code);
+	return code ? NULL : out;
+}
+
+PCWSTR wsd_InetNtopW(INT af, const void *addr, PWSTR out, size_t size)
+{
+	char text[INET_TEXT_MAX];
+	WCHAR wide[INET_TEXT_MAX];
+	int code = address_to_text(af, addr, out, size, text);
+	size_t units = code ? 0 : utf8_to_utf16(text, wide, INET_TEXT_MAX);
+	if (!code && memory_write(out, wide, units * sizeof(*wide)) < 0)
+		code = WSAEFAULT;
+	if (code)
+		lasterror_set((DWORD)code);
+	return code ? NULL : out;
 }
 
 /* ---- names as text ---- */
@@ -236,18 +350,21 @@ static int parse_name(const char *text, INT af, LPSOCKADDR name, LPINT namelen)
 INT wsd_WSAStringToAddressA(LPSTR text, INT af, LPWSAPROTOCOL_INFOA info, LPSOCKADDR name,
 			    LPINT namelen)
 {
+	char copy[INET_TEXT_MAX];
+	const char *given;
 	API_ENTER(SOCKET_ERROR);
-	return api_leave(p, &span, parse_name(text, af, name, namelen));
+	int code = api_text_in(copy, sizeof(copy), text, WSAEINVAL, &given);
+	return api_leave(p, &span, code ? code : parse_name(given, af, name, namelen));
 }
 
 INT wsd_WSAStringToAddressW(LPWSTR text, INT af, LPWSAPROTOCOL_INFOW info, LPSOCKADDR name,
 			    LPINT namelen)
 {
-	char text8[INET_TEXT_MAX];
+	char copy[INET_TEXT_MAX];
+	const char *given;
 	API_ENTER(SOCKET_ERROR);
-	if (text && utf16_to_utf8(text, text8, sizeof(text8)) > sizeof(text8))
-		return api_leave(p, &span, WSAEINVAL);
-	return api_leave(p, &span, parse_name(text ? text8 : NULL, af, name, namelen));
+	int code = api_wide_in(copy, sizeof(copy), text, WSAEINVAL, &given);
+	return api_leave(p, &span, code ? code : parse_name(given, af, name, namelen));
 }
 
 static int print_name(const SOCKADDR *name, DWORD namelen, char *text8)

@@ -20,6 +20,13 @@ ULONG inet_parse_old(const char *text)
 	return inet_aton(text, &a) ? a.s_addr : WSD_INADDR_NONE;
 }
 
+size_t inet_bytes(int af)
+{
+	return af == WSD_AF_INET    ? sizeof(struct in_addr)
+	       : af == WSD_AF_INET6 ? sizeof(struct in6_addr)
+				    : 0;
+}
+
 int inet_parse(int af, const char *text, void *ret)
 {
 	int family = af == WSD_AF_INET || af == WSD_AF_INET6 ? address_family_to_linux(af) : -1;

@@ -8,10 +8,15 @@
 
 #include <wsd/abi.h>
 
+#include <stddef.h>
+
 enum { INET_TEXT_MAX = 80 }; /* "[ipv6%4294967295]:65535" and its NUL */
 
 /* a.b.c.d and the older forms, in network order; all ones if it is none. @text is not NULL. */
 ULONG inet_parse_old(const char *text);
+
+/* Of an address; 0: another family. */
+size_t inet_bytes(int af);
 
 /* 1, 0 not an address, -1 another family. 4 or 16 bytes at @ret. */
 int inet_parse(int af, const char *text, void *ret);

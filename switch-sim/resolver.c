@@ -224,17 +224,11 @@ static int widen(ADDRINFOA *list, ADDRINFOW **ret)
 	return 0;
 }
 
-int resolver_lookup_wide(const WCHAR *node, const WCHAR *service, const ADDRINFOW *hints,
+int resolver_lookup_wide(const char *node, const char *service, const ADDRINFOW *hints,
 			 ADDRINFOW **ret)
 {
 	ADDRINFOA *list = NULL;
-	char *node8 = utf16_dup_utf8(node), *service8 = utf16_dup_utf8(service);
-	int code = !ret ? WSAEFAULT
-		   : (node && !node8) || (service && !service8)
-			   ? WSA_NOT_ENOUGH_MEMORY
-			   : resolver_lookup(node8, service8, (const ADDRINFOA *)hints, &list);
-	free(node8);
-	free(service8);
+	int code = resolver_lookup(node, service, (const ADDRINFOA *)hints, &list);
 	return code ? code : widen(list, ret);
 }
 

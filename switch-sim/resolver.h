@@ -12,8 +12,8 @@
 int resolver_lookup(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret);
 void resolver_free(ADDRINFOA *list);
 
-/* The same in UTF-16. */
-int resolver_lookup_wide(const WCHAR *node, const WCHAR *service, const ADDRINFOW *hints,
+/* The same; the names in the list are UTF-16. */
+int resolver_lookup_wide(const char *node, const char *service, const ADDRINFOW *hints,
 			 ADDRINFOW **ret);
 void resolver_free_wide(ADDRINFOW *list);
 

@@ -16,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+enum { PIECE = 4096 }; /* no page is smaller */
+
 /* [low, high) of this thread's stack; high 0: not asked yet. */
 static _Thread_local struct {
 	uintptr_t low, high;
@@ -98,6 +100,27 @@ int memory_write(void *to, const void *from, size_t n)
 		r = by_pipe(to, from, n) < 0 ? -EFAULT : (ssize_t)n;
 	errno = saved;
 	return r == (ssize_t)n ? 0 : -EFAULT;
+}
+
+/* In pieces that end with a page: the next one may not be there. On the stack character by
+ * character: what follows the text is not ours to look at. */
+int memory_read_text(void *to, size_t size, const void *from, size_t width)
+{
+	const char *text = from;
+	char *copy = to;
+	for (size_t at = 0, n; at + width <= size; at += n) {
+		n = PIECE - (uintptr_t)(text + at) % PIECE;
+		n = n < size - at ? n : size - at;
+		if (n < width || on_stack(text + at, width))
+			n = width; /* or: a character lies across */
+		n -= n % width;
+		if (memory_read(copy + at, text + at, n) < 0)
+			return -EFAULT;
+		for (size_t i = at; i < at + n; i += width)
+			if (!copy[i] && !copy[i + width - 1])
+				return 0;
+	}
+	return -ENAMETOOLONG;
 }
 
 int memory_probe(void *at, size_t n)

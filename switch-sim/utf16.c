@@ -86,17 +86,6 @@ size_t utf8_to_utf16(const char *in, WCHAR *out, size_t size)
 	return need;
 }
 
-char *utf16_dup_utf8(const WCHAR *in)
-{
-	if (!in)
-		return NULL;
-	size_t n = utf16_to_utf8(in, NULL, 0);
-	char *out = malloc(n);
-	if (out)
-		utf16_to_utf8(in, out, n);
-	return out;
-}
-
 WCHAR *utf8_dup_utf16(const char *in)
 {
 	if (!in)

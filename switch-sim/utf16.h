@@ -16,7 +16,6 @@ size_t utf16_to_utf8(const WCHAR *in, char *out, size_t size);
 size_t utf8_to_utf16(const char *in, WCHAR *out, size_t size);
 
 /* The whole text in fresh memory (free); NULL: no memory, or @in is NULL. */
-char *utf16_dup_utf8(const WCHAR *in);
 WCHAR *utf8_dup_utf16(const char *in);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "ws.h"
 
+#include <sys/mman.h>
+
 Test(lookup, WS_NAME_9_getaddrinfo)
 {
 	WS_BEGIN();
@@ -276,5 +278,63 @@ Test(lookup, SW_INIT_7_protocols)
 	cr_assert_eq(code, WSAENOBUFS);
 	cr_assert_geq(len, need);
 	cr_assert_eq(ws_startup(), 0);
+	WS_END();
+}
+
+/* Text that cannot be read, results that cannot be written: WSAEFAULT, and nothing is changed. */
+Test(lookup, WS_BIND_4_WSAEFAULT_c_text_and_results_at_bad_addresses)
+{
+	WS_BEGIN();
+	char *hole = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	cr_assert_eq(mprotect(hole + 4096, 4096, PROT_NONE), 0);
+	char *sink = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *edge = hole + 4095; /* one character, and no end */
+	*edge = '1';
+	WCHAR *wide = (WCHAR *)(void *)(hole + 4094), *sink16 = (WCHAR *)(void *)sink;
+	char *bad[] = {edge, hole + 4096, (char *)8}, text[] = "10.0.0.1", out[64] = "as it was";
+	WCHAR out16[64] = u"as it was";
+	SOCKADDR_IN name = ws_in(LOOPBACK, 80), a;
+	ADDRINFOA hints = {.ai_flags = WSD_AI_NUMERICHOST}, *list = NULL;
+	ADDRINFOW *list16 = NULL;
+	int len = sizeof(a);
+	for (int i = 0; i < 3; i++) {
+		WCHAR *bad16 = i ? (WCHAR *)(void *)bad[i] : wide;
+		cr_assert_eq(wsd_inet_addr(bad[i]), WSD_INADDR_NONE);
+		WS_IS(wsd_inet_pton(WSD_AF_INET, bad[i], &a.sin_addr), WSAEFAULT);
+		WS_IS(wsd_inet_pton(WSD_AF_INET, text, sink), WSAEFAULT);
+		WS_IS(wsd_InetPtonW(WSD_AF_INET, bad16, &a.sin_addr), WSAEFAULT);
+		cr_assert_null(wsd_inet_ntop(WSD_AF_INET, bad[i], out, sizeof(out)));
+		cr_assert_eq(wsd_WSAGetLastError(), WSAEFAULT);
+		cr_assert_null(wsd_inet_ntop(WSD_AF_INET, &name.sin_addr, sink, 64));
+		cr_assert_eq(wsd_WSAGetLastError(), WSAEFAULT);
+		cr_assert_null(wsd_InetNtopW(WSD_AF_INET, bad[i], out16, 64));
+		cr_assert_null(wsd_InetNtopW(WSD_AF_INET, &name.sin_addr, sink16, 64));
+		WS_IS(wsd_WSAStringToAddressA(bad[i], WSD_AF_INET, NULL, (SOCKADDR *)&a, &len),
+		      WSAEFAULT);
+		WS_IS(wsd_WSAStringToAddressW(bad16, WSD_AF_INET, NULL, (SOCKADDR *)&a, &len),
+		      WSAEFAULT);
+		cr_assert_eq(wsd_getaddrinfo(bad[i], NULL, &hints, &list), WSAEFAULT);
+		cr_assert_eq(wsd_getaddrinfo(text, bad[i], &hints, &list), WSAEFAULT);
+		cr_assert_eq(wsd_getaddrinfo(text, NULL, &hints, (ADDRINFOA **)(void *)sink),
+			     WSAEFAULT);
+		cr_assert_eq(wsd_GetAddrInfoW(bad16, NULL, NULL, &list16), WSAEFAULT);
+		cr_assert_eq(wsd_GetAddrInfoW(NULL, bad16, NULL, &list16), WSAEFAULT);
+		cr_assert_eq(wsd_getnameinfo((SOCKADDR *)&name, sizeof(name), out, 64, sink, 64,
+					     WSD_NI_NUMERICHOST | WSD_NI_NUMERICSERV),
+			     WSAEFAULT);
+		cr_assert_eq(wsd_getnameinfo((SOCKADDR *)&name, sizeof(name), sink, 64, out, 64,
+					     WSD_NI_NUMERICHOST | WSD_NI_NUMERICSERV),
+			     WSAEFAULT);
+		cr_assert_eq(wsd_GetNameInfoW((SOCKADDR *)&name, sizeof(name), out16, 64, sink16,
+					      64, WSD_NI_NUMERICHOST | WSD_NI_NUMERICSERV),
+			     WSAEFAULT);
+		cr_assert_null(wsd_gethostbyname(bad[i]));
+		cr_assert_eq(wsd_WSAGetLastError(), WSAEFAULT);
+	}
+	cr_assert_str_eq(out, "as it was");
+	cr_assert_arr_eq(out16, u"as it was", sizeof(u"as it was"));
+	cr_assert(!list && !list16);
+	munmap(hole, 8192);
+	munmap(sink, 4096);
 	WS_END();
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <wsd/abi.h>
 
 static bool refuse; /* as a sandbox does */
 
@@ -35,6 +36,38 @@ ssize_t __wrap_process_vm_writev(pid_t p, const struct iovec *l, unsigned long n
 	return refuse ? -1 : __real_process_vm_writev(p, l, nl, r, nr, f);
 }
 
+/* Text that ends with the last byte before a hole, and text that does not end before it. */
+static void check_text(char *page)
+{
+	char to[64];
+	WCHAR wide[8], far[3000];
+	strcpy(page + 4096 - 5, "last");
+	cr_assert_eq(memory_read_text(to, sizeof(to), page + 4096 - 5, 1), 0);
+	cr_assert_str_eq(to, "last");
+	cr_assert_eq(memory_read_text(to, 4, page + 4096 - 5, 1), -ENAMETOOLONG);
+	page[4095] = 'x';
+	cr_assert_eq(memory_read_text(to, sizeof(to), page + 4096 - 5, 1), -EFAULT);
+	memcpy(page + 4096 - 6, u"ab", 6);
+	cr_assert_eq(memory_read_text(wide, sizeof(wide), page + 4096 - 6, 2), 0);
+	cr_assert_eq(memcmp(wide, u"ab", 6), 0);
+	memcpy(page + 4096 - 5, u"ab", 5); /* across the edge */
+	cr_assert_eq(memory_read_text(wide, sizeof(wide), page + 4096 - 5, 2), -EFAULT);
+	for (size_t i = 0; i < 2999; i++)
+		far[i] = 0x100; /* a zero byte in each */
+	far[2999] = 0;
+	WCHAR *copy = malloc(sizeof(far)), *again = malloc(sizeof(far) + 1);
+	memcpy(copy, far, sizeof(far));
+	cr_assert_eq(memory_read_text(again, sizeof(far), copy, 2), 0);
+	cr_assert_eq(memcmp(again, far, sizeof(far)), 0);
+	cr_assert_eq(memory_read_text(copy, sizeof(far) - 2, far, 2), -ENAMETOOLONG);
+	char *odd = (char *)again + 1; /* no alignment of its own, and longer than a page */
+	memcpy(odd, far, sizeof(far));
+	cr_assert_eq(memory_read_text(copy, sizeof(far), odd, 2), 0);
+	cr_assert_eq(memcmp(copy, far, sizeof(far)), 0);
+	free(copy);
+	free(again);
+}
+
 static void check(void)
 {
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -55,6 +88,7 @@ static void check(void)
 	cr_assert_eq(memory_read(here, page + 4090, 16), -EFAULT);
 	cr_assert_eq(memory_read(here, page + 4080, 16), 0);
 	cr_assert_eq(memory_write(page + 4090, here, 16), -EFAULT);
+	check_text(page);
 	cr_assert_eq(memory_probe(page, 4096), 0);
 	cr_assert_eq(memory_probe(page + 1, 4096), -EFAULT);
 	cr_assert_eq(memory_probe((void *)-1, 5), -EFAULT);
