@@ -340,7 +340,7 @@ static void open_bench(struct bench *b, const char *address)
 
 int main(int argc, char **argv)
 {
-	struct bench b = {.rounds = 21, .batch = 20};
+	struct bench b = {.rounds = 21, .batch = 100};
 	const char *what = argc > 1 ? argv[1] : "all";
 	const char *address = argc > 2 ? argv[2] : "10.77.0.1";
 	if (argc > 3)
