@@ -269,6 +269,14 @@ static void hello_guest(struct names *n, struct peer *p)
 		cut_off(n, p, "a guest that does not listen");
 }
 
+/* Who it is, as we see it: a keeper in another user or pid namespace saw other numbers. */
+static void note_peer(const struct names *n, struct table_client *c, const struct peer *p)
+{
+	c->uid = p->cred.uid;
+	c->alone = p->cred.uid == n->nobody;
+	c->pid = p->cred.pid;
+}
+
 static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 {
 	if (h->flags & HELLO_GUEST) {
@@ -286,8 +294,7 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return;
 	}
 	struct table_client *c = &n->table->client[slot];
-	c->uid = p->cred.uid;
-	c->pid = p->cred.pid;
+	note_peer(n, c, p);
 	memcpy(c->beacon, h->beacon, sizeof(c->beacon));
 	snprintf(c->comm, sizeof(c->comm), "%.15s", h->comm);
 	atomic_store_explicit(&c->present, 1, memory_order_release);
@@ -438,7 +445,6 @@ static int call(struct names *n, uint32_t slot)
 	}
 	n->strangers++;
 	int r = wire_peer(fd, &p->cred);
-	/* Its uid is not compared: a keeper in another user namespace saw another one. */
 	if (r == 0)
 		r = service_watch(n, fd, WATCH_PEER_ASK, p->generation, (uint32_t)(p - n->peer));
 	if (r == 0) {
@@ -449,7 +455,7 @@ static int call(struct names *n, uint32_t slot)
 	if (r < 0)
 		peer_close(n, p);
 	else
-		c->pid = p->cred.pid;
+		note_peer(n, c, p);
 	return r == -EPIPE || r == -ECONNRESET ? -ECONNREFUSED : r;
 }
 
@@ -480,6 +486,7 @@ int broker_call_all(struct names *n)
 			wsd_log(WSD_LOG_WARNING, "names: cannot call pid %d (%s): %s", c->pid,
 				c->comm, strerror(-r));
 			n->uncalled++;
+			c->alone = 1; /* its uid is what our predecessor saw */
 		}
 		if (first)
 			NAMES_STEP(claim_called_one);
@@ -502,14 +509,24 @@ void broker_recall(struct names *n)
 			n->uncalled++;
 		else
 			book_tell_again(n->book, slot);
+		n->table->client[slot].alone = 1; /* as its names are counted */
 	}
 }
 
-void broker_forget_absent(struct names *n)
+/* Names of the dead go; the others are of the users whom we see. */
+void broker_adopt_names(struct names *n)
 {
 	for (uint32_t i = 0; i < n->table->names; i++) {
 		struct table_name *name = &n->table->name[i];
-		if (name->held && !n->table->client[name->client].present)
+		if (!name->held)
+			continue;
+		const struct table_client *c = &n->table->client[name->client];
+		if (!c->present)
 			name->held = 0;
+		name->uid = c->uid;
+		if (c->alone)
+			name->flags |= NAME_ALONE;
+		else
+			name->flags &= (uint16_t)~NAME_ALONE;
 	}
 }

@@ -130,6 +130,7 @@ struct names {
 	struct peer *peer;
 	uint32_t peers, peers_max;
 	uint32_t *peer_of; /* by slot: index + 1 */
+	uint64_t nobody;   /* names_nobody(), since we made the table */
 	uint32_t slot_hint, strangers, uncalled;
 	int64_t recall_at;
 	bool own_lag;
@@ -177,6 +178,10 @@ int rescue_find(const struct names *n, struct rescue *ret); /* 0, -ENOENT */
 void rescue_drop(struct rescue *r);
 /* For the log: who is stopped; @opener if it is. 0: nobody that we know of. */
 int32_t rescue_culprit(const struct names *n, int32_t opener, char ret_comm[16]);
+
+/* names_user.c: the uid that stands for every user whom this user namespace has no number for;
+ * UINT64_MAX: there is no such user. No lock. */
+uint64_t names_nobody(void);
 
 /* names_hello.c: one connection to the keeper by its public name. No lock. */
 struct hello {
@@ -227,7 +232,7 @@ int broker_open(struct names *n);     /* table and slot are set */
 void broker_close(struct names *n);   /* peers, book, the writable table */
 int broker_call_all(struct names *n); /* 0, -EMFILE, -ENOMEM: not all could be called */
 void broker_recall(struct names *n);
-void broker_forget_absent(struct names *n);
+void broker_adopt_names(struct names *n); /* after broker_call_all */
 int broker_answer(struct names *n, uint32_t slot, uint32_t uid, const struct wire_ask *ask,
 		  struct wire_answer *ret); /* 0, -ESTALE: deposed */
 bool broker_tell(void *ctx, uint32_t index, enum book_event event);

@@ -26,13 +26,19 @@ enum {
 struct table_client {
 	_Atomic uint32_t present;
 	uint32_t uid;
-	int32_t pid; /* as the keeper sees it, 0: unknown */
-	uint32_t unused[5];
+	int32_t pid;    /* as the keeper sees it, 0: unknown */
+	uint32_t alone; /* the uid says nothing: nobody else is this user (names_user.c) */
+	uint32_t unused[4];
 	uint8_t beacon[16]; /* random part of its abstract name */
 	char comm[16];
 };
 
-enum { NAME_DUAL = 1, NAME_DEFERRED = 2, NAME_TOLD = 4 /* knows that it is head */ };
+enum {
+	NAME_DUAL = 1,
+	NAME_DEFERRED = 2,
+	NAME_TOLD = 4,  /* knows that it is head */
+	NAME_ALONE = 8, /* as the client's `alone` */
+};
 
 /* A held name. `held` is stored last and cleared first. */
 struct table_name {
