@@ -37,7 +37,7 @@ enum {
 	UNFIT_MS = 1000, /* we could not take over (memory, descriptors): let others try first */
 	RECALL_MS = 250, /* participants that could not be called, for want of descriptors */
 	STRANGERS = 64,  /* connections that have not said hello; the oldest goes */
-	CALLS = 32,      /* connections on our beacon that have not spoken yet; the oldest goes */
+	CALLS = 32,      /* connections on our beacon; of those that have not spoken one goes */
 	RESERVE_FDS = 6, /* for a newcomer or a call, when our process has used all of its own */
 	STARVED_MS = 100, /* not even those: look again after that */
 };
@@ -58,6 +58,7 @@ struct peer {
 	uint32_t slot;       /* in the table; TABLE_NOBODY: stranger or guest */
 	struct wire_peer cred;
 	bool guest, lagging;
+	bool called;    /* by its beacon; else it came to us */
 	uint32_t dealt; /* asks without an answer, since the connection was made */
 	int64_t since;
 };
@@ -106,6 +107,7 @@ struct names {
 	uint64_t watched;  /* token of another that took over, but has not called us */
 	int64_t watched_since, unfit_until;
 	int calls[CALLS];
+	unsigned call_turn; /* which of them goes next */
 
 	/* client: the keeper's connections */
 	int ask_fd, event_fd;

@@ -99,6 +99,9 @@ int table_reserve_client(struct table *t, int fd, uint32_t slot);
 /* @to gets all that @from holds but its keeper. Values out of range are left out. */
 int table_copy(struct table *to, int to_fd, const struct table *from);
 
+/* A process says its name itself, and it goes to logs: 15 characters of text, whatever @from is. */
+void table_comm(char ret[16], const char from[16]);
+
 static inline uint64_t table_id(uint32_t index, uint64_t serial)
 {
 	return (uint64_t)index << 40 | serial;
