@@ -117,8 +117,7 @@ static void describe(const struct sw_socket *s, struct names_request *req)
 struct search {
 	const struct names_request *req;
 	unsigned holders;
-	uid_t user;          /* of the first */
-	bool found, changed; /* another user; we changed ours */
+	bool found; /* another user */
 };
 
 static bool is_six(enum names_proto proto)
@@ -157,10 +156,8 @@ static void look_for_holder(void *arg, const struct names_entry *e)
 	struct search *search = arg;
 	if (e->port != search->req->port || e->deferred || !overlaps(search->req, e))
 		return;
-	if (!search->holders++)
-		search->user = e->uid;
-	search->found |= e->uid != search->user || changed_user(e->pid);
-	search->changed |= e->pid == getpid() && e->uid != geteuid();
+	search->holders++;
+	search->found |= !e->same_user || changed_user(e->pid);
 }
 
 bool bind_in_way(struct sw_socket *s)
@@ -171,7 +168,7 @@ bool bind_in_way(struct sw_socket *s)
 	struct search search = {.req = &req};
 	if (names_list(s->process->names, look_for_holder, &search) < 0)
 		return false;
-	return search.found || (search.changed && search.holders > 1);
+	return search.found || (names_user_changed(s->process->names) && search.holders > 1);
 }
 
 /*

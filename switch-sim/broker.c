@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUND = 16 };
+enum { ROUND = 16, CALL_TRIES = 4 };
 
 int broker_open(struct names *n)
 {
@@ -103,8 +103,38 @@ static void client_gone(struct names *n, uint32_t slot)
 	c->present = 0;
 }
 
-static void peer_gone(struct names *n, struct peer *p)
+static int call(struct names *n, uint32_t slot);
+static int beacon_connect(const struct names *n, uint32_t slot);
+
+/*
+ * A connection can end while its process lives: it had no memory for our call, or a crowd at its
+ * beacon was in the way. Its beacon tells, if it is its own; it is called again, at once the first
+ * time.
+ */
+static bool still_lives(struct names *n, uint32_t slot, bool at_once)
 {
+	struct wire_peer who;
+	int fd = beacon_connect(n, slot), r = fd < 0 ? fd : wire_peer(fd, &who);
+
+	wire_close(&fd);
+	if (r == 0 && who.pid != n->table->client[slot].pid)
+		return false;
+	if (r == 0)
+		r = at_once ? call(n, slot) : -EAGAIN;
+	if (r == -ECONNREFUSED)
+		return false;
+	if (r == 0) {
+		book_tell_again(n->book, slot);
+	} else {
+		n->uncalled++;
+		n->recall_at = wire_now_ms() + RECALL_MS;
+	}
+	return true;
+}
+
+static void peer_gone(struct names *n, struct peer *p, bool for_good)
+{
+	bool at_once = !p->called || wire_now_ms() - p->since >= RECALL_MS;
 	uint32_t slot = p->slot;
 
 	NAMES_STEP(hangup_seen);
@@ -112,7 +142,7 @@ static void peer_gone(struct names *n, struct peer *p)
 	if (!ring_is_keeper(n))
 		return;
 	peer_close(n, p);
-	if (slot != TABLE_NOBODY)
+	if (slot != TABLE_NOBODY && (for_good || !still_lives(n, slot, at_once)))
 		client_gone(n, slot);
 	ring_is_keeper(n);
 }
@@ -121,7 +151,7 @@ static void cut_off(struct names *n, struct peer *p, const char *why)
 {
 	wsd_log(WSD_LOG_WARNING, "names: pid %d (uid %u) is cut off: %s", p->cred.pid, p->cred.uid,
 		why);
-	peer_gone(n, p);
+	peer_gone(n, p, true);
 }
 
 static void drop_oldest_stranger(struct names *n)
@@ -269,6 +299,14 @@ static void hello_guest(struct names *n, struct peer *p)
 		cut_off(n, p, "a guest that does not listen");
 }
 
+/* Who it is, as we see it: a keeper in another user or pid namespace saw other numbers. */
+static void note_peer(const struct names *n, struct table_client *c, const struct peer *p)
+{
+	c->uid = p->cred.uid;
+	c->alone = p->cred.uid == n->nobody;
+	c->pid = p->cred.pid;
+}
+
 static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 {
 	if (h->flags & HELLO_GUEST) {
@@ -286,10 +324,9 @@ static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 		return;
 	}
 	struct table_client *c = &n->table->client[slot];
-	c->uid = p->cred.uid;
-	c->pid = p->cred.pid;
+	note_peer(n, c, p);
 	memcpy(c->beacon, h->beacon, sizeof(c->beacon));
-	snprintf(c->comm, sizeof(c->comm), "%.15s", h->comm);
+	table_comm(c->comm, h->comm);
 	atomic_store_explicit(&c->present, 1, memory_order_release);
 	NAMES_STEP(client_noted);
 	if (!ring_is_keeper(n))
@@ -357,7 +394,7 @@ void broker_ask_ready(struct names *n, uint32_t index, uint32_t generation)
 	else if (r == -EPROTO)
 		cut_off(n, p, "garbage");
 	else if (r < 0)
-		peer_gone(n, p);
+		peer_gone(n, p, false);
 	else if (m.head.type == WIRE_HELLO && p->slot == TABLE_NOBODY && !p->guest)
 		hello(n, p, &m.hello);
 	else if (m.head.type == WIRE_ASK && m.ask.op == OP_PLACE && p->slot != TABLE_NOBODY)
@@ -416,19 +453,23 @@ void broker_event_ready(struct names *n, uint32_t index, uint32_t generation, ui
 	} else if (r == 0 || r == -EPROTO || r == -EPROTONOSUPPORT) {
 		cut_off(n, p, "garbage");
 	} else if (r != -EAGAIN) {
-		peer_gone(n, p);
+		peer_gone(n, p, false);
 	}
 }
 
-/* Reach the participant of @slot by its beacon. -ECONNREFUSED: it is dead. */
-static int call(struct names *n, uint32_t slot)
+static int beacon_connect(const struct names *n, uint32_t slot)
 {
-	struct table_client *c = &n->table->client[slot];
+	const struct table_client *c = &n->table->client[slot];
 	char suffix[40] = ".p.";
 
 	for (size_t i = 0; i < sizeof(c->beacon); i++)
 		snprintf(suffix + 3 + 2 * i, 3, "%02x", c->beacon[i]);
-	int fd = wire_connect(n->book_name, suffix);
+	return wire_connect(n->book_name, suffix);
+}
+
+static int call_once(struct names *n, uint32_t slot)
+{
+	int fd = beacon_connect(n, slot);
 	if (fd < 0)
 		return fd;
 	struct peer *p = peer_new(n, fd);
@@ -438,7 +479,6 @@ static int call(struct names *n, uint32_t slot)
 	}
 	n->strangers++;
 	int r = wire_peer(fd, &p->cred);
-	/* Its uid is not compared: a keeper in another user namespace saw another one. */
 	if (r == 0)
 		r = service_watch(n, fd, WATCH_PEER_ASK, p->generation, (uint32_t)(p - n->peer));
 	if (r == 0) {
@@ -446,11 +486,23 @@ static int call(struct names *n, uint32_t slot)
 		r = welcome(n, p, slot, false);
 		n->strangers += r < 0;
 	}
+	p->called = true;
 	if (r < 0)
 		peer_close(n, p);
 	else
-		c->pid = p->cred.pid;
-	return r == -EPIPE || r == -ECONNRESET ? -ECONNREFUSED : r;
+		n->table->client[slot].pid = p->cred.pid;
+	return r;
+}
+
+/* Reach the participant of @slot by its beacon. -ECONNREFUSED: it is dead. Only that it refuses
+ * says so: a connection that ends before we have spoken may have been crowded out. */
+static int call(struct names *n, uint32_t slot)
+{
+	int r = -EPIPE;
+
+	for (int i = 0; i < CALL_TRIES && (r == -EPIPE || r == -ECONNRESET); i++)
+		r = call_once(n, slot);
+	return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r;
 }
 
 static bool is_want(int error)
@@ -473,13 +525,16 @@ int broker_call_all(struct names *n)
 			r = call(n, slot);
 		if (is_want(r))
 			return r; /* whoever is not called must not find us serving */
-		if (r == -ECONNREFUSED) {
+		if (r == 0) {
+			note_peer(n, c, &n->peer[n->peer_of[slot] - 1]);
+		} else if (r == -ECONNREFUSED) {
 			c->present = 0;
 		} else if (r < 0) {
-			/* Its queue is full of others' calls. It lives, so its names stay held. */
+			/* Its queue is full of others. It lives, so its names stay held. */
 			wsd_log(WSD_LOG_WARNING, "names: cannot call pid %d (%s): %s", c->pid,
 				c->comm, strerror(-r));
 			n->uncalled++;
+			c->alone = 1; /* its uid is what our predecessor saw */
 		}
 		if (first)
 			NAMES_STEP(claim_called_one);
@@ -501,15 +556,24 @@ void broker_recall(struct names *n)
 		else if (r < 0)
 			n->uncalled++;
 		else
-			book_tell_again(n->book, slot);
+			book_tell_again(n->book, slot); /* and its names stay counted as they are */
 	}
 }
 
-void broker_forget_absent(struct names *n)
+/* Names of the dead go; the others are of the users whom we see. */
+void broker_adopt_names(struct names *n)
 {
 	for (uint32_t i = 0; i < n->table->names; i++) {
 		struct table_name *name = &n->table->name[i];
-		if (name->held && !n->table->client[name->client].present)
+		if (!name->held)
+			continue;
+		const struct table_client *c = &n->table->client[name->client];
+		if (!c->present)
 			name->held = 0;
+		name->uid = c->uid;
+		if (c->alone)
+			name->flags |= NAME_ALONE;
+		else
+			name->flags &= (uint16_t)~NAME_ALONE;
 	}
 }

@@ -36,7 +36,8 @@ static int op_bind(const struct deal *d)
 		.dual = a->flags & ASK_DUAL,
 		.scalability = a->flags & ASK_SCALABILITY,
 	};
-	struct book_holder who = {d->slot, d->uid, a->id & TABLE_SERIAL_MAX, a->cookie};
+	struct book_holder who = {d->slot, d->uid, a->id & TABLE_SERIAL_MAX, a->cookie,
+				  d->n->table->client[d->slot].alone};
 	uint32_t index;
 
 	memcpy(req.addr, a->addr, sizeof(req.addr));
@@ -71,7 +72,10 @@ static int op_ports(const struct deal *d)
 {
 	struct names_range range = {d->ask->value, d->ask->count};
 
-	if (d->uid != 0 && d->uid != d->n->table->keeper_uid)
+	/* A uid that stands for many is no proof of being the keeper's user. */
+	bool keeper = d->slot == d->n->slot ||
+		      (d->uid == d->n->table->keeper_uid && d->uid != d->n->nobody);
+	if (d->uid != 0 && !keeper)
 		return -EACCES;
 	if (!names_range_legal(range) || d->ask->proto >= NAMES_PROTO_COUNT)
 		return -EINVAL;

@@ -10,6 +10,7 @@
 #include "bind.h"
 #include "log.h"
 #include "san.h"
+#include "sw_step.h"
 #include "trace.h"
 
 #include <limits.h>
@@ -54,9 +55,12 @@ static int bring_up(struct sw_socket *s)
 		return 0;
 	}
 	s->kernel_listening = true;
+	SW_STEP(kernel_listening);
 	san_listen(p->san, s);
+	SW_STEP(companions_up);
 	if (s->named)
 		names_note(p->names, s->name_id, san_companions(s));
+	SW_STEP(listener_noted);
 	return 0;
 }
 
@@ -197,6 +201,7 @@ static void queue_again(struct sw_socket *s)
 /* SW-SHARE-3 */
 static void takeover(void *ctx, uint64_t id, uint64_t cookie)
 {
+	SW_STEP(takeover_told);
 	struct sw_socket *s = event_socket(ctx, id, cookie);
 	if (!s)
 		return;

@@ -16,11 +16,10 @@
 
 enum { ASK_TRIES = 4, STOPPED_MS = 100, AGAIN_MS = 250 };
 
-static void init_locks(struct names *n)
+static void init_conditions(struct names *n)
 {
 	pthread_condattr_t monotonic;
 
-	pthread_mutex_init(&n->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&n->changed, &monotonic);
@@ -69,7 +68,8 @@ int names_open(const struct names_config *cfg, const struct names_ops *ops, void
 	n->ops = ops;
 	n->ctx = ctx;
 	ports_defaults(cfg, n->range);
-	init_locks(n);
+	pthread_mutex_init(&n->lock, NULL);
+	init_conditions(n);
 	reset(n);
 	*ret = n;
 	return 0;
@@ -455,6 +455,10 @@ void names_fork_child(struct names *n)
 	wire_close(&epoll);
 	wire_close(&n->wake);
 	events_drop(n);
-	init_locks(n);
+	/* Those who waited are not here, so the conditions begin anew. The lock is ours, by
+	 * names_fork_prepare, and is given back: made anew while held it would stay held for
+	 * ThreadSanitizer, which then sees double locks and wrong unlocks. */
+	init_conditions(n);
 	reset(n);
+	pthread_mutex_unlock(&n->lock);
 }

@@ -164,7 +164,8 @@ struct names_entry {
 	pid_t pid; /* as the broker sees it; 0: unknown (a process of another pid namespace) */
 	char comm[16];
 	uid_t uid;
-	unsigned rank; /* 0: does not listen; 1: head */
+	bool same_user; /* as this process, as far as the broker can tell; false for a guest */
+	unsigned rank;  /* 0: does not listen; 1: head */
 	unsigned companions;
 };
 
@@ -175,6 +176,11 @@ struct names_entry {
  * version), -ETIMEDOUT (no answer), -ENOMEM.
  */
 int names_list(struct names *n, void (*each)(void *arg, const struct names_entry *e), void *arg);
+
+/* This process is not the effective user any more that it was when it joined, which the book goes
+ * by.
+ */
+bool names_user_changed(struct names *n);
 
 /* The dynamic ranges in force. Return: as names_list. */
 int names_ports_get(struct names *n, struct names_range ret[NAMES_PROTO_COUNT]);

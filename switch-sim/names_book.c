@@ -56,6 +56,17 @@ static size_t port_slot(const struct table_name *n)
 	return (size_t)(n->proto / 2) * PORTS + n->port;
 }
 
+/* Two are the same user if this is equal. */
+static uint64_t user_of(uint32_t client, uint32_t uid, bool alone)
+{
+	return alone ? UINT64_C(1) << 32 | client : uid;
+}
+
+static uint64_t user_at(const struct table_name *n)
+{
+	return user_of(n->client, n->uid, n->flags & NAME_ALONE);
+}
+
 bool book_normalise(struct names_request *req)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -172,7 +183,7 @@ static void fill(struct table_name *n, const struct names_request *req,
 	n->port = req->port;
 	n->proto = (uint8_t)req->proto;
 	n->mode = (uint8_t)req->mode;
-	n->flags = req->dual ? NAME_DUAL : 0;
+	n->flags = (uint16_t)((req->dual ? NAME_DUAL : 0) | (who->alone ? NAME_ALONE : 0));
 	n->companions = 0;
 }
 
@@ -188,6 +199,7 @@ int book_bind(struct book *b, const struct names_request *asked, const struct bo
 	      uint32_t *ret_index)
 {
 	struct names_request req = *asked;
+	uint64_t user = user_of(who->client, who->uid, who->alone);
 
 	if (!book_normalise(&req) || who->client >= TABLE_CLIENTS)
 		return WSAEINVAL;
@@ -198,7 +210,7 @@ int book_bind(struct book *b, const struct names_request *asked, const struct bo
 		if (req.port == 0)
 			return WSAENOBUFS;
 	} else {
-		enum reuse_verdict v = sums_judge(&b->sums, b->table->legacy, &req, who->uid);
+		enum reuse_verdict v = sums_judge(&b->sums, b->table->legacy, &req, user);
 		if (v != REUSE_OK)
 			return reuse_error(v);
 	}
@@ -213,7 +225,7 @@ int book_bind(struct book *b, const struct names_request *asked, const struct bo
 	NAMES_STEP(bind_held);
 
 	struct holder *h = holder(b, index);
-	h->place = sums_add(&b->sums, &req, who->uid);
+	h->place = sums_add(&b->sums, &req, user);
 	h->leaves = b->leaves[port_slot(n)];
 	client_link(b, who->client, index);
 	*ret_index = index;
@@ -416,7 +428,7 @@ void book_release(struct book *b, uint32_t index)
 		defer_forget(b, index);
 	uint32_t heir = leave_rank(b, index);
 	client_unlink(b, n->client, index);
-	sums_remove(&b->sums, h->place, (enum names_mode)n->mode, n->flags & NAME_DUAL, n->uid);
+	sums_remove(&b->sums, h->place, (enum names_mode)n->mode, n->flags & NAME_DUAL, user_at(n));
 	pool_give(&b->holders, index);
 	if (heir)
 		tell_head(b, heir);
@@ -495,7 +507,7 @@ static int adopt(struct book *b)
 			return -ENOMEM;
 		struct names_request req = request_of(n);
 		struct holder *h = holder(b, i);
-		h->place = sums_add(&b->sums, &req, n->uid);
+		h->place = sums_add(&b->sums, &req, user_at(n));
 		h->leaves = UINT32_MAX; /* whoever left meanwhile was not counted */
 		client_link(b, n->client, i);
 		listeners += n->order != 0;

@@ -30,6 +30,7 @@ void book_destroy(struct book *b); /* NULL is fine; the table stays as it is */
 struct book_holder {
 	uint32_t client, uid;
 	uint64_t serial, cookie;
+	bool alone; /* nobody but this client is the same user, whatever its uid */
 };
 
 /**

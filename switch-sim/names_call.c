@@ -8,12 +8,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <log.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUND = 64 };
+enum { ROUND = 64, ROUNDS = 4096 / ROUND + 1 /* the queue of a beacon, and who comes meanwhile */ };
 
 static void close_call(struct names *n, unsigned i)
 {
@@ -27,14 +26,31 @@ void call_close_all(struct names *n)
 		close_call(n, i);
 }
 
+static bool is_silent(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/*
+ * A place for one more. Anybody may connect, and a keeper speaks as it connects: a silent one goes,
+ * in turn. One that has spoken does not, for to be hung up on would tell a keeper that we are dead.
+ * CALLS: all have spoken, and are heard first.
+ */
 static unsigned free_call(struct names *n)
 {
 	for (unsigned i = 0; i < CALLS; i++)
 		if (n->calls[i] < 0)
 			return i;
-	/* Silent callers are no keepers: those speak as they connect. */
-	close_call(n, 0);
-	return 0;
+	for (unsigned i = 0; i < CALLS; i++) {
+		unsigned at = n->call_turn++ % CALLS;
+		if (!is_silent(n->calls[at]))
+			continue;
+		close_call(n, at);
+		return at;
+	}
+	return CALLS;
 }
 
 static int accept_call(struct names *n)
@@ -46,19 +62,26 @@ static int accept_call(struct names *n)
 	return fd < 0 ? -errno : fd;
 }
 
-void call_beacon_ready(struct names *n)
+/* True: there may be more. */
+static bool accept_calls(struct names *n)
 {
 	for (int i = 0; i < ROUND; i++) {
-		int fd = accept_call(n);
+		unsigned place = free_call(n);
+		int fd = place < CALLS ? accept_call(n) : -EAGAIN;
 		if (fd == -EMFILE || fd == -ENFILE)
 			service_starve(n);
 		if (fd < 0)
-			return;
-		unsigned place = free_call(n);
+			return false;
 		n->calls[place] = fd;
 		if (service_watch(n, fd, WATCH_CALL, (uint32_t)fd, place) < 0)
 			close_call(n, place);
 	}
+	return true;
+}
+
+void call_beacon_ready(struct names *n)
+{
+	accept_calls(n);
 }
 
 static void close_fds(const int *fd, unsigned count)
@@ -134,7 +157,7 @@ int call_adopt(struct names *n, const struct wire_welcome *w, int fd, int event_
 		return r;
 	}
 	n->keeper_pid = t->client[t->keeper].pid;
-	snprintf(n->keeper_comm, sizeof(n->keeper_comm), "%.15s", t->client[t->keeper].comm);
+	table_comm(n->keeper_comm, t->client[t->keeper].comm);
 	table_unmap(t);
 	wire_close(&n->table_fd);
 	n->table_fd = table_fd;
@@ -228,10 +251,14 @@ static bool older_call(struct names *n, int fd, uint64_t before)
 
 void call_newest(struct names *n, uint64_t before)
 {
-	call_beacon_ready(n);
-	for (unsigned i = 0; i < CALLS; i++)
-		if (n->calls[i] >= 0 && older_call(n, n->calls[i], before))
-			close_call(n, i);
+	/* All of the queue, whoever else stands in it. */
+	bool more = true;
+	for (int round = 0; round < ROUNDS && more; round++) {
+		more = accept_calls(n);
+		for (unsigned i = 0; i < CALLS; i++)
+			if (n->calls[i] >= 0 && older_call(n, n->calls[i], before))
+				close_call(n, i);
+	}
 }
 
 static void take_event(struct names *n, const struct wire_event *e)

@@ -63,13 +63,15 @@ int guest_ask(struct names *n, const struct wire_ask *ask, struct wire_answer *r
 	return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 
-/* The present table, mapped; a participant that is alone in the world joins first. */
-static int look(struct names *n, const struct table **ret)
+/* The present table, mapped, and who we are in it, TABLE_NOBODY for a guest; a participant that is
+ * alone in the world joins first. */
+static int look(struct names *n, const struct table **ret, uint32_t *ret_slot)
 {
 	int64_t deadline = wire_now_ms() + WAIT_MS;
 	struct rescue seen;
 	struct hello h;
 
+	*ret_slot = TABLE_NOBODY;
 	if (n->guest) {
 		int r = guest_hello(n, deadline, &h);
 		if (r == 0) {
@@ -94,15 +96,26 @@ static int look(struct names *n, const struct table **ret)
 		names_wait(n, LOOK_MS, deadline);
 	if (r == 0)
 		r = table_map(n->table_fd, ret);
+	if (r == 0)
+		*ret_slot = n->slot;
 	names_busy_end(n);
 	pthread_mutex_unlock(&n->lock);
 	return r;
 }
 
+bool names_user_changed(struct names *n)
+{
+	pthread_mutex_lock(&n->lock);
+	bool changed = n->role != ROLE_NONE && n->uid != geteuid();
+	pthread_mutex_unlock(&n->lock);
+	return changed;
+}
+
 int names_ports_get(struct names *n, struct names_range ret[NAMES_PROTO_COUNT])
 {
 	const struct table *t = NULL;
-	int r = look(n, &t);
+	uint32_t slot;
+	int r = look(n, &t, &slot);
 
 	if (r < 0)
 		return r;
@@ -120,8 +133,18 @@ struct row {
 	uint64_t order;
 };
 
+/* WS-REUSE-3 goes by what the keeper sees: a process does not know which user it is in a keeper's
+ * user namespace. */
+static bool same_user(const struct table *t, const struct table_name *n, uint32_t slot)
+{
+	if (slot >= TABLE_CLIENTS)
+		return false;
+	const struct table_client *me = &t->client[slot];
+	return n->client == slot || (!me->alone && !(n->flags & NAME_ALONE) && n->uid == me->uid);
+}
+
 /* False: the record is nobody's, or changed while we read it. */
-static bool read_row(const struct table *t, uint32_t i, struct row *ret)
+static bool read_row(const struct table *t, uint32_t i, uint32_t slot, struct row *ret)
 {
 	const struct table_name *n = &t->name[i];
 	struct names_entry *e = &ret->entry;
@@ -142,6 +165,7 @@ static bool read_row(const struct table *t, uint32_t i, struct row *ret)
 	memcpy(e->comm, c->comm, sizeof(e->comm));
 	e->comm[sizeof(e->comm) - 1] = '\0';
 	e->uid = n->uid;
+	e->same_user = same_user(t, n, slot);
 	e->companions = n->companions;
 	ret->order = n->order;
 	atomic_thread_fence(memory_order_acquire);
@@ -176,7 +200,8 @@ static int by_rank(const void *left, const void *right)
 int names_list(struct names *n, void (*each)(void *arg, const struct names_entry *e), void *arg)
 {
 	const struct table *t = NULL;
-	int r = look(n, &t);
+	uint32_t slot;
+	int r = look(n, &t, &slot);
 
 	if (r < 0)
 		return r;
@@ -184,7 +209,7 @@ int names_list(struct names *n, void (*each)(void *arg, const struct names_entry
 	uint32_t names = t->names < TABLE_NAMES ? t->names : TABLE_NAMES, count = 0;
 	struct row *row = malloc(((size_t)names + 1) * sizeof(*row));
 	for (uint32_t i = 0; row && i < names; i++)
-		count += read_row(t, i, &row[count]);
+		count += read_row(t, i, slot, &row[count]);
 	table_unmap(t);
 	if (!row)
 		return -ENOMEM;

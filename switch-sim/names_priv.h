@@ -37,7 +37,7 @@ enum {
 	UNFIT_MS = 1000, /* we could not take over (memory, descriptors): let others try first */
 	RECALL_MS = 250, /* participants that could not be called, for want of descriptors */
 	STRANGERS = 64,  /* connections that have not said hello; the oldest goes */
-	CALLS = 32,      /* connections on our beacon that have not spoken yet; the oldest goes */
+	CALLS = 32,      /* connections on our beacon; of those that have not spoken one goes */
 	RESERVE_FDS = 6, /* for a newcomer or a call, when our process has used all of its own */
 	STARVED_MS = 100, /* not even those: look again after that */
 };
@@ -58,6 +58,7 @@ struct peer {
 	uint32_t slot;       /* in the table; TABLE_NOBODY: stranger or guest */
 	struct wire_peer cred;
 	bool guest, lagging;
+	bool called;    /* by its beacon; else it came to us */
 	uint32_t dealt; /* asks without an answer, since the connection was made */
 	int64_t since;
 };
@@ -106,6 +107,7 @@ struct names {
 	uint64_t watched;  /* token of another that took over, but has not called us */
 	int64_t watched_since, unfit_until;
 	int calls[CALLS];
+	unsigned call_turn; /* which of them goes next */
 
 	/* client: the keeper's connections */
 	int ask_fd, event_fd;
@@ -130,6 +132,7 @@ struct names {
 	struct peer *peer;
 	uint32_t peers, peers_max;
 	uint32_t *peer_of; /* by slot: index + 1 */
+	uint64_t nobody;   /* names_nobody(), since we made the table */
 	uint32_t slot_hint, strangers, uncalled;
 	int64_t recall_at;
 	bool own_lag;
@@ -177,6 +180,10 @@ int rescue_find(const struct names *n, struct rescue *ret); /* 0, -ENOENT */
 void rescue_drop(struct rescue *r);
 /* For the log: who is stopped; @opener if it is. 0: nobody that we know of. */
 int32_t rescue_culprit(const struct names *n, int32_t opener, char ret_comm[16]);
+
+/* names_user.c: the uid that stands for every user whom this user namespace has no number for;
+ * UINT64_MAX: there is no such user. No lock. */
+uint64_t names_nobody(void);
 
 /* names_hello.c: one connection to the keeper by its public name. No lock. */
 struct hello {
@@ -227,7 +234,7 @@ int broker_open(struct names *n);     /* table and slot are set */
 void broker_close(struct names *n);   /* peers, book, the writable table */
 int broker_call_all(struct names *n); /* 0, -EMFILE, -ENOMEM: not all could be called */
 void broker_recall(struct names *n);
-void broker_forget_absent(struct names *n);
+void broker_adopt_names(struct names *n); /* after broker_call_all */
 int broker_answer(struct names *n, uint32_t slot, uint32_t uid, const struct wire_ask *ask,
 		  struct wire_answer *ret); /* 0, -ESTALE: deposed */
 bool broker_tell(void *ctx, uint32_t index, enum book_event event);

@@ -314,7 +314,9 @@ static bool is_stopped(int32_t pid, char ret_comm[16])
 		fclose(f);
 	if (!begin || !end || end < begin || end[1] != ' ')
 		return false;
-	snprintf(ret_comm, 16, "%.*s", (int)(end - begin - 1), begin + 1);
+	char comm[16];
+	snprintf(comm, sizeof(comm), "%.*s", (int)(end - begin - 1), begin + 1);
+	table_comm(ret_comm, comm);
 	return end[2] == 'T' || end[2] == 't';
 }
 

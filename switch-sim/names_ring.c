@@ -76,6 +76,8 @@ int ring_make_table(struct names *n, uint64_t token, const struct table *base)
 	}
 	struct table_client *me = &t->client[n->slot];
 	me->uid = n->uid;
+	n->nobody = names_nobody();
+	me->alone = n->uid == n->nobody;
 	me->pid = getpid();
 	memcpy(me->beacon, n->beacon_id, sizeof(me->beacon));
 	names_comm(me->comm);
@@ -155,7 +157,7 @@ static int take_book(struct names *n, uint64_t token, const struct table *base)
 	r = broker_open(n);
 	if (r == 0) {
 		r = broker_call_all(n);
-		broker_forget_absent(n);
+		broker_adopt_names(n);
 	}
 	if (r == 0)
 		r = book_create(n->table, n->table_fd, broker_tell, n, &n->book);

@@ -11,7 +11,8 @@
 
 /* A further user of a group. */
 struct tally {
-	uint32_t next, uid;
+	uint64_t user;
+	uint32_t next;
 	uint32_t n[NAMES_MODE_COUNT];
 };
 
@@ -135,13 +136,13 @@ bool sums_reserve(struct sums *s)
 	       pool_reserve(&s->tallies, TALLIES_A_NAME);
 }
 
-static const uint32_t *counts_of(const struct sums *s, const struct sums_group *g, uint32_t uid)
+static const uint32_t *counts_of(const struct sums *s, const struct sums_group *g, uint64_t user)
 {
-	if (g->uid == uid)
+	if (g->user == user)
 		return g->mine;
 	for (uint32_t number = g->more; number;) {
 		const struct tally *t = pool_at(&s->tallies, number);
-		if (t->uid == uid)
+		if (t->user == user)
 			return t->n;
 		number = t->next;
 	}
@@ -149,10 +150,10 @@ static const uint32_t *counts_of(const struct sums *s, const struct sums_group *
 }
 
 static enum reuse_verdict judge_group(const struct sums *s, bool legacy, const struct sums_group *g,
-				      enum reuse_kind kind, struct reuse_name second, uint32_t uid)
+				      enum reuse_kind kind, struct reuse_name second, uint64_t user)
 {
 	enum reuse_verdict worst = REUSE_OK;
-	const uint32_t *mine = counts_of(s, g, uid);
+	const uint32_t *mine = counts_of(s, g, user);
 
 	for (int m = 0; m < NAMES_MODE_COUNT; m++) {
 		if (!g->total[m])
@@ -174,21 +175,21 @@ static enum reuse_verdict judge_group(const struct sums *s, bool legacy, const s
 
 /* A wildcard, or a dual-stack one as IPv4 sees it, meets everybody on the port. */
 static enum reuse_verdict judge_port(const struct sums *s, bool legacy, enum names_proto proto,
-				     uint16_t port, struct reuse_name second, uint32_t uid)
+				     uint16_t port, struct reuse_name second, uint64_t user)
 {
 	const struct sums_port *p = sums_port(s, proto, port);
 	enum reuse_verdict worst = REUSE_OK;
 
 	for (int k = 0; p && k < REUSE_KIND_COUNT && worst < REUSE_INUSE; k++) {
 		enum reuse_verdict v =
-			judge_group(s, legacy, &p->kind[k], (enum reuse_kind)k, second, uid);
+			judge_group(s, legacy, &p->kind[k], (enum reuse_kind)k, second, user);
 		worst = v > worst ? v : worst;
 	}
 	return worst;
 }
 
 static enum reuse_verdict judge_specific(const struct sums *s, bool legacy,
-					 const struct names_request *req, uint32_t uid)
+					 const struct names_request *req, uint64_t user)
 {
 	static const enum reuse_kind wild[] = {REUSE_WILD, REUSE_DUAL};
 	struct reuse_name second = {REUSE_SPECIFIC, req->mode};
@@ -199,31 +200,31 @@ static enum reuse_verdict judge_specific(const struct sums *s, bool legacy,
 		return REUSE_OK;
 	for (int i = 0; i < 2; i++) {
 		enum reuse_verdict v =
-			judge_group(s, legacy, &p->kind[wild[i]], wild[i], second, uid);
+			judge_group(s, legacy, &p->kind[wild[i]], wild[i], second, user);
 		worst = v > worst ? v : worst;
 	}
 	/* Other addresses are never in the way (WS-REUSE-5): only the place itself. */
 	uint32_t place = find_place(s, req->proto, req->addr, req->scope, req->port);
 	if (place) {
 		enum reuse_verdict v = judge_group(s, legacy, &sums_place(s, place)->group,
-						   REUSE_SPECIFIC, second, uid);
+						   REUSE_SPECIFIC, second, user);
 		worst = v > worst ? v : worst;
 	}
 	return worst;
 }
 
 enum reuse_verdict sums_judge(const struct sums *s, bool legacy, const struct names_request *req,
-			      uint32_t uid)
+			      uint64_t user)
 {
 	if (!names_is_wild(req->addr))
-		return judge_specific(s, legacy, req, uid);
+		return judge_specific(s, legacy, req, user);
 
 	struct reuse_name second = {REUSE_WILD, req->mode};
-	enum reuse_verdict v = judge_port(s, legacy, req->proto, req->port, second, uid);
+	enum reuse_verdict v = judge_port(s, legacy, req->proto, req->port, second, user);
 	if (req->dual && v < REUSE_INUSE) {
 		second.kind = REUSE_DUAL;
 		enum reuse_verdict v4 =
-			judge_port(s, legacy, names_v4_of(req->proto), req->port, second, uid);
+			judge_port(s, legacy, names_v4_of(req->proto), req->port, second, user);
 		v = v4 > v ? v4 : v;
 	}
 	return v;
@@ -267,18 +268,18 @@ uint16_t sums_choose(const struct sums *s, const struct names_request *req,
 	return ports_find(range, from, taken, &c);
 }
 
-static void group_add(struct sums *s, struct sums_group *g, enum names_mode mode, uint32_t uid)
+static void group_add(struct sums *s, struct sums_group *g, enum names_mode mode, uint64_t user)
 {
-	uint32_t *mine = (uint32_t *)counts_of(s, g, uid);
+	uint32_t *mine = (uint32_t *)counts_of(s, g, user);
 
 	if (!mine && !g->mine[0] && !g->mine[1] && !g->mine[2]) {
-		g->uid = uid;
+		g->user = user;
 		mine = g->mine;
 	}
 	if (!mine) {
 		uint32_t number = pool_take(&s->tallies);
 		struct tally *t = pool_at(&s->tallies, number);
-		t->uid = uid;
+		t->user = user;
 		t->next = g->more;
 		g->more = number;
 		mine = t->n;
@@ -287,17 +288,17 @@ static void group_add(struct sums *s, struct sums_group *g, enum names_mode mode
 	g->total[mode]++;
 }
 
-static void group_remove(struct sums *s, struct sums_group *g, enum names_mode mode, uint32_t uid)
+static void group_remove(struct sums *s, struct sums_group *g, enum names_mode mode, uint64_t user)
 {
 	g->total[mode]--;
-	if (g->uid == uid && g->mine[mode]) {
+	if (g->user == user && g->mine[mode]) {
 		g->mine[mode]--;
 		return;
 	}
 	for (uint32_t *link = &g->more; *link;) {
 		uint32_t number = *link;
 		struct tally *t = pool_at(&s->tallies, number);
-		if (t->uid != uid) {
+		if (t->user != user) {
 			link = &t->next;
 			continue;
 		}
@@ -380,7 +381,7 @@ static void place_end(struct sums *s, struct sums_port *port, uint32_t number)
 	pool_give(&s->places, number);
 }
 
-uint32_t sums_add(struct sums *s, const struct names_request *req, uint32_t uid)
+uint32_t sums_add(struct sums *s, const struct names_request *req, uint64_t user)
 {
 	struct sums_port *port = port_enter(s, req->proto, req->port);
 	uint32_t number = 0;
@@ -392,19 +393,19 @@ uint32_t sums_add(struct sums *s, const struct names_request *req, uint32_t uid)
 	struct sums_place *place = sums_place(s, number);
 	place->holders++;
 	if (!place->wild)
-		group_add(s, &place->group, req->mode, uid);
-	group_add(s, &port->kind[place->wild ? REUSE_WILD : REUSE_SPECIFIC], req->mode, uid);
+		group_add(s, &place->group, req->mode, user);
+	group_add(s, &port->kind[place->wild ? REUSE_WILD : REUSE_SPECIFIC], req->mode, user);
 	bar(s, req->proto, req->port, port);
 	if (req->dual) {
 		enum names_proto v4 = names_v4_of(req->proto);
 		port = port_enter(s, v4, req->port);
-		group_add(s, &port->kind[REUSE_DUAL], req->mode, uid);
+		group_add(s, &port->kind[REUSE_DUAL], req->mode, user);
 		bar(s, v4, req->port, port);
 	}
 	return number;
 }
 
-void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual, uint32_t uid)
+void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual, uint64_t user)
 {
 	struct sums_place *at_place = sums_place(s, place);
 	enum names_proto proto = (enum names_proto)at_place->proto;
@@ -412,8 +413,8 @@ void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual
 	struct sums_port *port = sums_port(s, proto, at);
 
 	if (!at_place->wild)
-		group_remove(s, &at_place->group, mode, uid);
-	group_remove(s, &port->kind[at_place->wild ? REUSE_WILD : REUSE_SPECIFIC], mode, uid);
+		group_remove(s, &at_place->group, mode, user);
+	group_remove(s, &port->kind[at_place->wild ? REUSE_WILD : REUSE_SPECIFIC], mode, user);
 	bar(s, proto, at, port);
 	if (--at_place->holders == 0)
 		place_end(s, port, place);
@@ -421,7 +422,7 @@ void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual
 	if (dual) {
 		enum names_proto v4 = names_v4_of(proto);
 		port = sums_port(s, v4, at);
-		group_remove(s, &port->kind[REUSE_DUAL], mode, uid);
+		group_remove(s, &port->kind[REUSE_DUAL], mode, user);
 		bar(s, v4, at, port);
 		port_leave(s, v4, at);
 	}

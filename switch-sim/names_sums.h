@@ -13,8 +13,8 @@
 
 /* Holders of one kind, by mode and user. The first user stands inline: there is rarely another. */
 struct sums_group {
+	uint64_t user; /* whoever two are of, if it is equal */
 	uint32_t total[NAMES_MODE_COUNT];
-	uint32_t uid;
 	uint32_t mine[NAMES_MODE_COUNT];
 	uint32_t more; /* chain of tallies of further users */
 };
@@ -54,15 +54,15 @@ bool sums_reserve(struct sums *s); /* room for one more name; false: no memory *
 
 /* The verdict on a normalised request with a port (WS-REUSE-6). */
 enum reuse_verdict sums_judge(const struct sums *s, bool legacy, const struct names_request *req,
-			      uint32_t uid);
+			      uint64_t user);
 
 /* A port for a normalised request without one, 0: none is free. @from: random. */
 uint16_t sums_choose(const struct sums *s, const struct names_request *req,
 		     struct names_range range, uint32_t from);
 
 /* Count a name in or out; the place it stands at. After sums_reserve, adding cannot fail. */
-uint32_t sums_add(struct sums *s, const struct names_request *req, uint32_t uid);
-void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual, uint32_t uid);
+uint32_t sums_add(struct sums *s, const struct names_request *req, uint64_t user);
+void sums_remove(struct sums *s, uint32_t place, enum names_mode mode, bool dual, uint64_t user);
 
 static inline struct sums_place *sums_place(const struct sums *s, uint32_t place)
 {

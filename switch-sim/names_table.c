@@ -105,6 +105,15 @@ int table_reserve_client(struct table *t, int fd, uint32_t slot)
 	return 0;
 }
 
+void table_comm(char ret[16], const char from[16])
+{
+	memcpy(ret, from, 16);
+	ret[15] = '\0';
+	for (char *c = ret; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
 static bool name_legal(const struct table *t, const struct table_name *n)
 {
 	return n->client < t->clients && t->client[n->client].present && n->port != 0 &&
@@ -126,7 +135,7 @@ int table_copy(struct table *to, int to_fd, const struct table *from)
 		if (r < 0)
 			return r;
 		to->client[i] = from->client[i];
-		to->client[i].comm[sizeof(to->client[i].comm) - 1] = '\0';
+		table_comm(to->client[i].comm, from->client[i].comm);
 	}
 
 	uint32_t names = from->names < TABLE_NAMES ? from->names : TABLE_NAMES;

@@ -26,13 +26,19 @@ enum {
 struct table_client {
 	_Atomic uint32_t present;
 	uint32_t uid;
-	int32_t pid; /* as the keeper sees it, 0: unknown */
-	uint32_t unused[5];
+	int32_t pid;    /* as the keeper sees it, 0: unknown */
+	uint32_t alone; /* the uid says nothing: nobody else is this user (names_user.c) */
+	uint32_t unused[4];
 	uint8_t beacon[16]; /* random part of its abstract name */
 	char comm[16];
 };
 
-enum { NAME_DUAL = 1, NAME_DEFERRED = 2, NAME_TOLD = 4 /* knows that it is head */ };
+enum {
+	NAME_DUAL = 1,
+	NAME_DEFERRED = 2,
+	NAME_TOLD = 4,  /* knows that it is head */
+	NAME_ALONE = 8, /* as the client's `alone` */
+};
 
 /* A held name. `held` is stored last and cleared first. */
 struct table_name {
@@ -92,6 +98,9 @@ int table_reserve_client(struct table *t, int fd, uint32_t slot);
 
 /* @to gets all that @from holds but its keeper. Values out of range are left out. */
 int table_copy(struct table *to, int to_fd, const struct table *from);
+
+/* A process says its name itself, and it goes to logs: 15 characters of text, whatever @from is. */
+void table_comm(char ret[16], const char from[16]);
 
 static inline uint64_t table_id(uint32_t index, uint64_t serial)
 {

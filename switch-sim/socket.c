@@ -8,6 +8,7 @@
 #include "handle.h"
 #include "names.h"
 #include "san.h"
+#include "sw_step.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -169,6 +170,7 @@ static void tear_down(struct sw_socket *s)
 	s->state = SW_CLOSED;
 	if (s->san)
 		san_unlisten(p->san, s);
+	SW_STEP(companion_closed);
 	/* A child that has just been forked may not have closed its copy yet: stop listening all
 	 * the same. */
 	if (s->kernel_listening && atomic_load_explicit(&p->forked, memory_order_relaxed))
@@ -177,10 +179,12 @@ static void tear_down(struct sw_socket *s)
 	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
 	s->tcp = INVALID_SOCKET;
 	sw_fds_end();
+	SW_STEP(kernel_closed);
 	if (s->named) {
 		names_release(p->names, s->name_id);
 		atomic_fetch_sub(&p->bound, 1);
 	}
+	SW_STEP(name_released);
 	s->named = s->head = s->kernel_listening = s->kernel_bound = false;
 }
 

@@ -23,19 +23,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* Until SIGINT or SIGTERM. While we were stopped another took over: take it back. */
-static int keep(const struct book_handle *b, const sigset_t *ends)
+/* Until SIGINT or SIGTERM. While we were stopped another took over: take it back. If that cannot be
+ * done now, it is no reason to end: then nobody would take it back later. */
+static void keep(const struct book_handle *b, const sigset_t *ends)
 {
 	const struct timespec again = {.tv_sec = AGAIN_S};
-	int signal;
+	int signal, before = 0;
 
 	do {
 		int r = names_serve(b->names);
-		if (r)
-			return r;
+		if (r && r != before)
+			wsd_complain("cannot take the names back, will try again: %s",
+				     book_error(r));
+		before = r;
 		signal = sigtimedwait(ends, NULL, &again);
 	} while (signal < 0 || signal == SIGCONT);
-	return 0;
 }
 
 int cmd_broker(int argc, char **argv)
@@ -66,7 +68,7 @@ int cmd_broker(int argc, char **argv)
 	if (r == 0) {
 		printf("keeping the names of this network namespace (@%s)\n", b.name);
 		if (fflush(stdout) == 0)
-			r = keep(&b, &ends);
+			keep(&b, &ends);
 	}
 	if (r)
 		wsd_complain("cannot keep the names: %s", book_error(r));

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -119,6 +120,7 @@ __attribute__((unused)) static void peer_serve(int from, int to)
 /* The peer is this program again, not what a fork leaves of it: ASan's allocator does not survive a
  * fork beside threads. */
 #define PEER_VARIABLE "WSD_TEST_PEER"
+#define PEER_USERNS   "WSD_TEST_PEER_USERNS" /* set: in a user namespace of its own */
 
 __attribute__((constructor)) static void peer_main(void)
 {
@@ -132,6 +134,8 @@ __attribute__((constructor)) static void peer_main(void)
 	fcntl(to, F_SETFD, FD_CLOEXEC);
 	if (uid && (setgroups(0, NULL) || setgid(uid) || setuid(uid)))
 		_exit(99);
+	if (getenv(PEER_USERNS) && unshare(CLONE_NEWUSER))
+		_exit(97);
 	peer_serve(from, to);
 }
 

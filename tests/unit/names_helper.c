@@ -8,6 +8,7 @@
 #include "names_priv.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -322,7 +323,24 @@ static int enter_pid_namespace(void)
 	_exit(0);
 }
 
-/* names_helper BOOK [legacy] [guest] [user=UID] [pidns] [netns] */
+/* A user namespace of one's own; @mapped: as its user 0, otherwise as nobody it knows. */
+static int enter_user_namespace(bool mapped)
+{
+	char map[32];
+	int len = snprintf(map, sizeof(map), "0 %u 1", geteuid());
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -1;
+	if (!mapped)
+		return 0;
+	int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, map, (size_t)len) == len;
+	if (fd >= 0)
+		close(fd);
+	return written ? 0 : -1;
+}
+
+/* names_helper BOOK [legacy] [guest] [user=UID] [pidns] [netns] [userns] [userroot] */
 int main(int argc, char **argv)
 {
 	struct names_config cfg = {.broker_name = argc > 1 ? argv[1] : NULL};
@@ -339,6 +357,9 @@ int main(int argc, char **argv)
 		if (sscanf(argv[i], "user=%u", &uid) == 1 && setresuid(uid, uid, uid) < 0)
 			return 4;
 		prctl(PR_SET_DUMPABLE, 1); /* as if that user had started it */
+		bool mapped = strcmp(argv[i], "userroot") == 0;
+		if ((mapped || strcmp(argv[i], "userns") == 0) && enter_user_namespace(mapped) < 0)
+			return 7;
 	}
 	if (names_open(&cfg, &ops, NULL, &names) != 0)
 		return 1;

@@ -4,10 +4,13 @@
  * that they keep nothing.
  */
 #include "names_scene.h"
+#include "names_table.h"
+#include "names_wire.h"
 #include "run_tool.h"
 
 #include <jansson.h>
 #include <spawn.h>
+#include <sys/mman.h>
 
 static void expect(const struct lab *lab, const char *arguments, int status, const char *text)
 {
@@ -126,27 +129,160 @@ Test(wsd_names, SW_SHARE_2_names_with_rank_and_companions)
 	LAB_END();
 }
 
-Test(wsd_names, SW_SHARE_3_broker_alone_and_its_end)
+/* `wsd broker`, when it has said that it keeps the book; @ret_out: its output */
+static pid_t start_broker(const struct lab *lab, int *ret_out)
 {
-	LAB_BEGIN();
 	char name[80], *argv[] = {(char *)"wsd", (char *)"broker", NULL};
-	char *env[] = {name, NULL};
+	char *env[] = {name, NULL}, text[256] = "";
 	pid_t pid;
-	int status, out[2];
+	int out[2];
 	cr_assert_eq(pipe(out), 0);
 	posix_spawn_file_actions_t actions;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	snprintf(name, sizeof(name), "WSD_BROKER_NAME=%s", lab.book);
-	lab_start(&lab, 0, NULL, NULL);
-	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
-	/* it takes the book over from one who has it */
+	snprintf(name, sizeof(name), "WSD_BROKER_NAME=%s", lab->book);
 	cr_assert_eq(posix_spawn(&pid, WSD_TOOL, &actions, NULL, argv, env), 0);
 	posix_spawn_file_actions_destroy(&actions);
 	close(out[1]);
-	char text[256] = "";
 	cr_assert_gt(read(out[0], text, sizeof(text) - 1), 0);
-	cr_expect_not_null(strstr(text, lab.book), "%s", text);
+	cr_expect_not_null(strstr(text, lab->book), "%s", text);
+	*ret_out = out[0];
+	return pid;
+}
+
+/* Says hello by hand; what it gets. */
+static int hello(const struct lab *lab, uint32_t flags, const char *comm, int fds[WIRE_FDS],
+		 unsigned *ret_count)
+{
+	struct wire_hello hello = {.head = wire_head(WIRE_HELLO), .flags = flags};
+	union wire_any m;
+	int fd = wire_connect(lab->book, NULL);
+	*ret_count = 0;
+	if (fd < 0)
+		return fd;
+	snprintf(hello.comm, sizeof(hello.comm), "%s", comm);
+	if (wire_send(fd, &hello, NULL, 0) == 0 && wire_wait(fd, wsd_check_now_ms() + 500) &&
+	    wire_recv(fd, &m, fds, ret_count) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void close_all(int fd, int *fds, unsigned count)
+{
+	while (count)
+		close(fds[--count]);
+	close(fd);
+}
+
+static int keeper(const struct lab *lab)
+{
+	const struct table *t;
+	int fds[WIRE_FDS], pid = 0;
+	unsigned count;
+	int fd = hello(lab, HELLO_GUEST, "", fds, &count);
+	if (fd < 0)
+		return 0;
+	if (table_map(fds[0], &t) == 0) {
+		pid = t->client[t->keeper].pid;
+		table_unmap(t);
+	}
+	close_all(fd, fds, count);
+	return pid;
+}
+
+enum { TAKEN_BACK_MS = 5000 + 1000 };
+
+Test(wsd_names, SW_SHARE_3_broker_takes_the_book_back, .timeout = 60)
+{
+	LAB_BEGIN();
+	int out, status;
+	lab_start(&lab, 0, NULL, NULL);
+	pid_t pid = start_broker(&lab, &out);
+	cr_expect_eq(keeper(&lab), pid);
+	lab_check(&lab, 0, "serve 0", "serve");
+	cr_expect_eq(keeper(&lab), lab.proc[0].pid);
+	cr_expect(WSD_UNTIL(keeper(&lab) == pid, TAKEN_BACK_MS));
+	kill(pid, SIGTERM);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+	close(out);
+	LAB_END();
+}
+
+/* A participant may depose anybody. It does not end the broker, and when it is gone all is as it
+ * was. */
+Test(wsd_names, SW_SHARE_3_broker_outlives_one_that_deposes_it, .timeout = 60)
+{
+	LAB_BEGIN();
+	int fds[WIRE_FDS], out, status;
+	unsigned count;
+	lab_start(&lab, 0, NULL, NULL);
+	pid_t pid = start_broker(&lab, &out);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	int fd = hello(&lab, 0, "hostile", fds, &count);
+	cr_assert_eq(count, WIRE_FDS);
+	uint64_t *fence = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fds[4], 0);
+	cr_assert_neq(fence, MAP_FAILED);
+	kill(pid, SIGCONT); /* have it try now */
+	for (int64_t end = wsd_check_now_ms() + 2500; wsd_check_now_ms() < end; usleep(200))
+		__atomic_fetch_add(&fence[1], UINT64_C(1) << 32 | 1, __ATOMIC_SEQ_CST);
+	munmap(fence, 4096);
+	close_all(fd, fds, count);
+	cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "it has ended: %x", (unsigned)status);
+	kill(pid, SIGCONT);
+	cr_expect(WSD_UNTIL(keeper(&lab) == pid, TAKEN_BACK_MS));
+	lab_start(&lab, 1, NULL, NULL);
+	lab_check(&lab, 1, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
+	lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
+	kill(pid, SIGTERM);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+	close(out);
+	LAB_END();
+}
+
+/* What a process says of itself reaches terminal and log as text, whatever it is. */
+Test(wsd_names, WS_REUSE_13_names_of_processes_are_text)
+{
+	LAB_BEGIN();
+	char before[128], path[] = "/tmp/wsd-log-XXXXXX", text[4096] = "";
+	int log = mkstemp(path), fds[WIRE_FDS];
+	unsigned count;
+	setenv("WSD_LOG", path, 1);
+	setenv("WSD_LOG_LEVEL", "debug", 1);
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	int fd = hello(&lab, 0, "\033[2J\nroot: x", fds, &count);
+	cr_assert_eq(count, WIRE_FDS);
+	struct wire_ask ask = {.head = wire_head(WIRE_ASK), .op = OP_BIND, .id = 1, .port = 5170};
+	cr_assert_eq(wire_send(fd, &ask, NULL, 0), 0);
+	cr_assert(wire_wait(fd, wsd_check_now_ms() + 2000));
+	snprintf(before, sizeof(before), "WSD_BROKER_NAME=%s", lab.book);
+	struct run *r = run_tool(before, "names");
+	cr_expect_not_null(strstr(r->text, "?[2J?root: x"), "%s", r->text);
+	cr_expect_null(strchr(r->text, '\033'));
+	free(r);
+	close_all(fd, fds, count);
+	cr_expect(WSD_UNTIL(pread(log, text, sizeof(text) - 1, 0) > 0 &&
+				    strstr(text, "(?[2J?root: x) is gone"),
+			    2000),
+		  "%s", text);
+	unsetenv("WSD_LOG");
+	unsetenv("WSD_LOG_LEVEL");
+	close(log);
+	unlink(path);
+	LAB_END();
+}
+
+Test(wsd_names, SW_SHARE_3_broker_alone_and_its_end)
+{
+	LAB_BEGIN();
+	int status, out;
+	lab_start(&lab, 0, NULL, NULL);
+	lab_check(&lab, 0, "bind 0 5150*", "bind 1 tcp4 excl 10.77.0.1 5150");
+	/* it takes the book over from one who has it */
+	pid_t pid = start_broker(&lab, &out);
 	lab_start(&lab, 1, NULL, NULL);
 	lab_check(&lab, 1, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
 	kill(pid, SIGTERM);
@@ -154,6 +290,6 @@ Test(wsd_names, SW_SHARE_3_broker_alone_and_its_end)
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", (unsigned)status);
 	lab_check(&lab, 1, "bind 10048 *", "bind 1 tcp4 excl 10.77.0.1 5150");
 	lab_check(&lab, 1, "bind 0 5151*", "bind 1 tcp4 excl 10.77.0.1 5151");
-	close(out[0]);
+	close(out);
 	LAB_END();
 }
