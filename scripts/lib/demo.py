@@ -53,9 +53,10 @@ def leave(status, why):
     for process in Program.running:
         process.kill()
     try:
-        print(f"demo: {why}", file=sys.stderr, flush=True)
-    finally:
-        os._exit(status)
+        os.write(2, f"demo: {why}\n".encode())
+    except OSError:
+        pass
+    os._exit(status)
 
 
 class Program:
