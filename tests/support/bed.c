@@ -189,6 +189,10 @@ bool bed_make(struct bed *b, unsigned n)
 	setenv("WSD_CONFIG", "/dev/null", 1);
 	setenv("WSD_LOG", b->log, 1);
 	setenv("WSD_LOG_LEVEL", "debug", 1);
+	if (tmp) {
+		snprintf(test, sizeof(test), "%s/calls", b->dir);
+		setenv("WSD_TRACE", test, 1);
+	}
 	bed_file(b, "warm-up.provider", "this makes the library write a line\n");
 	bed_start(b);
 	bed_stop(b);
