@@ -32,6 +32,7 @@ struct conf_row {
 };
 
 struct conf {
+	char *path; /* of the file, for messages */
 	char *text; /* the file, cut into keys and values in place */
 	struct conf_row *rows;
 	size_t n_rows;
@@ -72,14 +73,14 @@ static int parse_lines(struct conf *c)
 			continue;
 		char *eq = strchr(s, '=');
 		if (!eq) {
-			wsd_log(WSD_LOG_WARNING, "configuration line %u has no '=', skipped: %s",
+			wsd_log(WSD_LOG_WARNING, "%s: line %u has no '=', skipped: %s", c->path,
 				number, s);
 			continue;
 		}
 		*eq = '\0';
 		char *key = trim(s);
 		if (!*key || strlen(key) >= KEY_MAX) {
-			wsd_log(WSD_LOG_WARNING, "configuration line %u has no usable key, skipped",
+			wsd_log(WSD_LOG_WARNING, "%s: line %u has no usable key, skipped", c->path,
 				number);
 			continue;
 		}
@@ -113,13 +114,14 @@ static int take_environment(struct conf *c)
 	return 0;
 }
 
-int conf_parse(const char *text, struct conf **ret_conf)
+static int parse(const char *path, const char *text, struct conf **ret_conf)
 {
 	struct conf *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
+	c->path = strdup(path);
 	c->text = strdup(text);
-	int err = c->text ? parse_lines(c) : -ENOMEM;
+	int err = c->path && c->text ? parse_lines(c) : -ENOMEM;
 	if (!err)
 		err = take_environment(c);
 	if (err) {
@@ -128,6 +130,11 @@ int conf_parse(const char *text, struct conf **ret_conf)
 	}
 	*ret_conf = c;
 	return 0;
+}
+
+int conf_parse(const char *text, struct conf **ret_conf)
+{
+	return parse("configuration", text, ret_conf);
 }
 
 /* A file, or /dev/null and its like; what could keep us waiting is none. */
@@ -143,7 +150,7 @@ static int open_file(const char *path)
 	return -EINVAL;
 }
 
-static int read_all(int fd, char **ret_text)
+static int read_all(const char *path, int fd, char **ret_text)
 {
 	size_t size = 0, room = 4096;
 	char *text = malloc(room);
@@ -161,7 +168,7 @@ static int read_all(int fd, char **ret_text)
 			text[size] = '\0';
 			if (strlen(text) < size)
 				wsd_log(WSD_LOG_WARNING,
-					"configuration: a NUL byte, and what is behind it is lost");
+					"%s: a NUL byte, and what is behind it is lost", path);
 			*ret_text = text;
 			return 0;
 		}
@@ -180,21 +187,27 @@ static int read_all(int fd, char **ret_text)
 	return -ENOMEM;
 }
 
-int conf_load(struct conf **ret_conf)
+const char *conf_file(void)
 {
 	const char *named = secure_getenv("WSD_CONFIG");
-	const char *path = named ? named : WSD_SYSCONFDIR "/wsdirect.conf";
+	return named ? named : WSD_SYSCONFDIR "/wsdirect.conf";
+}
+
+int conf_load(struct conf **ret_conf)
+{
+	const char *path = conf_file();
+	bool named = secure_getenv("WSD_CONFIG");
 	char *text = NULL;
-	int fd = open_file(path), err = fd < 0 ? fd : read_all(fd, &text);
+	int fd = open_file(path), err = fd < 0 ? fd : read_all(path, fd, &text);
 	if (fd >= 0)
 		close(fd);
 	if (err && (named || err != -ENOENT))
 		wsd_log(WSD_LOG_ERROR, "the configuration %s cannot be read: %s", path,
 			err == -EINVAL ? "it is no file" : strerror(-err));
 	if (err && !named) /* a user's programs run all the same */
-		return conf_parse("", ret_conf);
+		return parse(path, "", ret_conf);
 	if (text) /* set on success only */
-		err = conf_parse(text, ret_conf);
+		err = parse(path, text, ret_conf);
 	free(text);
 	return err;
 }
@@ -211,6 +224,7 @@ void conf_free(struct conf *c)
 	}
 	free(c->rows);
 	free(c->text);
+	free(c->path);
 	free(c);
 }
 
@@ -293,27 +307,39 @@ void conf_report(const struct conf *c)
 	for (size_t i = 0; i < c->n_rows; i++) {
 		const struct conf_row *r = &c->rows[i];
 		if (r->owned ? !is_known_variable(r->key) : !is_known_key(r->key))
-			wsd_log(r->owned ? WSD_LOG_INFO : WSD_LOG_WARNING,
-				"configuration: nothing reads %s%s",
-				r->owned ? "the variable " : "", r->key);
+			wsd_log(r->owned ? WSD_LOG_INFO : WSD_LOG_WARNING, "%s: nothing reads %s%s",
+				r->owned ? "environment" : c->path, r->owned ? "the variable " : "",
+				r->key);
 	}
 }
 
-const char *conf_get(const struct conf *c, const char *key)
+static const struct conf_row *find_row(const struct conf *c, const char *key)
 {
 	char variable[KEY_MAX + 4];
 	if (strlen(key) >= KEY_MAX)
 		return NULL;
 	variable_of(key, variable);
-	const char *found = NULL;
+	const struct conf_row *found = NULL;
 	/* of several equal keys in a file the last wins; environment rows are exact and come last
 	 */
 	for (size_t i = 0; c && i < c->n_rows; i++) {
 		const struct conf_row *r = &c->rows[i];
 		if (r->owned ? !strcmp(r->key, variable) : !strcasecmp(r->key, key))
-			found = r->value;
+			found = r;
 	}
 	return found;
+}
+
+const char *conf_get(const struct conf *c, const char *key)
+{
+	const struct conf_row *r = find_row(c, key);
+	return r ? r->value : NULL;
+}
+
+const char *conf_origin(const struct conf *c, const char *key)
+{
+	const struct conf_row *r = find_row(c, key);
+	return r && r->owned ? "environment" : c->path;
 }
 
 /* -1: no such word */
@@ -336,8 +362,8 @@ bool conf_bool(const struct conf *c, const char *key, bool fallback)
 	int value = v && *v ? bool_of(v) : fallback;
 	if (value >= 0)
 		return value;
-	wsd_log(WSD_LOG_WARNING, "%s = %s is neither yes nor no; taking %s", key, v,
-		fallback ? "yes" : "no");
+	wsd_log(WSD_LOG_WARNING, "%s: %s = %s is neither yes nor no; taking %s",
+		conf_origin(c, key), key, v, fallback ? "yes" : "no");
 	return fallback;
 }
 
@@ -351,8 +377,8 @@ long conf_long(const struct conf *c, const char *key, long fallback, long min, l
 	long n = strtol(v, &end, 0);
 	if (!errno && !*end && n >= min && n <= max)
 		return n;
-	wsd_log(WSD_LOG_WARNING, "%s = %s is no number from %ld to %ld; taking the default", key, v,
-		min, max);
+	wsd_log(WSD_LOG_WARNING, "%s: %s = %s is no number from %ld to %ld; taking the default",
+		conf_origin(c, key), key, v, min, max);
 	return fallback;
 }
 

@@ -29,8 +29,14 @@ int conf_parse(const char *text, struct conf **ret_conf);
 
 void conf_free(struct conf *c); /* NULL is fine */
 
+/* The file that conf_load reads, which need not be there; as long as the environment stays. */
+const char *conf_file(void);
+
 /* The value of @key, borrowed until conf_free, or NULL. */
 const char *conf_get(const struct conf *c, const char *key);
+
+/* Where the value of @key comes from, for messages: the file's path or "environment". */
+const char *conf_origin(const struct conf *c, const char *key);
 
 /* Log the keys and variables that nothing of wsdirect reads: they are typing errors. Keys of other
  * providers (`acme.depth`) are theirs. For whoever reads the file first in a process. */

@@ -20,7 +20,8 @@ static int choice(const struct conf *conf, const char *key, const char *const *w
 	for (int i = 0; words[i]; i++)
 		if (!strcasecmp(words[i], value))
 			return i;
-	wsd_log(WSD_LOG_WARNING, "%s = %s is none of its values; taking %s", key, value, words[0]);
+	wsd_log(WSD_LOG_WARNING, "%s: %s = %s is none of its values; taking %s",
+		conf_origin(conf, key), key, value, words[0]);
 	return 0;
 }
 
@@ -53,8 +54,8 @@ static void read_range(const struct conf *conf, const char *key, struct names_ra
 	}
 	struct names_range r = {(uint32_t)start, (uint32_t)count};
 	if (*end || start > 65535 || count > 65535 || !names_range_legal(r))
-		wsd_log(WSD_LOG_WARNING, "%s = %s is no legal range; taking the default", key,
-			value);
+		wsd_log(WSD_LOG_WARNING, "%s: %s = %s is no legal range; taking the default",
+			conf_origin(conf, key), key, value);
 	else
 		*ret = r;
 }

@@ -263,7 +263,17 @@ void trace_leave(struct trace_span *span, long long result, int error, const cha
 	errno = saved;
 }
 
-static int open_sink(const char *where, bool allow_stderr)
+/* Was asked for by name and cannot be had: said aloud, since without WSD_LOG nobody would hear. */
+static void complain(const char *key, const char *where, int err)
+{
+	wsd_log(WSD_LOG_ERROR, "%s: cannot open %s: %s", key, where, strerror(-err));
+	const char *log = secure_getenv("WSD_LOG");
+	if (!log || !*log)
+		dprintf(STDERR_FILENO, "wsdirect: no trace: cannot open %s: %s\n", where,
+			strerror(-err));
+}
+
+static int open_sink(const char *key, const char *where, bool allow_stderr)
 {
 	if (!where || !*where)
 		return -1;
@@ -272,7 +282,7 @@ static int open_sink(const char *where, bool allow_stderr)
 			 : open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		int err = -errno;
-		wsd_log(WSD_LOG_ERROR, "trace: cannot open %s: %s", where, strerror(-err));
+		complain(key, where, err);
 		return err == -1 ? -EPERM : err; /* -1 stands for "not asked for" */
 	}
 	return fd;
@@ -299,8 +309,8 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 	struct trace *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	t->text_fd = open_sink(text, true);
-	t->json_fd = open_sink(json, false);
+	t->text_fd = open_sink("trace", text, true);
+	t->json_fd = open_sink("trace.json", json, false);
 	if (t->text_fd < -1 || t->json_fd < -1) {
 		int err = t->text_fd < -1 ? t->text_fd : t->json_fd;
 		trace_close(t);

@@ -35,12 +35,10 @@ static const struct names_ops no_ops = {no_takeover, no_shadow, no_takeover};
 int book_handle_open(bool guest, struct book_handle *ret)
 {
 	struct names_config cfg;
-	int r = conf_load(&ret->conf);
+	int r = wsd_conf_load(&ret->conf);
 
-	if (r) {
-		wsd_complain("cannot read the configuration: %s", strerror(-r));
+	if (r)
 		return r;
-	}
 	settings_names(ret->conf, &cfg);
 	cfg.guest = guest;
 	ports_defaults(&cfg, ret->range);

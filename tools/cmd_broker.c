@@ -15,14 +15,6 @@
 
 enum { AGAIN_S = 5 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	if (key != ARGP_KEY_ARG)
-		return ARGP_ERR_UNKNOWN;
-	argp_error(state, "too many arguments");
-	return 0;
-}
-
 /* Until SIGINT or SIGTERM. While we were stopped another took over: take it back. If that cannot be
  * done now, it is no reason to end: then nobody would take it back later. */
 static void keep(const struct book_handle *b, const sigset_t *ends)
@@ -43,7 +35,7 @@ static void keep(const struct book_handle *b, const sigset_t *ends)
 int cmd_broker(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.parser = parse_option,
+		.parser = wsd_parse_switch,
 		.doc = "Keeps the names of this network namespace, in the foreground, until SIGINT "
 		       "or "
 		       "SIGTERM.\v"

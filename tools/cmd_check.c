@@ -35,7 +35,7 @@
 /* The remedy where the kernel cannot be helped. */
 #define GUEST_HAS "scripts/soft-roce brings a guest whose kernel has RDMA"
 
-enum level { OK, WARN, FAIL };
+enum level { OK, INFO, WARN, FAIL };
 
 struct check {
 	struct conf *conf;
@@ -47,7 +47,8 @@ struct check {
 __attribute__((format(printf, 4, 5))) static void say(struct check *c, enum level level,
 						      const char *remedy, const char *format, ...)
 {
-	static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [FAIL] = "fail"};
+	static const char *const words[] = {
+		[OK] = "ok", [INFO] = "info", [WARN] = "warn", [FAIL] = "fail"};
 	va_list args;
 
 	printf("%-5s ", words[level]);
@@ -64,6 +65,14 @@ __attribute__((format(printf, 4, 5))) static void say(struct check *c, enum leve
 static bool exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+static void check_conf(struct check *c)
+{
+	const char *file = conf_file();
+
+	say(c, OK, NULL, "configuration: %s%s", file,
+	    exists(file) ? "" : ", which is not there: the defaults");
 }
 
 /* Whether modprobe would find it: it stands before a colon of the running kernel's modules.dep. */
@@ -244,8 +253,13 @@ static void check_mtu(struct check *c)
 			continue;
 		snprintf(remedy, sizeof(remedy), "ip link set %s mtu %d, on all hosts and switches",
 			 p->netdev, MTU_FOR_4096);
-		say(c, p->path_mtu >= 1024 ? OK : WARN, remedy,
-		    "%s: MTU %u carries RDMA packets of %u bytes", p->netdev, p->mtu, p->path_mtu);
+		if (p->path_mtu)
+			say(c, p->path_mtu >= 1024 ? OK : WARN, remedy,
+			    "%s: MTU %u carries RDMA packets of %u bytes", p->netdev, p->mtu,
+			    p->path_mtu);
+		else
+			say(c, WARN, remedy, "%s: MTU %u is too small for any RDMA packet",
+			    p->netdev, p->mtu);
 	}
 }
 
@@ -300,6 +314,46 @@ static void check_module(struct check *c, const struct catalog_entry *e)
 	dlclose(module);
 }
 
+static int is_entry(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name), suffix = strlen(CATALOG_SUFFIX);
+
+	return e->d_name[0] != '.' && n > suffix && !strcmp(e->d_name + n - suffix, CATALOG_SUFFIX);
+}
+
+static bool is_listed(const struct catalog *catalog, const GUID *id)
+{
+	for (size_t i = 0; i < catalog->n_list; i++)
+		if (!memcmp(&catalog->list[i], id, sizeof(*id)))
+			return true;
+	return false;
+}
+
+/* Files of the catalogue that the list does not lead to: perhaps wanted so, perhaps forgotten. */
+static void check_unlisted(struct check *c, const char *dir, const struct catalog *catalog)
+{
+	struct dirent **files;
+	int n = scandir(dir, &files, is_entry, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		size_t stem = strlen(files[i]->d_name) - strlen(CATALOG_SUFFIX), at = 0;
+
+		while (at < catalog->n_entries &&
+		       (strlen(catalog->entries[at].label) != stem ||
+			strncmp(catalog->entries[at].label, files[i]->d_name, stem) != 0))
+			at++;
+		if (at == catalog->n_entries)
+			say(c, INFO, "WSD_LOG=stderr wsd check says why",
+			    "%s/%s describes no usable provider", dir, files[i]->d_name);
+		else if (!is_listed(catalog, &catalog->entries[at].info.ProviderId))
+			say(c, INFO, "its id into tcp-on-san, if it is for SANs",
+			    "%s/%s is not on the list tcp-on-san", dir, files[i]->d_name);
+		free(files[i]);
+	}
+	if (n >= 0)
+		free(files);
+}
+
 static void check_provider(struct check *c)
 {
 	char dir[PATH_MAX];
@@ -327,12 +381,16 @@ static void check_provider(struct check *c)
 	if (!found)
 		say(c, FAIL, "meson install, or WSD_CATALOG",
 		    "no SAN provider is in the catalogue %s", dir);
+	else
+		say(c, OK, NULL, "catalogue: %s", dir);
+	check_unlisted(c, dir, catalog);
 	catalog_free(catalog);
 }
 
 int cmd_check(int argc, char **argv)
 {
 	static const struct argp argp = {
+		.parser = wsd_parse_switch,
 		.doc = "Tells whether this machine is ready for Windows Sockets Direct: ok, warn "
 		       "or fail, each with "
 		       "its remedy.\vExit status: 0 if nothing failed, 1 otherwise.",
@@ -342,11 +400,9 @@ int cmd_check(int argc, char **argv)
 
 	if (r)
 		return r;
-	r = conf_load(&c.conf);
-	if (r) {
-		wsd_complain("cannot read the configuration: %s", strerror(-r));
+	if (wsd_conf_load(&c.conf))
 		return WSD_EXIT_FAIL;
-	}
+	check_conf(&c);
 	check_modules(&c);
 	check_nodes(&c);
 	check_memlock(&c);

@@ -15,31 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct names_options {
-	bool json;
-};
-
 static const char *const option_name[NAMES_MODE_COUNT] = {
 	[NAMES_DEFAULT] = "default",
 	[NAMES_REUSE] = "reuse",
 	[NAMES_EXCLUSIVE] = "exclusive",
 };
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct names_options *o = state->input;
-
-	switch (key) {
-	case 'j':
-		o->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "too many arguments");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 static bool is_v6(const struct names_entry *e)
 {
@@ -167,7 +147,7 @@ int cmd_names(int argc, char **argv)
 	};
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = wsd_parse_switch,
 		.doc = "Shows who holds which name in this network namespace: protocol, address "
 		       "and port, "
 		       "process, user, option, place in the rank of listeners, companions on "
@@ -177,15 +157,16 @@ int cmd_names(int argc, char **argv)
 		       "\"waiting\" has "
 		       "put its kernel bind off until another leaves the port.",
 	};
-	struct names_options o = {0};
+	bool json = false;
+	struct wsd_switch switches[] = {{'j', &json}, {0}};
 	struct book_handle b = {0};
-	int r = wsd_parse(&argp, argc, argv, &o);
+	int r = wsd_parse(&argp, argc, argv, switches);
 
 	if (r)
 		return r;
 	if (book_handle_open(true, &b))
 		return WSD_EXIT_FAIL;
-	r = o.json ? print_json(b.names) : print_table(b.names);
+	r = json ? print_json(b.names) : print_table(b.names);
 	if (r)
 		wsd_complain("cannot list the names: %s", book_error(r));
 	book_handle_close(&b);

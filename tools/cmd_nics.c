@@ -27,25 +27,6 @@ struct nics_options {
 	struct conf *conf;
 };
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct nics_options *o = state->input;
-
-	switch (key) {
-	case 'w':
-		o->watch = true;
-		return 0;
-	case 'j':
-		o->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "too many arguments");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 /* "10.77.0.1/24" */
 static const char *addr_text(const struct nic_addr *a, char *buf, size_t size)
 {
@@ -300,22 +281,20 @@ int cmd_nics(int argc, char **argv)
 	};
 	static const struct argp argp = {
 		.options = options,
-		.parser = parse_option,
+		.parser = wsd_parse_switch,
 		.doc = "Shows each port of each RDMA device with its IPv4 addresses, and whether "
 		       "the switch would "
 		       "use them.\vWith --watch, changes are marked + (came), - (went) and ! (is "
 		       "different now).",
 	};
 	struct nics_options o = {0};
-	int r = wsd_parse(&argp, argc, argv, &o);
+	struct wsd_switch switches[] = {{'w', &o.watch}, {'j', &o.json}, {0}};
+	int r = wsd_parse(&argp, argc, argv, switches);
 
 	if (r)
 		return r;
-	r = conf_load(&o.conf);
-	if (r) {
-		wsd_complain("cannot read the configuration: %s", strerror(-r));
+	if (wsd_conf_load(&o.conf))
 		return WSD_EXIT_FAIL;
-	}
 	r = o.watch ? watch(&o) : look_once(&o);
 	if (r)
 		wsd_complain("cannot look at the RDMA devices: %s", strerror(-r));

@@ -4,6 +4,7 @@
  * [WS-PORT-3]. A change holds at once for every process of this network namespace.
  */
 #include "book.h"
+#include "conf.h"
 #include "wsd.h"
 
 #include <argp.h>
@@ -20,7 +21,7 @@ struct ports_options {
 	bool json;
 };
 
-/* "start=49152"; false: not that, or not a number */
+/* "start=49152"; false: not that, or not a number, or 0, or not the first of them */
 static bool parse_number(const char *arg, const char *key, uint32_t *ret)
 {
 	size_t len = strlen(key);
@@ -31,6 +32,8 @@ static bool parse_number(const char *arg, const char *key, uint32_t *ret)
 	errno = 0;
 	unsigned long value = strtoul(arg + len + 1, &end, 10);
 	if (errno || end == arg + len + 1 || *end || value > UINT32_MAX || arg[len + 1] == '-')
+		return false;
+	if (*ret || !value)
 		return false;
 	*ret = (uint32_t)value;
 	return true;
@@ -80,6 +83,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		else if (strcmp(o->verb, "set") == 0 &&
 			 (o->proto < 0 || !o->range.start || !o->range.count))
 			argp_error(state, "set needs a protocol, start=PORT and num=COUNT");
+		else if (strcmp(o->verb, "set") == 0 && o->json)
+			argp_error(state, "--json is for show");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -135,9 +140,9 @@ static int set(const struct book_handle *b, const struct ports_options *o)
 	else if (r == -ENOENT)
 		wsd_complain("%s, so there is nothing to change; for those to come put "
 			     "`dynamicport.%s = "
-			     "%u,%u` into wsdirect.conf",
+			     "%u,%u` into %s",
 			     book_error(r), book_proto_name[o->proto], o->range.start,
-			     o->range.count);
+			     o->range.count, conf_file());
 	else if (r)
 		wsd_complain("cannot set the range: %s", book_error(r));
 	return r;
@@ -156,8 +161,8 @@ int cmd_ports(int argc, char **argv)
 		.doc = "Shows or sets the ranges from which port 0 is served.\v"
 		       "A range has at least 255 ports, starts at 1025 or above and ends at 65535 "
 		       "or below. "
-		       "A change holds at once for every process, and as long as any of them "
-		       "lives; root and "
+		       "A change holds at once for every process, and as long as any process "
+		       "holds names or wsd broker runs; root and "
 		       "the user of the process that keeps the names may make it.",
 	};
 	struct ports_options o = {.proto = -1};

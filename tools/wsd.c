@@ -4,6 +4,8 @@
  */
 #include "wsd.h"
 
+#include "conf.h"
+
 #include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -86,6 +88,28 @@ int wsd_parse(const struct argp *argp, int argc, char **argv, void *input)
 	if (e)
 		wsd_complain("%s", strerror(e));
 	return e ? WSD_EXIT_FAIL : WSD_EXIT_OK;
+}
+
+int wsd_parse_switch(int key, char *arg, struct argp_state *state)
+{
+	if (key == ARGP_KEY_ARG)
+		argp_error(state, "too many arguments");
+	for (const struct wsd_switch *s = state->input; s && s->key; s++)
+		if (s->key == key) {
+			*s->set = true;
+			return 0;
+		}
+	return ARGP_ERR_UNKNOWN;
+}
+
+int wsd_conf_load(struct conf **ret_conf)
+{
+	int r = conf_load(ret_conf);
+
+	if (r)
+		wsd_complain("cannot read the configuration %s: %s", conf_file(),
+			     r == -EINVAL ? "it is no file" : strerror(-r));
+	return r;
 }
 
 void wsd_complain(const char *format, ...)

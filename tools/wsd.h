@@ -6,6 +6,8 @@
 #ifndef WSD_TOOLS_WSD_H
 #define WSD_TOOLS_WSD_H
 
+#include <stdbool.h>
+
 /* Exit statuses: 0 done, 1 the answer is no or something failed, 2 wrong usage. */
 enum { WSD_EXIT_OK, WSD_EXIT_FAIL, WSD_EXIT_USAGE };
 
@@ -25,7 +27,20 @@ int cmd_broker(int argc, char **argv);
 /* argp_parse() for a subcommand: wrong usage ends the program with WSD_EXIT_USAGE. 0 if all is
  * well. */
 struct argp;
+struct argp_state;
 int wsd_parse(const struct argp *argp, int argc, char **argv, void *input);
+
+/* The parser of a subcommand that has switches only: @input of wsd_parse is an array of them that
+ * ends with {0}. */
+struct wsd_switch {
+	int key;
+	bool *set;
+};
+int wsd_parse_switch(int key, char *arg, struct argp_state *state);
+
+/* conf_load(); what cannot be read is complained about. */
+struct conf;
+int wsd_conf_load(struct conf **ret_conf);
 
 /* Says "wsd: ..." on stderr. */
 __attribute__((format(printf, 1, 2))) void wsd_complain(const char *format, ...);

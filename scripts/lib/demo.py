@@ -12,7 +12,7 @@ import threading
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-SOFT_ROCE = str(TOP / "scripts/soft-roce")
+EXEC = (str(TOP / "scripts/soft-roce"), "exec", "--qemu")
 OUT = TOP / "demo-out"
 WAIT = 30  # seconds until something that should happen counts as not happening; emulation is slow
 KILLED = 128 + 9  # exit status of what SIGKILL ended
@@ -26,24 +26,43 @@ class Unexpected(Exception):
 
 
 class Screen:
+    """What is shown, by several threads. When nobody reads it any more (`| head`, a pager that was left), it ends us at once."""
+
     def __init__(self, color):
         self.color, self.lock, self.startup_shown = color, threading.Lock(), False
 
     def paint(self, code, text):
         return f"\033[{code}m{text}\033[0m" if self.color else text
 
-    def scene(self, title, about):
+    def print(self, text):
         with self.lock:
-            print("\n" + self.paint("1", f"== {title}"))
-            print(about + "\n", flush=True)
+            try:
+                print(text, flush=True)
+            except BrokenPipeError:
+                leave(1, "nobody reads the output any more")
+
+    def scene(self, title, about):
+        self.print("\n" + self.paint("1", f"== {title}") + f"\n{about}\n")
 
     def line(self, who, text):
-        with self.lock:
-            print(f"{self.paint('36', f'{who:>8} |')} {text}", flush=True)
+        self.print(f"{self.paint('36', f'{who:>8} |')} {text}")
+
+
+def leave(status, why):
+    """End from whatever thread, with one line; killed clients take their programs in the machine along."""
+    for process in Program.running:
+        process.kill()
+    try:
+        os.write(2, f"demo: {why}\n".encode())
+    except OSError:
+        pass
+    os._exit(status)
 
 
 class Program:
     """A program in the soft-RoCE machine; its output is shown as it comes and can be waited for."""
+
+    running = []
 
     def __init__(self, screen, who, argv, host="a", env=None):
         self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
@@ -52,20 +71,23 @@ class Program:
         # one stream, so that the program's words and the trace stay in order; the pid for a kill
         shell = 'echo "pid $$"; exec "$@" 2>&1'
         self.process = subprocess.Popen(
-            [SOFT_ROCE, "exec", "--host", host, "--", "/bin/sh", "-c", shell, "sh", *argv],
-            cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [*EXEC, "--host", host, "--", "/bin/sh", "-c", shell, "sh", *argv], cwd=TOP, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # Ctrl-C is for us
+        Program.running.append(self.process)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
     def read(self):
-        for line in self.process.stdout:
-            line = line.rstrip("\n")
-            if self.pid is None and line.startswith("pid "):
-                self.pid = line[4:]
-                continue
-            self.show(line)
-            self.lines.put(line)
-        self.lines.put(None)
+        try:
+            for line in self.process.stdout:
+                line = line.rstrip("\n")
+                if self.pid is None and line.startswith("pid "):
+                    self.pid = line[4:]
+                    continue
+                self.show(line)
+                self.lines.put(line)
+        finally:
+            self.lines.put(None)
 
     def show(self, line):
         """What WSAStartup and WSACleanup do beneath them is shown once; the JSON file has it each time."""
@@ -101,7 +123,7 @@ class Program:
 
     def kill(self):
         self.screen.line(self.who, "<- kill -9")
-        subprocess.run([SOFT_ROCE, "exec", "--host", self.host, "--", "kill", "-9", self.pid], cwd=TOP, check=True)
+        subprocess.run([*EXEC, "--host", self.host, "--", "kill", "-9", self.pid], cwd=TOP, check=True)
 
     def finish(self, expected=0):
         try:
@@ -113,12 +135,12 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise Unexpected(f"{self.who} did not end") from None
-        self.reader.join(WAIT)
-        while True:
-            line = self.lines.get()
-            if line is None:
-                break
-            self.seen.append(line)
+        Program.running.remove(self.process)
+        try:
+            while (line := self.lines.get(timeout=WAIT)) is not None:
+                self.seen.append(line)
+        except queue.Empty:
+            raise Unexpected(f"the output of {self.who} did not end") from None
         if status != expected:
             raise Unexpected(f"{self.who} ended with {status}, expected {expected}")
         return self.seen
@@ -160,7 +182,7 @@ class Demo:
         lines = "\n".join(self.run("wsd nics", self.tool("nics")))
         for need in ("rxe0", "rxe1", "rxe2", "10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):
             if need not in lines:
-                raise Unexpected(f"wsd nics does not show {need}: is rxe up?")
+                raise Unexpected(f"wsd nics does not show {need}; `scripts/soft-roce up --qemu a b` sets the NICs up anew")
         addresses = [line.split() for line in self.run("ip addr", ["ip", "-brief", "-4", "addr", "show", "scope", "global"])]
         plain = [words for words in addresses if words[0] not in lines.split()]
         for name, _, *nets in plain:
@@ -195,7 +217,8 @@ class Demo:
     def shared(self):
         self.screen.scene("Two processes share a name",
                           "Both set SO_REUSEADDR. The first to listen gets the requests; the next takes over when it "
-                          "closes, and again when it is killed.")
+                          "closes, and again when it is killed.\nThe seconds before each call count from the start of its "
+                          "process; t_us in demo-out/trace.jsonl is one clock for both.")
         first = self.server("first", "-r", "10.77.0.1", "5152")
         second = self.server("second", "-r", "10.77.0.1", "5152")
         self.run("wsd names", self.tool("names"))
@@ -244,9 +267,12 @@ def main():
         print(f"\ndemo: not as it should be: {what}", file=sys.stderr)
         return 1
     records = sum(1 for _ in open(OUT / "trace.jsonl", encoding="utf-8"))
-    print(f"\ndemo: all as it should be; {records} records of the same in demo-out/trace.jsonl")
+    screen.print(f"\ndemo: all as it should be; {records} records of the same in demo-out/trace.jsonl")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        leave(130, "interrupted")

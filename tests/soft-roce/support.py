@@ -144,12 +144,24 @@ def copy_of_tree(name):
     return to
 
 
-def clean_up():
+def own_instances():
+    """(name, state folder) of each that the tests have made."""
     state = os.path.join(TREE, ".soft-roce")
     names = os.listdir(state) if os.path.isdir(state) else []
-    for name in names:
-        if name.startswith("selftest"):
-            soft_roce("down", instance=name)
-            shutil.rmtree(os.path.join(state, name), ignore_errors=True)
+    return [(name, os.path.join(state, name)) for name in names if name.startswith("selftest")]
+
+
+def keep_consoles(where):
+    os.makedirs(where, exist_ok=True)
+    for name, state in own_instances():
+        for file in os.listdir(state):
+            if file.endswith((".console", ".console.old", ".log")):
+                shutil.copy2(os.path.join(state, file), os.path.join(where, f"{name}-{file}"))
+
+
+def clean_up():
+    for name, state in own_instances():
+        soft_roce("down", instance=name)
+        shutil.rmtree(state, ignore_errors=True)
     for path in _folders:
         shutil.rmtree(path, ignore_errors=True)

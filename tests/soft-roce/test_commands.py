@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from support import (MAIN, SCRIPT, TREE, Skip, check, equal, folder, guest, need_up, note, nothing_left, shell, soft_roce, start,
+from support import (MAIN, SCRIPT, TREE, Skip, check, copy_of_tree, equal, folder, guest, need_up, note, nothing_left, shell, soft_roce, start,
                      status, wait_for)
 
 
@@ -278,6 +278,76 @@ def test_wrong_usage_is_told():
         done = subprocess.run([SCRIPT, *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         check(done.returncode == 0 and b"usage:" in done.stdout and not done.stderr, done)
     equal(subprocess.run([SCRIPT, "exec", "--instance", "../x", "--", "true"], capture_output=True, check=False).returncode, 2)
+
+
+def test_numbers_and_folders_are_checked_before_anything_starts():
+    for words, status, text in ((["--memory", "10"], 2, b"--memory 10: must be a number from 256 to"),
+                                (["--memory", "much"], 2, b"--memory much: must be a number"),
+                                (["--cpus", "0"], 2, b"--cpus 0: must be a number from 1 to"),
+                                (["--share", "/nosuch"], 125, b"--share /nosuch: there is no such folder")):
+        result = soft_roce("up", *words, instance="selftest-none")
+        check(result.status == status and text in result.err and result.seconds < 5, (words, result))
+
+
+def test_the_environment_chooses_for_every_command():
+    def run(choice, *words):
+        return subprocess.run([SCRIPT, *words], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                              env={**os.environ, "WSD_SOFT_ROCE": choice})
+
+    for words in (["up"], ["down"], ["status"], ["exec", "--", "true"], ["prepare"]):
+        done = run("bogus", *words)
+        equal((done.returncode, b"WSD_SOFT_ROCE=bogus" in done.stderr), (125, True), words)
+    if subprocess.run(["/sbin/modprobe", "-n", "-q", "rdma_rxe"], check=False).returncode:  # else it would come up here
+        for words in (["up"], ["exec", "--", "true"]):
+            done = run("native", *words)
+            check(done.returncode == 125 and b"using a guest" not in done.stderr, (words, done))
+
+
+def test_up_restores_what_a_host_has_lost():
+    shell("rdma link delete rxe1; ip address delete 10.77.2.101/24 dev san2; ip link set lan0 down")
+    result = need_up()
+    for words in (b"link add rxe1 type rxe netdev san1", b"address add 10.77.2.101/24 dev san2", b"link set lan0 up"):
+        check(words in result.err, result)
+    test_topology_is_the_standard_one()
+    equal(need_up().err, b"")
+
+
+def demo_with(program, **kw):
+    """The scenes of scripts/demo, with a stand-in for soft-roce: a command's output matters, not where it runs."""
+    tree = copy_of_tree("tree")
+    script = os.path.join(tree, "scripts/soft-roce")
+    with open(script, "w", encoding="ascii") as f:
+        f.write(f'#!/bin/bash\nexec -a "$0: stand-in" {program}\n')
+    return tree, subprocess.Popen(["python3", os.path.join(tree, "scripts/lib/demo.py")], cwd=tree, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+
+
+def none_left_in(tree):
+    def left():
+        return subprocess.run(["pgrep", "-f", f"{tree}/scripts/soft-roce: stand-in"], stdout=subprocess.PIPE, check=False).stdout
+
+    wait_for(lambda: not left(), "no process of the demo", 10)
+
+
+def test_demo_ends_when_nobody_reads_it():
+    for count in (1, 9):  # in a line of its own, in a program's
+        tree, proc = demo_with("yes a line")
+        for _ in range(count):
+            proc.stdout.readline()
+        proc.stdout.close()
+        equal(proc.wait(20), 1)
+        none_left_in(tree)
+        equal(proc.stderr.read(), b"demo: nobody reads the output any more\n")
+
+
+def test_an_interrupted_demo_says_so_in_a_line():
+    tree, proc = demo_with("bash -c 'echo ready; read -t 1000 <> <(:)'")
+    while proc.stdout.readline().split()[-1:] != [b"ready"]:
+        pass
+    proc.send_signal(signal.SIGINT)
+    equal(proc.wait(20), 130)
+    none_left_in(tree)
+    equal(proc.stderr.read(), b"demo: interrupted\n")
 
 
 def test_missing_programs_are_named():

@@ -46,11 +46,14 @@ def test_a_killed_guest_is_noticed_and_replaced():
     check(b"guest a died: QEMU was killed by signal 9" in err and b"console" in err, err)
     check(seconds < 10, seconds)
     row = status(LIFE)["a"]
-    check(row["state"] == "dead" and "signal 9" in row["reason"], row)
+    check(row["state"] == "dead" and "signal 9" in row["reason"] and "console" not in row["reason"], row)
+    text = soft_roce("status", instance=LIFE).out.decode()
+    check(f"signal 9; its console: {row['console']}\n" in text, text)
     nothing_left(LIFE)
     result = guest("echo", "again", **RUN)
     equal(result.out, b"again\n")
     check(b"died earlier" in result.err and b"starting it" in result.err, result)
+    check(f"kept as {row['console']}.old\n".encode() in result.err, result)
 
 
 def test_a_panic_is_noticed_with_the_end_of_the_console():

@@ -174,8 +174,13 @@ bool bed_make(struct bed *b, unsigned n)
 	pthread_mutex_init(&b->calls.lock, NULL);
 	if (!make_net())
 		return false;
-	snprintf(b->dir, sizeof(b->dir), "/tmp/wsd-bed-XXXXXX");
-	cr_assert_not_null(mkdtemp(b->dir));
+	/* what a failed test leaves is found by whoever set this, scripts/test */
+	const char *tmp = getenv("WSD_TEST_TMP");
+	int len = snprintf(b->dir, sizeof(b->dir), "%s/wsd-bed-XXXXXX", tmp ? tmp : "/tmp");
+	cr_assert(len < (int)sizeof(b->dir) && mkdtemp(b->dir), "%s: %s", b->dir, strerror(errno));
+	char test[96];
+	snprintf(test, sizeof(test), "%s/test", b->dir);
+	write_file(test, criterion_current_test->name, strlen(criterion_current_test->name));
 	snprintf(b->catalog, sizeof(b->catalog), "%s/catalog", b->dir);
 	snprintf(b->log, sizeof(b->log), "%s/log", b->dir);
 	snprintf(b->trace, sizeof(b->trace), "%s/trace", b->dir);
@@ -184,6 +189,10 @@ bool bed_make(struct bed *b, unsigned n)
 	setenv("WSD_CONFIG", "/dev/null", 1);
 	setenv("WSD_LOG", b->log, 1);
 	setenv("WSD_LOG_LEVEL", "debug", 1);
+	if (tmp) {
+		snprintf(test, sizeof(test), "%s/calls", b->dir);
+		setenv("WSD_TRACE", test, 1);
+	}
 	bed_file(b, "warm-up.provider", "this makes the library write a line\n");
 	bed_start(b);
 	bed_stop(b);

@@ -112,14 +112,43 @@ Test(conf, what_cannot_be_used_is_logged)
 		     0);
 	conf_long(c, "rdma.max_backlog", 5, 1, 10);
 	conf_bool(c, "rdma.wildcard_available", false);
-	cr_expect(strstr(read_log(), "rdma.max_backlog = many is no number from 1 to 10"), "%s",
-		  read_log());
+	cr_expect(strstr(read_log(),
+			 "configuration: rdma.max_backlog = many is no number from 1 to 10"),
+		  "%s", read_log());
 	cr_expect(strstr(read_log(), "rdma.wildcard_available = maybe is neither yes nor no"), "%s",
 		  read_log());
 	conf_free(c);
 	setenv("WSD_CONFIG", "/nonexistent/wsdirect.conf", 1);
 	cr_assert_lt(conf_load(&c), 0);
 	cr_expect(strstr(read_log(), "/nonexistent/wsdirect.conf"), "%s", read_log());
+}
+
+Test(conf, a_warning_says_where_the_value_is_from)
+{
+	static const char text[] = "no equals sign\nrdma.max_backlog = many\nwildcrad = vista\n";
+	char path[] = "/tmp/wsd-conf-XXXXXX", line[160];
+	struct conf *c = NULL;
+	log_to_file();
+	int fd = mkstemp(path);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	setenv("WSD_CONFIG", path, 1);
+	setenv("WSD_RDMA_THRESHOLD", "few", 1);
+	cr_assert_eq(conf_load(&c), 0);
+	unlink(path);
+	conf_report(c);
+	conf_long(c, "rdma.max_backlog", 5, 1, 10);
+	conf_long(c, "rdma.threshold", 5, 1, 10);
+	conf_free(c);
+	const char *const rest[] = {"line 1 has no '='", "rdma.max_backlog = many is no number",
+				    "nothing reads wildcrad"};
+	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		snprintf(line, sizeof(line), "%s: %s", path, rest[i]);
+		cr_expect(strstr(read_log(), line), "no '%s' in %s", line, read_log());
+	}
+	cr_expect(strstr(read_log(), "environment: rdma.threshold = few is no number"), "%s",
+		  read_log());
 }
 
 Test(conf, a_named_file_that_is_none_does_not_hang, .timeout = 10)

@@ -100,7 +100,20 @@ Test(trace, DESIGN_6_a_file_that_cannot_be_opened)
 	struct trace *t = (struct trace *)&conf;
 	setenv("WSD_TRACE_JSON", "/nonexistent/trace", 1);
 	cr_assert_eq(conf_parse("", &conf), 0);
-	cr_assert_eq(trace_open(conf, &t), -ENOENT);
+	unsetenv("WSD_LOG");
+	/* asked for by name, so it is said even where there is no log */
+	int err = memfd_create("stderr", MFD_CLOEXEC), kept = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	cr_assert(err >= 0 && kept >= 0 && dup2(err, 2) == 2);
+	int r = trace_open(conf, &t);
+	dup2(kept, 2);
+	char said[256] = "";
+	cr_assert_gt(pread(err, said, sizeof(said) - 1, 0), 0);
+	close(err);
+	close(kept);
+	cr_assert_eq(r, -ENOENT);
+	cr_assert_str_eq(said,
+			 "wsdirect: no trace: cannot open /nonexistent/trace: No such file or "
+			 "directory\n");
 	cr_assert_eq(t, (struct trace *)&conf);
 	conf_free(conf);
 	WSD_TEST_END();

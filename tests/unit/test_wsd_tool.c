@@ -33,10 +33,31 @@ Test(wsd_tool, usage)
 	expect("", "nics --nonsense", 2, "wsd nics: unrecognized option");
 	expect("", "nics more", 2, "too many arguments");
 	expect("", "nics --help", 0, "--watch");
-	expect("", "check more", 2, "Too many arguments");
+	expect("", "check more", 2, "too many arguments");
+	expect("", "broker more", 2, "too many arguments");
+	expect("", "names --json more", 2, "too many arguments");
 	expect("", "check --help", 0, "remedy");
-	expect("WSD_CONFIG=/nonexistent", "nics", 1, "cannot read the configuration");
-	expect("WSD_CONFIG=/nonexistent", "check", 1, "cannot read the configuration");
+	for (const char *const *a =
+		     (const char *const[]){"nics", "check", "names", "ports show", NULL};
+	     *a; a++)
+		expect("WSD_CONFIG=/nonexistent/x", *a, 1,
+		       "cannot read the configuration /nonexistent/x: No such file");
+	expect("WSD_CONFIG=/dev", "names", 1, "cannot read the configuration /dev: it is no file");
+	WSD_TEST_END();
+}
+
+Test(wsd_tool, ports_set_takes_each_word_once)
+{
+	WSD_TEST_BEGIN();
+	expect("", "ports set tcp4 start=20000 num=1000 num=2000", 2, "'num=2000' is out of place");
+	expect("", "ports set tcp4 start=20000 start=20000 num=1000", 2,
+	       "'start=20000' is out of place");
+	expect("", "ports set tcp4 start=0 num=1000", 2, "'start=0' is out of place");
+	expect("", "ports set tcp4 start=20000", 2, "set needs");
+	expect("", "ports set tcp4 start=20000 num=1000 --json", 2, "--json is for show");
+	expect("WSD_BROKER_NAME=wsd.test.ports WSD_CONFIG=/dev/null",
+	       "ports set tcp4 start=20000 num=1000", 1,
+	       "put `dynamicport.tcp4 = 20000,1000` into /dev/null");
 	WSD_TEST_END();
 }
 
@@ -130,7 +151,15 @@ Test(wsd_tool, check_names_what_is_wrong_with_the_provider)
 	struct run *r = run_tool(before, "check");
 
 	cr_assert_not_null(strstr(r->text, "ok    provider x loads"), "%s", r->text);
+	cr_assert_not_null(strstr(r->text, "ok    catalogue: /tmp/wsd-check-"), "%s", r->text);
+	cr_assert_null(strstr(r->text, "info  "), "%s", r->text);
 	free(r);
+	unlink(path);
+	put(dir, "odd.provider", "id = nonsense\n", 14);
+	expect(before, "check", 1, "/odd.provider describes no usable provider -> WSD_LOG=stderr");
+	put(dir, "tcp-on-san", id, 0);
+	expect(before, "check", 1, "/x.provider is not on the list tcp-on-san -> ");
+	snprintf(path, sizeof(path), "%s/odd.provider", dir);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/x.provider", dir);
 	unlink(path);
@@ -146,6 +175,7 @@ Test(wsd_tool, check_finds_the_provider_of_the_build)
 	struct run *r = run_tool("", "check");
 
 	cr_assert_not_null(strstr(r->text, "ok    provider wsd-rdma loads"), "%s", r->text);
+	cr_assert_not_null(strstr(r->text, "ok    configuration: /"), "%s", r->text);
 	for (char *line = strtok(r->text, "\n"); line; line = strtok(NULL, "\n"))
 		cr_assert(!strncmp(line, "ok    ", 6) ||
 				  (strstr(line, " -> ") &&

@@ -45,8 +45,21 @@ static int expect(const char *what, int result, int code, const char *name)
 	return seen != code;
 }
 
+static int usage(FILE *to)
+{
+	fputs("usage: demo-refused [ADDRESS [PORT]]\n"
+	      "Asks for names at ADDRESS (127.0.0.1), PORT (5160) and the next port that it cannot "
+	      "have.\n",
+	      to);
+	return to == stdout ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "--help"))
+		return usage(stdout);
+	if (argc > 3 || (argc > 1 && inet_addr(argv[1]) == INADDR_NONE))
+		return usage(stderr);
 	const char *address = argc > 1 ? argv[1] : "127.0.0.1";
 	unsigned short port = (unsigned short)(argc > 2 ? atoi(argv[2]) : 5160);
 	struct sockaddr_in name = ipv4(address, port), other = ipv4(address, port), far;

@@ -33,9 +33,10 @@ that sees this machine's files (read-only; this work tree read-write). HOST is a
 for every command:
   --instance NAME    another set of guests, beside the default one
   --icount           guests with one processor that counts instructions: repeatable costs; an instance of their own
-  --native, --qemu   do not choose: use this machine, or guests (also WSD_SOFT_ROCE=native|qemu)
+  --native, --qemu   do not choose: use this machine, or guests (else WSD_SOFT_ROCE=native|qemu)
   --help             this text
 up:
+                     (where a host is up: what is missing of the topology above is made good)
   --hosts a,b        the same as naming them
   --memory MIB       of each guest (2048)        --cpus N     processors of each guest (2)
   --share DIR        one more folder that guests may write and that is never cached
@@ -67,6 +68,7 @@ OPTIONS = {
     "shell": {"host": str, "user": str, "env": list, "cwd": str},
     "prepare": {"refresh": None, "install": None},
 }
+LIMITS = {"memory": (256, 1 << 20, " MiB"), "cpus": (1, 64, "")}  # with less memory the guest does not come up
 DEFAULTS = {"instance": "default", "icount": False, "native": False, "qemu": False, "hosts": None, "memory": 0, "cpus": 0,
             "share": (), "bare": False, "install": False, "json": False, "host": "a", "user": None, "env": (), "cwd": None,
             "all": False, "tty": False, "no_stdin": False, "reap": False, "refresh": False}
@@ -114,8 +116,9 @@ def parse(words):
         if kind is list:
             values.setdefault(key, []).append(value)
         elif kind is int:
-            if not value.isdigit() or int(value) < 1:
-                raise Usage(f"--{name} {value}: not a number")
+            least, most, unit = LIMITS[name]
+            if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
+                raise Usage(f"--{name} {value}: must be a number from {least} to {most}{unit}")
             values[key] = int(value)
         else:
             values[key] = value
@@ -147,20 +150,25 @@ def check(verb, options, rest):
         raise Usage("exec needs a command")
     if verb in ("status", "shell", "prepare") and rest:
         raise Usage(f"{verb} takes no {rest[0]}")
+    wanted = os.environ.get("WSD_SOFT_ROCE", "")
+    if wanted not in ("", "native", "qemu"):
+        raise Failure(f"WSD_SOFT_ROCE={wanted}: must be native or qemu")
+    if wanted and not (options.native or options.qemu or options.icount):
+        setattr(options, wanted, True)
     if options.icount:
         options.instance += "-icount"
+    for path in options.share:
+        if not os.path.isdir(path):
+            raise Failure(f"--share {path}: there is no such folder")
 
 
 def use_native(options, hosts, instance):
     """Whether this machine itself serves."""
-    wanted = os.environ.get("WSD_SOFT_ROCE", "")
-    if wanted not in ("", "native", "qemu"):
-        raise Failure(f"WSD_SOFT_ROCE={wanted}: must be native or qemu")
-    if options.native or (wanted == "native" and not options.qemu and not options.icount):
+    if options.native:
         if hosts != [native.host()]:
             raise Failure(f"this machine is host {native.host()} only")
         return True
-    if options.qemu or wanted == "qemu" or options.icount or options.instance != "default" or options.bare:
+    if options.qemu or options.icount or options.instance != "default" or options.bare:
         return False
     if native.in_guest():
         if hosts != [native.host()]:
@@ -216,7 +224,7 @@ def do_status(options, rest, instance):
 def print_status(row):
     words = [f"host {row['host']}: {row['state']}"]
     if row.get("reason"):
-        words.append(row["reason"])
+        words.append(f"{row['reason']}; its console: {row['console']}")
     if row["state"] == "up":
         words.append("this machine" if row["mode"] == "native" else f"pid {row['pid']}, up {row['uptime']} s, {row['accel']}"
                      + (" icount" if row["icount"] else "") + f", {row['cpus']} cpu, {row['memory']} MiB")
@@ -245,7 +253,7 @@ def user_ids(text):
 def do_exec(options, argv, instance):
     uid, gid, user = user_ids(options.user)
     sock = None
-    if not (options.native or native.in_guest()) and os.environ.get("WSD_SOFT_ROCE") != "native":
+    if not (options.native or native.in_guest()):
         sock = instance.connect(options.host)
     if not sock and use_native(options, [options.host], instance):
         if native.present():

@@ -187,10 +187,11 @@ def execute(sock, argv, *, cwd, env, uid=0, gid=0, on_tty=False, with_stdin=True
             termios.tcsetattr(0, termios.TCSADRAIN, saved)
 
 
-def capture(sock, argv):
-    """Run a short command and return (status, output)."""
+def capture(sock, argv, text=b""):
+    """Run a short command that reads @text and return (status, output)."""
     sock.settimeout(30)
-    sock.sendall(wire.frame(wire.EXECUTE, 0, wire.pack_exec(argv, "/", [f"PATH={BASE_PATH}"])) + wire.frame(wire.STDIN_EOF))
+    sock.sendall(wire.frame(wire.EXECUTE, 0, wire.pack_exec(argv, "/", [f"PATH={BASE_PATH}"]))
+                 + (wire.frame(wire.STDIN, 0, text) if text else b"") + wire.frame(wire.STDIN_EOF))
     reader, out = wire.Reader(), b""
     while True:
         data = sock.recv(1 << 18)

@@ -147,6 +147,8 @@ def up(instance, hosts, options):
         missing = [host for host in hosts if not alive(instance, host)]
         for host in set(hosts) - set(missing):
             check_same(instance.info(host), options)
+            if not instance.info(host)["bare"]:
+                restore(instance, host)
         if not missing:
             return
         check_packages(options.install)
@@ -155,7 +157,7 @@ def up(instance, hosts, options):
         for host in missing:
             info = instance.info(host)
             if info["state"] == "dead":
-                say(f"host {host} died earlier: {info['reason']}")
+                say(f"host {host} died earlier: {info['reason']}; its console is kept as {info['console']}.old")
         try:
             boot(instance, missing, options, kernel, initrd)
         except Failure as e:
@@ -196,6 +198,34 @@ def check_same(info, options):
     differs += [f"--share {path}" for path in options.share if os.path.realpath(path) not in info["shares"]]
     if differs:
         raise Failure(f"host {info['host']} is up without {', '.join(differs)}: take it down first")
+
+
+def look(instance, host):
+    """The interfaces of a guest that is up; None if it is not any more."""
+    outputs = []
+    for argv in (["ip", "-j", "address"], ["rdma", "-j", "link"]):
+        sock = instance.connect(host)
+        if not sock:
+            return None
+        with sock:
+            outputs.append(client.capture(sock, argv)[1].decode())
+    return topology.describe(*outputs)
+
+
+def restore(instance, host):
+    """Somebody may have deleted a device, taken an address away or set an interface down: make that good."""
+    lacks = topology.missing(host, look(instance, host) or [])
+    for command, lines in zip(("ip -batch -", "rdma -b -"), lacks):
+        sock = instance.connect(host) if lines else None
+        if not sock:
+            continue
+        with sock:
+            status, words = client.capture(sock, ["sh", "-c", f"exec {command} 2>&1"], "".join(f"{line}\n" for line in lines).encode())
+        if status:
+            raise Failure(f"host {host} has lost part of its topology ({'; '.join(lines)}) and cannot have it back "
+                          f"({words.decode().strip()}): take the host down first")
+    if any(lacks):
+        say(f"host {host} is up; restored what it had lost: {'; '.join([*lacks[0], *lacks[1]])}")
 
 
 def alive(instance, host):
@@ -289,15 +319,11 @@ def status(instance, host):
     row.update({k: info.get(k) for k in ("reason", "kernel", "accel", "icount", "memory", "cpus", "console", "boot_seconds")})
     if info["state"] == "up":
         row.update(pid=info.get("qemu_pid"), uptime=round(time.time() - info["since"]))
-        outputs = []
-        for argv in (["ip", "-j", "address"], ["rdma", "-j", "link"]):
-            sock = instance.connect(host)
-            if not sock:
-                row["state"] = "dead"
-                return row
-            with sock:
-                outputs.append(client.capture(sock, argv)[1].decode())
-        row["interfaces"] = topology.describe(*outputs)
+        interfaces = look(instance, host)
+        if interfaces is None:
+            row["state"] = "dead"
+            return row
+        row["interfaces"] = interfaces
     return row
 
 

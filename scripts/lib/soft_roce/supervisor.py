@@ -153,13 +153,14 @@ class Supervisor:
                 self.qemu.wait(10)
             except subprocess.TimeoutExpired:  # stuck in the kernel, as with a KVM that hangs: it goes when it can
                 print(f"QEMU {self.qemu.pid} does not end", flush=True)
+        told = "it was shut down"
         if reason:
-            reason += f"; the end of its console, {self.config['console']}:" + (tail(self.config["console"]) or "\n  | (empty)")
+            told = f"{reason}; the end of its console, {self.config['console']}:" + (tail(self.config["console"]) or "\n  | (empty)")
         for client in list(self.clients):
             client.sock.setblocking(True)
             client.sock.settimeout(1)
             try:
-                client.sock.sendall(bytes(client.out) + wire.frame(wire.FAILED, 0, (reason or "it was shut down").encode()))
+                client.sock.sendall(bytes(client.out) + wire.frame(wire.FAILED, 0, told.encode()))
             except OSError:
                 pass
             client.sock.close()
@@ -173,7 +174,7 @@ class Supervisor:
                 pass  # the other guest's are there too
         self.save(state="dead" if reason else "down", reason=reason or None)
         if not self.ready:
-            self.tell({"failed": reason or "interrupted"})
+            self.tell({"failed": told if reason else "interrupted"})
         print(f"ended: {reason or 'asked to'}", flush=True)
 
     def tell(self, message):

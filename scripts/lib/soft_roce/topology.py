@@ -55,3 +55,17 @@ def describe(ip_json, rdma_json):
                      "rdma": rdma.get("ifname"),
                      "rdma_state": rdma.get("state", "").lower() or None})
     return sorted(rows, key=lambda row: row["interface"] != "lan0" and row["interface"] or "z")
+
+
+def missing(host, rows):
+    """What @rows (see describe) lack, as lines for `ip -batch` and for `rdma -b`."""
+    by_name = {row["interface"]: row for row in rows}
+    ip, rdma = [], []
+    for name, rxe, addresses in NICS:
+        row = by_name.get(name, {"state": "down", "addresses": (), "rdma": None})
+        ip += [f"address add {a} dev {name}" for a in (a % host_number(host) for a in addresses) if a not in row["addresses"]]
+        if row["state"] == "down":
+            ip.append(f"link set {name} up")
+        if rxe and not row["rdma"]:
+            rdma.append(f"link add {rxe} type rxe netdev {name}")
+    return ip, rdma
