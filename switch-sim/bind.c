@@ -316,8 +316,11 @@ static int check_address(const struct sw_socket *s, const struct wsd_sockaddr_st
 	    known_local(s->process, san_address_epoch(s->process->san), four))
 		return 0;
 	int broadcast = addrs_is_broadcast(four);
-	if (broadcast < 0)
+	if (broadcast < 0) {
+		wsd_log(WSD_LOG_ERROR, "the addresses of this host cannot be read: %s",
+			strerror(-broadcast));
 		return WSAENOBUFS;
+	}
 	if (!broadcast)
 		return 0;
 	return s->type == WSD_SOCK_STREAM ? WSAEADDRNOTAVAIL : WSAEACCES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * WSPBind on soft-RoCE, by the module's own door. PROV-BIND-1 to 25 (15 and 21 wait for
- * connecting).
+ * connecting; 17 is in test_prov_autoconf.c).
  */
 #include <errno.h>
 #include <rdma/rdma_cma.h>
@@ -294,54 +294,6 @@ Test(bind, PROV_BIND_16_port_0)
 	cr_assert_eq(ph_bind(s, PH_SAN0, 0), WSAEADDRNOTAVAIL);
 	cr_assert_eq(ph_bind(s, "0.0.0.0", 0), WSAEADDRNOTAVAIL);
 	cr_assert_eq(ph_bind(s, PH_SAN0, ph_port()), 0);
-	cr_assert_eq(ph_close(s), 0);
-	END();
-}
-
-/* A link-local address on san1, as the soft-RoCE script gives it. */
-static int bind_link_local(const char *general, const char *interface)
-{
-	if (general)
-		setenv("WSD_IPAUTOCONFIGURATIONENABLED", general, 1);
-	if (interface)
-		setenv("WSD_IPAUTOCONFIGURATIONENABLED_SAN1", interface, 1);
-	ph_up();
-	SOCKET s = ph_socket();
-	int code = ph_bind(s, "169.254.7.7", ph_port());
-	cr_assert_eq(ph_close(s), 0);
-	ph_down();
-	unsetenv("WSD_IPAUTOCONFIGURATIONENABLED");
-	unsetenv("WSD_IPAUTOCONFIGURATIONENABLED_SAN1");
-	return code;
-}
-
-Test(bind, PROV_BIND_17_IPAutoconfigurationEnabled)
-{
-	cr_assert_eq(add_address("add", "169.254.7.7/16", "san1"), 0);
-	usleep(200000); /* the GID; nothing below could succeed before */
-	int codes[] = {
-		bind_link_local(NULL, NULL), bind_link_local("0", NULL), bind_link_local("1", NULL),
-		bind_link_local("0", "1"),   bind_link_local("1", "0"),  bind_link_local("7", NULL),
-	};
-	add_address("del", "169.254.7.7/16", "san1");
-	static const int want[] = {0, WSAEADDRNOTAVAIL, 0, 0, WSAEADDRNOTAVAIL, 0};
-	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
-		cr_assert_eq(codes[i], want[i], "row %zu: %d", i, codes[i]);
-}
-
-Test(bind, PROV_BIND_17_an_interface_without_an_address_contributes_nothing)
-{
-	BEGIN();
-	cr_assert_eq(add_address("del", "10.77.1.1/24", "san1"), 0);
-	SOCKET s;
-	bool refused =
-		WSD_UNTIL((s = ph_socket(), ph_bind(s, PH_SAN1, ph_port())) == WSAEADDRNOTAVAIL ||
-				  (ph_close(s), false),
-			  SHOWS_MS);
-	int added = add_address("add", "10.77.1.1/24", "san1");
-	cr_assert_eq(added, 0);
-	cr_assert(refused);
-	cr_assert(WSD_UNTIL(ph_bind(s, PH_SAN1, ph_port()) == 0, SHOWS_MS));
 	cr_assert_eq(ph_close(s), 0);
 	END();
 }

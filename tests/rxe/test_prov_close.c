@@ -11,7 +11,7 @@
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
-enum { SOON_MS = 3000, STORM_THREADS = 8, STORM_ROUNDS = 60 };
+enum { SOON_MS = 3000, STORM_THREADS = 8, STORM_ROUNDS = 60, CONSUMER = 28 };
 
 #define BEGIN()  \
 	ph_up(); \
@@ -109,6 +109,28 @@ Test(close, PROV_CLOSE_02_no_event_after_close)
 		rdma_peer_close(&c);
 		cr_assert_eq(atomic_load(&e.sets), sets);
 	}
+	END();
+}
+
+/* What a peer can be waiting for before connections are built: the answer to its request. A close
+ * here ends it there, by a message of ours and not by the peer's own timeout of seconds, and
+ * nothing here is completed (the harness counts lpWPUCompleteOverlappedRequest as wrong). */
+Test(close, PROV_CLOSE_03_what_waits_at_the_peer_ends_at_the_peer)
+{
+	BEGIN();
+	struct rdma_peer c;
+	struct ph_event e = {0};
+	unsigned short port = ph_port();
+	SOCKET s = ph_listener(PH_SAN0, port, 5);
+	cr_assert_eq(ph_select(s, &e, FD_ACCEPT), 0);
+	ask(&c, port);
+	cr_assert(WSD_UNTIL(atomic_load(&e.set), SOON_MS));
+	cr_assert_eq(rdma_peer_wait(&c, 0), RDMA_PEER_NOTHING, "it waits");
+	cr_assert_eq(ph_close(s), 0);
+	cr_assert_eq(rdma_peer_wait(&c, SOON_MS), RDMA_CM_EVENT_REJECTED);
+	cr_assert_eq(c.status, CONSUMER, "status %d", c.status);
+	cr_assert_eq(atomic_load(&ph.wrong), 0);
+	rdma_peer_close(&c);
 	END();
 }
 

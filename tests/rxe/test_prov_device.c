@@ -115,6 +115,38 @@ Test(device, PROV_BIND_24_a_deleted_device_is_let_go_and_listeners_come_back)
 	ph_down();
 }
 
+/* Whatever has happened below a socket, it is there until the switch closes it: its device is gone
+ * here, which breaks it. */
+Test(device, PROV_CLOSE_04_a_socket_whose_device_is_gone_is_kept_until_it_is_closed)
+{
+	ph_up();
+	struct ph_event e = {0};
+	WSANETWORKEVENTS out;
+	SOCKET s[2] = {ph_listener(PH_SAN1, ph_port(), 5), ph_listener(PH_SAN1, ph_port(), 0)};
+	cr_assert_eq(ph_select(s[0], &e, FD_ACCEPT), 0);
+	long long ms = time_of_deletion("rxe1");
+	cr_assert(ms >= 0 && ms < AT_ONCE_MS, "%lld ms", ms);
+	SOCKET fresh = ph_socket();
+	cr_assert(WSD_UNTIL(ph_bind(fresh, PH_SAN1, ph_port()) == WSAEADDRNOTAVAIL, SHOWS_MS));
+	cr_assert_eq(ph.closes, 0, "a handle of the switch was closed");
+	cr_assert_eq(ph_open_handles(), 3);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(ph_bind(s[i], PH_SAN1, ph_port()), WSAEINVAL, "it is bound still");
+		cr_assert_eq(max_msg_code(s[i]), WSAENETDOWN);
+		cr_assert_eq(ph_select(s[i], &e, FD_ACCEPT), 0);
+		cr_assert_eq(ph_enum(s[i], &e, &out), 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert_eq(ph_close(s[i]), 0, "closed without its device");
+		cr_assert_eq(ph.closes, i + 1);
+		cr_assert_eq(ph_close(s[i]), WSAENOTSOCK);
+	}
+	cr_assert_eq(add("rxe1", "san1"), 0);
+	cr_assert(WSD_UNTIL(ph_bind(fresh, PH_SAN1, ph_port()) == 0, SHOWS_MS));
+	cr_assert_eq(ph_close(fresh), 0);
+	ph_down();
+}
+
 Test(device, PROV_BIND_24_with_queued_requests)
 {
 	ph_up();

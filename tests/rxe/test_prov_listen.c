@@ -11,12 +11,14 @@
 
 #include "check.h"
 #include "cmdata.h"
+#include "lost.h"
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
 enum {
 	SOON_MS = 3000,   /* for what must happen */
 	QUIET_MS = 300,   /* for what must not */
+	REFUSED_MS = 300, /* "at once": a peer that is not answered asks again after 4 s */
 	NO_SUCH_PORT = 8, /* status of a reject by rdma_cm itself */
 	CONSUMER = 28,    /* status of a reject by a program */
 };
@@ -145,13 +147,20 @@ Test(listen, PROV_LISTEN_03_a_full_queue_refuses_at_once_and_signals_nothing)
 	serve(&v, PH_SAN0, port, 2);
 	ask_queued(&c[0], PH_SAN0, port, &v);
 	ask_queued(&c[1], PH_SAN0, port, &v);
+	lost_begin();
 	for (int i = 2; i < 4; i++) {
 		ask(&c[i], PH_SAN0, port);
+		double from = now_ms();
 		cr_assert(refused_for_good(&c[i]), "event %d, status %d", (int)c[i].event,
 			  c[i].status);
+		double took = now_ms() - from;
+		double lost = took < REFUSED_MS ? 0 : lost_between(from, from + took);
+		cr_assert_lt(took - lost, REFUSED_MS, "%.1f ms (%.1f lost)", took, lost);
+		measured("%-28s %.1f ms\n", "refusal, the provider", took);
 		cr_assert_eq(c[i].status, CONSUMER);
 		cr_assert_eq(c[i].data_len, 148, "the transport reports its maximum");
 	}
+	lost_end();
 	cr_assert_eq(signalled(&v), 2);
 	/* The first two still wait. */
 	cr_assert_eq(rdma_peer_wait(&c[0], QUIET_MS), RDMA_PEER_NOTHING);

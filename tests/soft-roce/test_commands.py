@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Commands in a guest that is up: status, streams, signals, environment, files, users."""
 
+import json
 import os
 import re
 import shutil
@@ -380,3 +381,28 @@ def test_down_leaves_nothing():
     check(not os.path.exists(sockets), f"{sockets} is still there")
     equal(status()["a"]["state"], "down")
     equal(soft_roce("down").status, 0)
+
+
+def addresses(name):
+    row = [row for row in json.loads(guest("ip", "-j", "-4", "address", "show", "dev", name).out) if row][0]
+    return [f"{a['local']}/{a['prefixlen']}" for a in row["addr_info"]]
+
+
+def test_link_local_addresses_come_and_go():
+    before = [addresses(f"san{i}") for i in range(3)]
+    equal(soft_roce("link-local").out, b"san0 169.254.100.1\nsan1 169.254.101.1\nsan2 169.254.102.1\n")
+    equal([addresses(f"san{i}") for i in range(3)], [was + [f"169.254.10{i}.1/16"] for i, was in enumerate(before)])
+    equal(soft_roce("link-local").status, 0)  # they are there already
+    # another one is not ours to take away
+    shell("ip address add 169.254.7.7/16 dev san1")
+    equal(soft_roce("link-local", "--off", "san1").out, b"")
+    equal(addresses("san1"), before[1] + ["169.254.7.7/16"])
+    equal(addresses("san0"), before[0] + ["169.254.100.1/16"])
+    shell("ip address delete 169.254.7.7/16 dev san1")
+    equal(guest(SCRIPT, "link-local", "san1").out, b"san1 169.254.101.1\n")  # from inside
+    for _ in range(2):
+        equal(soft_roce("link-local", "--off").status, 0)
+        equal([addresses(f"san{i}") for i in range(3)], before)
+    for words in (["lan0"], ["san7"], ["--off", "eth0"]):
+        other = soft_roce("link-local", *words)
+        check(other.status == 2 and words[-1].encode() in other.err, other)

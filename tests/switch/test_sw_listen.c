@@ -4,6 +4,7 @@
  */
 #include "sw.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -188,6 +189,25 @@ Test(listen, SW_LISTEN_03_ipv6_and_udp_have_no_companions)
 	cr_assert_eq(wsd_listen(s, 5), 0);
 	bed_expect_quiet(&bed, 0);
 	bed_close(s);
+	static const char *const names[] = {"10.77.0.1", "0.0.0.0"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct wsd_sockaddr_in in = {.sin_family = WSD_AF_INET, .sin_port = 0x1e14};
+		cr_assert_eq(inet_pton(AF_INET, names[i], &in.sin_addr), 1);
+		SOCKET u = wsd_socket(WSD_AF_INET, WSD_SOCK_DGRAM, WSD_IPPROTO_UDP);
+		cr_assert_neq(u, INVALID_SOCKET);
+		cr_assert_eq(wsd_bind(u, (struct wsd_sockaddr *)&in, sizeof(in)), 0, "%s",
+			     names[i]);
+		cr_assert_eq(wsd_listen(u, 5), SOCKET_ERROR);
+		cr_assert_eq(wsd_WSAGetLastError(), WSAEOPNOTSUPP);
+		bed_expect_quiet(&bed, 0);
+		bed_close(u);
+	}
+	/* the same name as a stream has one */
+	SOCKET stream = bed_listener("10.77.0.1", 5150);
+	bed_expect(&bed, COMPANION("a", "2", "10.77.0.1:5150"));
+	bed_close(stream);
+	bed_expect(&bed, CLOSED("a", "2"));
+	bed_expect_quiet(&bed, 0);
 	stopped();
 	BED_END();
 }
@@ -290,7 +310,7 @@ Test(listen, SW_LISTEN_07_the_backlog_is_the_providers_and_a_second_listen_chang
 	BED_END();
 }
 
-/* ---- companions: SW-BIND-1 to -4, -7, SW-OPT-1 ---- */
+/* ---- companions: SW-BIND-1, -2, -4, -6, -7; options are in test_sw_opt.c ---- */
 
 Test(bind, SW_BIND_01_SW_BIND_02_socket_and_bind_are_tcpips_alone)
 {
@@ -308,174 +328,6 @@ Test(bind, SW_BIND_01_SW_BIND_02_socket_and_bind_are_tcpips_alone)
 	for (size_t i = from; i < n; i++)
 		cr_assert_eq(strncmp(lines[i], "TCP/IP ", 7), 0, "%s", lines[i]);
 	cr_assert_geq(n, from + 6);
-	stopped();
-	BED_END();
-}
-
-static void set_int(SOCKET s, int option, int32_t value)
-{
-	cr_assert_eq(wsd_setsockopt(s, WSD_SOL_SOCKET, option, (char *)&value, sizeof(value)), 0,
-		     "option %x: %d", (unsigned)option, wsd_WSAGetLastError());
-}
-
-Test(bind, SW_BIND_03_options_are_recorded_and_replayed_between_bind_and_listen)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	SOCKET s = bed_socket();
-	set_int(s, WSD_SO_DEBUG, 1);
-	set_int(s, WSD_SO_KEEPALIVE, 1); /* not one that is forwarded */
-	bed_expect_quiet(&bed, 0);
-	struct wsd_sockaddr_in in = {.sin_family = WSD_AF_INET, .sin_port = 0x1e14};
-	in.sin_addr.s_addr = bed.p[0]->addrs_be[0];
-	cr_assert_eq(wsd_bind(s, (struct wsd_sockaddr *)&in, sizeof(in)), 0);
-	cr_assert_eq(wsd_listen(s, 5), 0);
-	bed_expect(&bed, "a WSPSocket() = 2", "a WSPBind(2, 10.77.0.1:5150) = 0",
-		   "a WSPSetSockOpt(2, SO_DEBUG, 1) = 0", "a WSPListen(2, 5) = 0",
-		   "a WSPEventSelect(2, FD_ACCEPT) = 0");
-	bed_close(s);
-	stopped();
-	BED_END();
-}
-
-Test(bind, SW_BIND_04_an_option_that_the_provider_refuses)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	static const struct {
-		int error;
-		bool companion;
-	} rows[] = {{WSAENOPROTOOPT, true}, {WSAENETDOWN, false}};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		bed_fail(&bed, 0, "WSPSetSockOpt", "", rows[i].error);
-		SOCKET s = bed_bound("10.77.0.1", BED_PORT);
-		set_int(s, WSD_SO_DEBUG, 1);
-		cr_assert_eq(wsd_listen(s, 5), 0);
-		cr_assert_eq(bed_count(&bed, "WSPEventSelect"), rows[i].companion);
-		cr_assert_eq(bed_count(&bed, "WSPCloseSocket"), !rows[i].companion);
-		bed_close(s);
-		bed_heal(&bed, 0);
-		bed_clear(&bed);
-	}
-	stopped();
-	BED_END();
-}
-
-Test(opt, SW_OPT_01_an_option_set_later_reaches_the_companions)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", "10.77.2.1", NULL);
-	started();
-	SOCKET s = bed_listener("0.0.0.0", BED_PORT);
-	bed_clear(&bed);
-	set_int(s, WSD_SO_DEBUG, 1);
-	bed_expect(&bed, "a WSPSetSockOpt(2, SO_DEBUG, 1) = 0",
-		   "a WSPSetSockOpt(3, SO_DEBUG, 1) = 0");
-	set_int(s, WSD_SO_KEEPALIVE, 1);
-	bed_expect_quiet(&bed, 0);
-	bed_close(s);
-	stopped();
-	BED_END();
-}
-
-Test(opt, SW_OPT_01_priority_only_to_a_provider_with_quality_of_service)
-{
-	BED(2);
-	bed_install(&bed, 1, NULL, "services = XP1_QOS_SUPPORTED\n");
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	bed_addrs(&bed, 1, "10.77.1.1", NULL);
-	started();
-	SOCKET s = bed_bound("0.0.0.0", BED_PORT);
-	set_int(s, SO_GROUP_PRIORITY, 3);
-	cr_assert_eq(wsd_listen(s, 5), 0);
-	cr_assert_eq(bed_count(&bed, "a WSPSetSockOpt"), 0);
-	cr_assert_eq(bed_count(&bed, "b WSPSetSockOpt(2, SO_GROUP_PRIORITY, 3)"), 1);
-	bed_close(s);
-	stopped();
-	BED_END();
-}
-
-Test(opt, SW_OPT_01_a_forwarded_get_is_answered_by_the_companion)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	SOCKET s = bed_listener("10.77.0.1", BED_PORT);
-	int32_t value = 0;
-	int len = sizeof(value);
-	bed_clear(&bed);
-	cr_assert_eq(wsd_getsockopt(s, WSD_SOL_SOCKET, WSD_SO_DEBUG, (char *)&value, &len), 0, "%d",
-		     wsd_WSAGetLastError());
-	cr_assert_eq(value, 4242);
-	bed_expect(&bed, "a WSPGetSockOpt(2, 0x1) = 0");
-	bed_close(s);
-	stopped();
-	BED_END();
-}
-
-Test(opt, SW_OPT_01_the_sizes_of_rdma_are_the_companions)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	static const int sizes[] = {SO_MAX_RDMA_SIZE, SO_RDMA_THRESHOLD_SIZE};
-	SOCKET san = bed_listener("10.77.0.1", BED_PORT), tcp = bed_bound("127.0.0.1", BED_PORT);
-	bed_clear(&bed);
-	for (size_t i = 0; i < 2; i++) {
-		int32_t value = 0;
-		int len = sizeof(value);
-		cr_assert_eq(wsd_getsockopt(san, WSD_SOL_SOCKET, sizes[i], (char *)&value, &len),
-			     0);
-		cr_assert_eq(value, 4242);
-		cr_assert_eq(wsd_getsockopt(tcp, WSD_SOL_SOCKET, sizes[i], (char *)&value, &len),
-			     SOCKET_ERROR);
-		cr_assert_eq(wsd_WSAGetLastError(), WSAENOPROTOOPT);
-	}
-	bed_expect(&bed, "a WSPGetSockOpt(2, 0x700d) = 0", "a WSPGetSockOpt(2, 0x700e) = 0");
-	bed_close(tcp);
-	bed_close(san);
-	stopped();
-	BED_END();
-}
-
-/* What is emulated for connections comes with connections. */
-Test(opt, SW_OPT_03_the_message_size_is_that_of_tcp)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	int32_t value = -1;
-	int len = sizeof(value);
-	SOCKET s = bed_listener("10.77.0.1", BED_PORT);
-	bed_clear(&bed);
-	cr_assert_eq(wsd_getsockopt(s, WSD_SOL_SOCKET, SO_MAX_MSG_SIZE, (char *)&value, &len), 0);
-	cr_assert_eq(value, 0, "a stream has no messages");
-	cr_assert_eq(bed_count(&bed, "WSPGetSockOpt"), 0);
-	bed_close(s);
-	stopped();
-	BED_END();
-}
-
-Test(opt, SW_OPT_02_quality_of_service_is_not_forwarded_to_a_provider_without_it)
-{
-	BED(1);
-	bed_addrs(&bed, 0, "10.77.0.1", NULL);
-	started();
-	SOCKET s = bed_listener("10.77.0.1", BED_PORT);
-	static const DWORD codes[] = {SIO_GET_QOS, SIO_SET_QOS, SIO_GET_GROUP_QOS,
-				      SIO_SET_GROUP_QOS, SIO_GET_EXTENSION_FUNCTION_POINTER};
-	QOS qos;
-	DWORD bytes = 0;
-	memset(&qos, 0, sizeof(qos));
-	bed_clear(&bed);
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		cr_assert_eq(wsd_WSAIoctl(s, codes[i], &qos, sizeof(qos), &qos, sizeof(qos), &bytes,
-					  NULL, NULL),
-			     SOCKET_ERROR, "code %zu", i);
-	bed_expect_quiet(&bed, 0);
-	bed_close(s);
 	stopped();
 	BED_END();
 }
@@ -507,6 +359,51 @@ Test(bind, SW_BIND_04_two_handles_for_one_socket)
 	cr_assert_eq(error, WSAENOTSOCK);
 	cr_assert_neq(p->sockets[3].handle, handle);
 	bed_close(again);
+	stopped();
+	BED_END();
+}
+
+static int connect_to(SOCKET s, const char *addr, unsigned short port)
+{
+	struct wsd_sockaddr_in in = {.sin_family = WSD_AF_INET, .sin_port = htons(port)};
+	cr_assert_eq(inet_pton(AF_INET, addr, &in.sin_addr), 1);
+	return wsd_connect(s, (struct wsd_sockaddr *)&in, sizeof(in));
+}
+
+/* What holds before connecting is built: a name is made fully qualified for a provider (the row's
+ * own address, the port that TCP/IP gave to 0), the wildcard never goes down, and a connect that is
+ * refused has fixed no name and called nobody. */
+Test(bind, SW_BIND_06_a_concrete_name_for_the_provider_and_none_by_a_refused_connect)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	struct wsd_sockaddr_in in;
+	int len = sizeof(in);
+	SOCKET s = bed_socket();
+	cr_assert_eq(connect_to(s, "10.77.0.2", BED_PORT), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAEOPNOTSUPP);
+	cr_assert_eq(wsd_getsockname(s, (struct wsd_sockaddr *)&in, &len), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAEINVAL, "the refused connect has bound it");
+	bed_expect_quiet(&bed, 0);
+	bed_close(s);
+
+	s = bed_bound("0.0.0.0", 0);
+	cr_assert_eq(wsd_getsockname(s, (struct wsd_sockaddr *)&in, &len), 0);
+	cr_assert_eq(in.sin_addr.s_addr, 0);
+	unsigned port = ntohs(in.sin_port);
+	cr_assert_geq(port, 49152, "not of the dynamic range");
+	cr_assert_eq(connect_to(s, "10.77.0.2", BED_PORT), SOCKET_ERROR);
+	struct wsd_sockaddr_in after;
+	cr_assert_eq(wsd_getsockname(s, (struct wsd_sockaddr *)&after, &len), 0);
+	cr_assert_eq(memcmp(&in, &after, sizeof(in)), 0, "the refused connect changed the name");
+	bed_expect_quiet(&bed, 0);
+	cr_assert_eq(wsd_listen(s, 5), 0);
+	char bind[64];
+	snprintf(bind, sizeof(bind), "a WSPBind(2, 10.77.0.1:%u) = 0", port);
+	bed_expect(&bed, "a WSPSocket() = 2", bind, "a WSPListen(2, 5) = 0",
+		   "a WSPEventSelect(2, FD_ACCEPT) = 0");
+	bed_close(s);
 	stopped();
 	BED_END();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * bind: the error table, the order of checks, what a failure leaves behind. [WS-BIND-1 to 6, 10,
- * 11]
+ * 11]. AF_UNIX is in test_ws_unix.c, the fault knobs in test_ws_knob.c.
  */
 #include "peer.h"
 
@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 Test(bind, WS_BIND_1_zero_or_SOCKET_ERROR)
 {
@@ -99,44 +98,6 @@ Test(bind, WS_BIND_4_WSANOTINITIALISED)
 	WS_OK(wsd_WSACleanup());
 	WS_IS(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)), WSANOTINITIALISED);
 	WSD_TEST_END();
-}
-
-Test(bind, WS_BIND_4_WSAENETDOWN_by_the_knob)
-{
-	WSD_TEST_BEGIN();
-	setenv("WSD_FAULT_NETDOWN",
-	       "bind,listen,getsockname,closesocket,setsockopt,getsockopt,ioctl", 1);
-	ws_start();
-	SOCKET s = ws_tcp();
-	SOCKADDR_IN a = ws_in(LOOPBACK, 0);
-	ULONG on = 1;
-	DWORD n;
-	int len = sizeof(a);
-	WS_IS(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)), WSAENETDOWN);
-	WS_IS(wsd_listen(s, 1), WSAENETDOWN);
-	WS_IS(wsd_getsockname(s, (SOCKADDR *)&a, &len), WSAENETDOWN);
-	WS_IS(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1), WSAENETDOWN);
-	cr_assert_eq(ws_get(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR), -1);
-	cr_assert_eq(wsd_WSAGetLastError(), WSAENETDOWN);
-	WS_IS(wsd_ioctlsocket(s, (LONG)WSD_FIONBIO, &on), WSAENETDOWN);
-	WS_IS(wsd_WSAIoctl(s, SIO_ADDRESS_LIST_QUERY, NULL, 0, NULL, 0, &n, NULL, NULL),
-	      WSAENETDOWN);
-	WS_IS(wsd_closesocket(s), WSAENETDOWN);
-	/* the handle is judged before */
-	WS_IS(wsd_bind(s + 4, (SOCKADDR *)&a, sizeof(a)), WSAENOTSOCK);
-	WS_IS(wsd_closesocket(s + 4), WSAENOTSOCK);
-	WS_END();
-}
-
-Test(bind, WS_BIND_4_WSAENOBUFS_by_the_knob)
-{
-	WSD_TEST_BEGIN();
-	setenv("WSD_FAULT_NOBUFS", "bind", 1);
-	ws_start();
-	SOCKET s = ws_tcp();
-	WS_IS(ws_bind(s, LOOPBACK, 0), WSAENOBUFS);
-	WS_IS(wsd_listen(s, 1), WSAEINVAL, "the failed bind has bound");
-	WS_END();
 }
 
 Test(bind, WS_BIND_4_WSAEACCES_a_broadcast)
@@ -360,6 +321,66 @@ Test(bind, WS_BIND_4_WSAENOBUFS_limit_and_range)
 	WS_END();
 }
 
+static bool said(const char *path, const char *text)
+{
+	char all[8192];
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(all, 1, sizeof(all) - 1, f) : 0;
+	all[n] = '\0';
+	if (f)
+		fclose(f);
+	return strstr(all, text) != NULL;
+}
+
+/* The very first bind opens the book of names. Without a descriptor for it there is nobody who
+ * could say that the name is free. @spare: descriptors that can still be had. */
+static void first_bind_without_descriptors(rlim_t spare)
+{
+	char log[] = "/tmp/wsd-log-XXXXXX";
+	int fd = mkstemp(log);
+	cr_assert_geq(fd, 0);
+	close(fd);
+	setenv("WSD_LOG", log, 1);
+	setenv("WSD_DYNAMICPORT_TCP4", "nonsense", 1);
+	ws_start(); /* writes a line, and the log stays open for good */
+	WS_OK(wsd_WSACleanup());
+	unsetenv("WSD_DYNAMICPORT_TCP4");
+	WSD_TEST_BEGIN();
+	ws_start();
+	SOCKET s = ws_tcp();
+	struct rlimit limit, few;
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	/* the number of the next free descriptor is the limit that leaves none */
+	fd = dup(STDIN_FILENO);
+	close(fd);
+	few.rlim_cur = (rlim_t)fd + spare;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int r = ws_bind(s, LOOPBACK, WS_PORT), code = wsd_WSAGetLastError();
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(r, SOCKET_ERROR);
+	cr_assert_eq(code, WSAENOBUFS, "%d", code);
+	cr_assert(said(log, "Too many open files"), "%lu spare: nothing in the log",
+		  (unsigned long)spare);
+	WS_IS(wsd_listen(s, 1), WSAEINVAL, "the failed bind has bound it");
+	WS_OK(ws_bind(s, LOOPBACK, WS_PORT));
+	WS_OK(wsd_listen(s, 1));
+	cr_assert(ws_answers(LOOPBACK, WS_PORT));
+	WS_OK(wsd_WSACleanup());
+	unlink(log);
+	WSD_TEST_END();
+}
+
+Test(bind, WS_BIND_4_WSAENOBUFS_no_descriptor_at_the_very_first_bind)
+{
+	first_bind_without_descriptors(0);
+}
+
+Test(bind, WS_BIND_4_WSAENOBUFS_one_descriptor_at_the_very_first_bind)
+{
+	first_bind_without_descriptors(1);
+}
+
 Test(bind, WS_BIND_4_WSAENOTSOCK)
 {
 	WS_BEGIN();
@@ -486,57 +507,6 @@ Test(bind, WS_BIND_11_calls_from_an_interrupted_bind)
 	}
 	setitimer(ITIMER_REAL, &none, NULL);
 	sigaction(SIGALRM, &old, NULL);
-	WS_END();
-}
-
-/* ---- AF_UNIX [winsock.md 3.1] ---- */
-
-static int bind_unix(SOCKET s, const char *path, int namelen)
-{
-	SOCKADDR_UN a = {.sun_family = WSD_AF_UNIX};
-	strncpy(a.sun_path, path, sizeof(a.sun_path));
-	return wsd_bind(s, (SOCKADDR *)&a, namelen ? namelen : (int)sizeof(a));
-}
-
-Test(bind, WS_BIND_4_af_unix_errors)
-{
-	WS_BEGIN();
-	char dir[] = "/tmp/wsd-unix-XXXXXX", path[64], other[64], longest[200];
-	cr_assert_not_null(mkdtemp(dir));
-	SOCKET s = ws_socket(WSD_AF_UNIX, WSD_SOCK_STREAM),
-	       t = ws_socket(WSD_AF_UNIX, WSD_SOCK_STREAM);
-	WS_IS(bind_unix(s, "", 0), WSAEADDRNOTAVAIL);
-	WS_IS(bind_unix(s, "", 2), WSAEADDRNOTAVAIL); /* Linux would choose a name */
-	WS_IS(bind_unix(s, "x", 1), WSAEFAULT);
-	snprintf(path, sizeof(path), "%s/absent/s", dir);
-	WS_IS(bind_unix(s, path, 0), WSAEADDRNOTAVAIL);          /* ENOENT */
-	WS_IS(bind_unix(s, "/dev/null/s", 0), WSAEADDRNOTAVAIL); /* ENOTDIR */
-	memset(longest, 'x', sizeof(longest));
-	SOCKADDR_UN *a = (SOCKADDR_UN *)(void *)longest;
-	a->sun_family = WSD_AF_UNIX;
-	WS_IS(wsd_bind(s, (SOCKADDR *)a, 180), WSAENAMETOOLONG);
-	snprintf(path, sizeof(path), "%s/loop", dir);
-	cr_assert_eq(symlink(path, path), 0);
-	snprintf(other, sizeof(other), "%s/loop/s", dir);
-	WS_IS(bind_unix(s, other, 0), WSAELOOP);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/s", dir);
-	WS_OK(bind_unix(s, path, 0));
-	WS_IS(bind_unix(t, path, 0), WSAEADDRINUSE);
-	WS_OK(ws_set(t, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-	WS_IS(bind_unix(t, path, 0), WSAEADDRINUSE); /* the options do not change that */
-	WS_OK(wsd_closesocket(s));
-	WS_IS(bind_unix(t, path, 0), WSAEADDRINUSE, "the file stays until it is unlinked");
-	unlink(path);
-	WS_OK(bind_unix(t, path, 0));
-	WS_IS(bind_unix(t, path, 0), WSAEINVAL);
-	WS_OK(wsd_listen(t, 1));
-	SOCKADDR_UN got = {0};
-	int len = sizeof(got);
-	WS_OK(wsd_getsockname(t, (SOCKADDR *)&got, &len));
-	cr_assert_str_eq(got.sun_path, path);
-	unlink(path);
-	rmdir(dir);
 	WS_END();
 }
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the kernel may answer and a healthy machine does not: its calls are wrapped. Each errno
- * becomes its code, and the socket is as before. [WS-BIND-4, WS-BIND-5, WS-LISTEN-1, WS-ERR-4]
+ * becomes its code, and the socket is as before. [WS-BIND-4, WS-BIND-5, WS-LISTEN-1, WS-ERR-4,
+ * SW-SHARE-3]
  */
 #include "ws.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/un.h>
 
 static struct {
 	int socket_error, bind_error, listen_error, option_error; /* 0: the kernel is asked */
 	int binds_refused;                                        /* this many, with EADDRINUSE */
 	atomic_int listens;                                       /* calls of listen */
-} kernel;
+	int unix_error;                                           /* of bind, for AF_UNIX */
+	bool first_cannot_listen; /* the first descriptor to try fails each time, no other does */
+	atomic_int first, last;   /* which that was, and who listened last; -1: nobody */
+} kernel = {.first = -1, .last = -1};
 
 int __real_socket(int domain, int type, int protocol);
 int __real_bind(int fd, const struct sockaddr *name, socklen_t len);
@@ -41,13 +46,25 @@ int __wrap_bind(int fd, const struct sockaddr *name, socklen_t len)
 		return refuse(kernel.bind_error);
 	if (name->sa_family == AF_INET && kernel.binds_refused && kernel.binds_refused--)
 		return refuse(EADDRINUSE);
+	if (name->sa_family == AF_UNIX && kernel.unix_error &&
+	    ((const struct sockaddr_un *)name)->sun_path[0]) /* not the book of names' own */
+		return refuse(kernel.unix_error);
 	return __real_bind(fd, name, len);
 }
 
 int __wrap_listen(int fd, int backlog)
 {
+	int none = -1;
 	atomic_fetch_add(&kernel.listens, 1);
-	return kernel.listen_error ? refuse(kernel.listen_error) : __real_listen(fd, backlog);
+	if (kernel.listen_error)
+		return refuse(kernel.listen_error);
+	if (kernel.first_cannot_listen) {
+		atomic_compare_exchange_strong(&kernel.first, &none, fd);
+		if (atomic_load(&kernel.first) == fd)
+			return refuse(ENOBUFS);
+		atomic_store(&kernel.last, fd);
+	}
+	return __real_listen(fd, backlog);
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
@@ -173,6 +190,20 @@ Test(kernel, WS_LISTEN_1_codes_of_listen_and_the_rank_is_left)
 	WS_END();
 }
 
+/* Of the descriptors here, which is in kernel LISTEN on @port? -1: none. */
+static int who_listens(unsigned port)
+{
+	int found = -1;
+	for (int fd = 0; fd < WSD_CHECK_FDS; fd++) {
+		int listening = 0;
+		socklen_t len = sizeof(listening);
+		if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) && listening &&
+		    ws_foreign_port(fd) == port)
+			found = fd;
+	}
+	return found;
+}
+
 /* A successor that cannot listen makes way for the one after it. */
 Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
 {
@@ -185,11 +216,19 @@ Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
 		WS_OK(wsd_listen(s[i], 1));
 	}
 	unsigned port = ws_port(s[0]);
-	kernel.listen_error = ENOBUFS;
+	kernel.first_cannot_listen = true;
 	WS_OK(wsd_closesocket(s[0]));
-	usleep(50000); /* both successors may try in vain */
-	kernel.listen_error = 0;
+	cr_assert(WSD_UNTIL(atomic_load(&kernel.last) >= 0, 1000), "nobody took over");
+	cr_assert_neq(atomic_load(&kernel.first), -1);
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 1000));
+	int heir = who_listens(port);
+	cr_assert_eq(heir, atomic_load(&kernel.last));
+	cr_assert_neq(heir, atomic_load(&kernel.first), "the one that failed");
+	/* it is the second successor: the first can go, and it goes on; without it nobody does */
 	WS_OK(wsd_closesocket(s[1]));
+	cr_assert_eq(who_listens(port), heir);
+	cr_assert(ws_answers(LOOPBACK, port));
+	kernel.first_cannot_listen = false;
 	WS_OK(wsd_closesocket(s[2]));
 	cr_assert_not(ws_answers(LOOPBACK, port));
 	SOCKET fresh = ws_tcp();
@@ -243,5 +282,57 @@ Test(kernel, SW_SHARE_3_cleanup_while_a_takeover_waits_to_be_tried_again)
 	kernel.listen_error = ENOBUFS;
 	WS_OK(wsd_closesocket(first));
 	cr_assert(WSD_UNTIL(atomic_load(&kernel.listens) >= 1, 3000));
+	WS_END();
+}
+
+/* With both successors failing the name is lost to nobody: who binds and listens next has it. */
+Test(kernel, SW_SHARE_3_takeovers_that_all_fail_leave_nothing_behind)
+{
+	WS_BEGIN();
+	SOCKET s[3];
+	for (int i = 0; i < 3; i++) {
+		s[i] = ws_tcp();
+		WS_OK(ws_set(s[i], WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+		WS_OK(ws_bind(s[i], LOOPBACK, i ? ws_port(s[0]) : 0));
+		WS_OK(wsd_listen(s[i], 1));
+	}
+	unsigned port = ws_port(s[0]);
+	kernel.listen_error = ENOBUFS;
+	for (int i = 0; i < 3; i++) {
+		WS_OK(wsd_closesocket(s[i]));
+		cr_assert_eq(who_listens(port), -1);
+	}
+	kernel.listen_error = 0;
+	cr_assert_not(ws_answers(LOOPBACK, port));
+	SOCKET fresh = ws_tcp();
+	WS_OK(ws_bind(fresh, LOOPBACK, port));
+	WS_OK(wsd_listen(fresh, 1));
+	cr_assert(ws_answers(LOOPBACK, port));
+	WS_END();
+}
+
+/* No disk can be made to fail at will; a read-only one can: test_ws_bind.c. */
+Test(kernel, WS_BIND_4_af_unix_input_or_output_fails)
+{
+	static const struct row rows[] = {
+		{EIO, WSASYSCALLFAILURE}, {EROFS, WSAEACCES},   {EACCES, WSAEACCES},
+		{ENOSPC, WSAENOBUFS},     {EDQUOT, WSAENOBUFS}, {ENOMEM, WSAENOBUFS},
+	};
+	WS_BEGIN();
+	char dir[] = "/tmp/wsd-unix-XXXXXX";
+	cr_assert_not_null(mkdtemp(dir));
+	SOCKADDR_UN a = {.sun_family = WSD_AF_UNIX};
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/s", dir);
+	SOCKET s = ws_socket(WSD_AF_UNIX, WSD_SOCK_STREAM);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		kernel.unix_error = rows[i].error;
+		WS_IS(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)), rows[i].code, "errno %d",
+		      rows[i].error);
+		kernel.unix_error = 0;
+		WS_IS(wsd_listen(s, 1), WSAEINVAL, "errno %d has bound it", rows[i].error);
+	}
+	WS_OK(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)));
+	unlink(a.sun_path);
+	rmdir(dir);
 	WS_END();
 }

@@ -20,6 +20,7 @@ usage: scripts/soft-roce up      [HOST...] [--memory MIB] [--cpus N] [--share DI
        scripts/soft-roce exec    [--host HOST] [--user USER] [--env NAME[=VALUE]]... [--cwd DIR] [--tty] [--no-stdin]
                                  [--reap] -- CMD ARG...
        scripts/soft-roce shell   [--host HOST] [--user USER]
+       scripts/soft-roce link-local [INTERFACE...] [--off] [--host HOST]
        scripts/soft-roce prepare [--refresh] [--install]
 
 Runs commands where soft-RoCE is up: on this machine where its kernel has it and you may, else in a small QEMU guest
@@ -50,6 +51,8 @@ exec, shell:
   --cwd DIR          default: the folder that you are in
   --tty              give the command a terminal      --no-stdin   do not read this one's
   --reap             kill what the command leaves behind when it ends
+link-local:          put 169.254.10I.N/16 on each sanI, or on the interfaces named, as autoconfiguration does; prints them
+  --off              take it away; no other address is touched
 prepare:             get the kernel and build the agent, so that `up` needs no network
   --refresh          look for a newer kernel
 
@@ -66,12 +69,14 @@ OPTIONS = {
     "status": {"json": None},
     "exec": {"host": str, "user": str, "env": list, "cwd": str, "tty": None, "no-stdin": None, "reap": None},
     "shell": {"host": str, "user": str, "env": list, "cwd": str},
+    "link-local": {"host": str, "off": None},
     "prepare": {"refresh": None, "install": None},
 }
 LIMITS = {"memory": (256, 1 << 20, " MiB"), "cpus": (1, 64, "")}  # with less memory the guest does not come up
 DEFAULTS = {"instance": "default", "icount": False, "native": False, "qemu": False, "hosts": None, "memory": 0, "cpus": 0,
             "share": (), "bare": False, "install": False, "json": False, "host": "a", "user": None, "env": (), "cwd": None,
-            "all": False, "tty": False, "no_stdin": False, "reap": False, "refresh": False}
+            "all": False, "tty": False, "no_stdin": False, "reap": False, "refresh": False,
+            "off": False}
 
 
 class Usage(Exception):
@@ -155,6 +160,10 @@ def check(verb, options, rest):
         raise Failure(f"WSD_SOFT_ROCE={wanted}: must be native or qemu")
     if wanted and not (options.native or options.qemu or options.icount):
         setattr(options, wanted, True)
+    if verb == "link-local":
+        for name in rest:
+            if name not in topology.RDMA_NICS:
+                raise Usage(f"link-local {name}: there are {', '.join(topology.RDMA_NICS)}")
     if options.icount:
         options.instance += "-icount"
     for path in options.share:
@@ -283,13 +292,21 @@ def do_shell(options, _, instance):
     return do_exec(options, ["/bin/bash"], instance)
 
 
+def do_link_local(options, names, instance):
+    options.user, options.cwd, options.tty, options.no_stdin, options.reap = None, "/", False, True, False
+    options.env = ()
+    script = topology.link_local(options.host, names or topology.RDMA_NICS, options.off)
+    return do_exec(options, ["/bin/sh", "-ec", script], instance)
+
+
 def do_prepare(options, _, instance):
     kernel = guest.prepare(instance, options.refresh, options.install)
     print(f"kernel {kernel.version} in {kernel.folder}")
     return 0
 
 
-VERBS = {"up": do_up, "down": do_down, "status": do_status, "exec": do_exec, "shell": do_shell, "prepare": do_prepare}
+VERBS = {"up": do_up, "down": do_down, "status": do_status, "exec": do_exec, "shell": do_shell,
+         "link-local": do_link_local, "prepare": do_prepare}
 
 
 def main(words):

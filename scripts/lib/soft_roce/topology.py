@@ -11,6 +11,7 @@ NICS = (
     ("san2", "rxe2", ("10.77.2.%d/24", "10.77.2.10%d/24")),
     ("lan0", None, ("10.78.0.%d/24",)),
 )
+RDMA_NICS = tuple(name for name, rxe, _ in NICS if rxe)
 
 
 def host_number(host):
@@ -32,6 +33,16 @@ def ip_batch(host, make_links=False):
         lines += [f"address add {a % host_number(host)} dev {name}" for a in addresses]
         lines.append(f"link set {name} up")
     return "\n".join(lines) + "\n"
+
+
+def link_local(host, names, off):
+    """A shell script that gives a link-local address to each of these interfaces, or takes ours away; it says which."""
+    lines = ["PATH=$PATH:/usr/sbin:/sbin"]
+    for name in names:
+        address = f"169.254.10{RDMA_NICS.index(name)}.{host_number(host)}"
+        lines.append(f"ip address flush dev {name} to {address}/32" if off else
+                     f"ip address replace {address}/16 dev {name}; echo {name} {address}")
+    return "\n".join(lines)
 
 
 def rdma_batch():

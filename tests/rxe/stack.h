@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * For tests of the whole stack on soft-RoCE: libwsdirect over the real provider, and a bare
+ * librdmacm client as the other side. Header only.
+ */
+#ifndef WSD_TESTS_STACK_H
+#define WSD_TESTS_STACK_H
+
+#include "peer.h"
+#include "rdma_peer.h"
+
+#define SAN0  "10.77.0.1"
+#define SAN1  "10.77.1.1"
+#define SAN2  "10.77.2.1"
+#define SAN2B "10.77.2.101"
+#define LAN0  "10.78.0.1"
+
+enum {
+	PORT = 6100,
+	KNOCKS_MAX = 16,    /* more than the backlog of any listener here */
+	QUIET_MS = 150,     /* a refusal comes within some 30 ms */
+	SOON_MS = 5000,     /* fails the test, never decides it */
+	NOBODY = 1000,      /* an unprivileged user */
+	INVALID_SERVICE = 8 /* the CM's own refusal: no listener */
+};
+
+__attribute__((unused)) static const char *const sans[] = {SAN0, SAN1, SAN2, SAN2B};
+
+/* Real provider, own book of names. The first bind makes librdmacm open the devices, which it
+ * keeps. */
+__attribute__((unused)) static void stack_start(void)
+{
+	setenv("WSD_CATALOG", WSD_TEST_CATALOG, 1);
+	ws_start();
+}
+
+/* Knocks until the listener's queue is full and it refuses with our tag. */
+__attribute__((unused)) static bool served(const char *ip, unsigned port)
+{
+	struct rdma_peer knocks[KNOCKS_MAX];
+	bool tagged = false;
+	int n = 0;
+	memset(knocks, 0, sizeof(knocks));
+	while (n < KNOCKS_MAX && !tagged) {
+		struct rdma_peer *k = &knocks[n++];
+		if (rdma_peer_connect(k, ip, ip, (uint16_t)port, NULL, 0))
+			break;
+		int event = rdma_peer_wait(k, QUIET_MS);
+		if (event == RDMA_PEER_NOTHING)
+			continue;
+		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 &&
+			 !memcmp(k->data, "WSD", 3);
+		break;
+	}
+	while (n > 0)
+		rdma_peer_close(&knocks[--n]);
+	return tagged;
+}
+
+/* What one knock gets: the reject's status, or 0 for silence (queued). */
+__attribute__((unused)) static int knock(const char *ip, unsigned port)
+{
+	struct rdma_peer k;
+	memset(&k, 0, sizeof(k));
+	int err = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0);
+	int event = err ? RDMA_PEER_ERROR : rdma_peer_wait(&k, QUIET_MS);
+	int status = event == RDMA_CM_EVENT_REJECTED ? k.status
+		     : event == RDMA_PEER_NOTHING    ? 0
+						     : -1;
+	rdma_peer_close(&k);
+	return status;
+}
+
+__attribute__((unused)) static SOCKET listener(const char *ip, unsigned port, int backlog)
+{
+	SOCKET s = ws_tcp();
+	WS_OK(ws_bind(s, ip, port));
+	WS_OK(wsd_listen(s, backlog));
+	return s;
+}
+
+__attribute__((unused)) static int command(const char *line)
+{
+	int status = system(line); /* NOLINT(cert-env33-c): a test's own, constant commands */
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#endif
