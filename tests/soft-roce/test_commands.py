@@ -385,7 +385,7 @@ def test_down_leaves_nothing():
 
 def addresses(name):
     row = [row for row in json.loads(guest("ip", "-j", "-4", "address", "show", "dev", name).out) if row][0]
-    return [f"{a['local']}/{a['prefixlen']}" for a in row["addr_info"]]
+    return sorted(f"{a['local']}/{a['prefixlen']}" for a in row["addr_info"])  # secondary ones come last
 
 
 def test_link_local_addresses_come_and_go():
