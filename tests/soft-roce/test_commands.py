@@ -372,17 +372,6 @@ def test_unknown_package_group_is_refused():
     equal((done.returncode, done.stderr), (0, b""))
 
 
-def test_down_leaves_nothing():
-    with open(os.path.join(TREE, ".soft-roce", MAIN, "sockets"), encoding="utf-8") as f:
-        sockets = f.read().strip()
-    check(os.path.isdir(sockets), sockets)
-    equal(soft_roce("down").status, 0)
-    nothing_left(MAIN)
-    check(not os.path.exists(sockets), f"{sockets} is still there")
-    equal(status()["a"]["state"], "down")
-    equal(soft_roce("down").status, 0)
-
-
 def addresses(name):
     row = [row for row in json.loads(guest("ip", "-j", "-4", "address", "show", "dev", name).out) if row][0]
     return sorted(f"{a['local']}/{a['prefixlen']}" for a in row["addr_info"])  # secondary ones come last
@@ -406,3 +395,14 @@ def test_link_local_addresses_come_and_go():
     for words in (["lan0"], ["san7"], ["--off", "eth0"]):
         other = soft_roce("link-local", *words)
         check(other.status == 2 and words[-1].encode() in other.err, other)
+
+
+def test_down_leaves_nothing():
+    with open(os.path.join(TREE, ".soft-roce", MAIN, "sockets"), encoding="utf-8") as f:
+        sockets = f.read().strip()
+    check(os.path.isdir(sockets), sockets)
+    equal(soft_roce("down").status, 0)
+    nothing_left(MAIN)
+    check(not os.path.exists(sockets), f"{sockets} is still there")
+    equal(status()["a"]["state"], "down")
+    equal(soft_roce("down").status, 0)

@@ -40,8 +40,10 @@ def link_local(host, names, off):
     lines = ["PATH=$PATH:/usr/sbin:/sbin"]
     for name in names:
         address = f"169.254.10{RDMA_NICS.index(name)}.{host_number(host)}"
-        lines.append(f"ip address flush dev {name} to {address}/32" if off else
-                     f"ip address replace {address}/16 dev {name}; echo {name} {address}")
+        # without promotion the kernel takes away the others of 169.254/16, too
+        promote = f"/proc/sys/net/ipv4/conf/{name}/promote_secondaries"
+        lines.append(f"was=$(cat {promote}); echo 1 >{promote}; ip address flush dev {name} to {address}/32; echo $was >{promote}"
+                     if off else f"ip address replace {address}/16 dev {name}; echo {name} {address}")
     return "\n".join(lines)
 
 
