@@ -273,13 +273,23 @@ static void complain(const char *key, const char *where, int err)
 			strerror(-err));
 }
 
+/* A FIFO that nobody reads is ENXIO: it must not hold up WSAStartup. From then on a slow reader
+ * may. */
+static int open_file(const char *where)
+{
+	int fd = open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	return fd;
+}
+
 static int open_sink(const char *key, const char *where, bool allow_stderr)
 {
 	if (!where || !*where)
 		return -1;
-	int fd = allow_stderr && !strcmp(where, "stderr")
-			 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-			 : open(where, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int fd = allow_stderr && !strcmp(where, "stderr") ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+							  : open_file(where);
 	if (fd < 0) {
 		int err = -errno;
 		complain(key, where, err);

@@ -119,6 +119,28 @@ Test(trace, DESIGN_6_a_file_that_cannot_be_opened)
 	WSD_TEST_END();
 }
 
+Test(trace, DESIGN_6_a_fifo_without_a_reader, .timeout = 10)
+{
+	WSD_TEST_BEGIN();
+	struct conf *conf = NULL;
+	struct trace *t = NULL;
+	char path[64];
+	snprintf(path, sizeof(path), "/tmp/wsd-fifo-%d", (int)getpid());
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	setenv("WSD_TRACE", path, 1);
+	cr_assert_eq(conf_parse("", &conf), 0);
+	cr_assert_eq(trace_open(conf, &t), -ENXIO);
+	int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	cr_assert_eq(trace_open(conf, &t), 0);
+	char said[64] = "";
+	cr_assert_gt(read(reader, said, sizeof(said) - 1), 0);
+	trace_close(t);
+	close(reader);
+	unlink(path);
+	conf_free(conf);
+	WSD_TEST_END();
+}
+
 Test(trace, DESIGN_6_nested_calls_as_text, .init = set_up, .fini = tear_down)
 {
 	WSD_TEST_BEGIN();
