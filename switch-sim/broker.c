@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUND = 16, CALL_TRIES = 4 };
+enum { ROUND = 16, CALL_TRIES = 4, CROWD = 16 };
 
 int broker_open(struct names *n)
 {
@@ -36,7 +37,7 @@ static void peer_close(struct names *n, struct peer *p)
 	wire_close(&p->event);
 	if (p->slot != TABLE_NOBODY)
 		n->peer_of[p->slot] = 0;
-	else if (!p->guest)
+	else
 		n->strangers--;
 	p->slot = TABLE_NOBODY;
 	p->guest = false;
@@ -160,8 +161,7 @@ static void drop_oldest_stranger(struct names *n)
 
 	for (uint32_t i = 0; i < n->peers; i++) {
 		struct peer *p = &n->peer[i];
-		if (p->ask >= 0 && p->slot == TABLE_NOBODY && !p->guest &&
-		    (!oldest || p->since < oldest->since))
+		if (p->ask >= 0 && p->slot == TABLE_NOBODY && (!oldest || p->since < oldest->since))
 			oldest = p;
 	}
 	if (oldest)
@@ -293,8 +293,7 @@ static void hello_guest(struct names *n, struct peer *p)
 	struct wire_welcome w = {
 		.head = wire_head(WIRE_WELCOME), .slot = TABLE_NOBODY, .token = n->token};
 
-	p->guest = true;
-	n->strangers--;
+	p->guest = true; /* and stays a stranger: it has what it came for */
 	if (wire_send(p->ask, &w, &n->table_fd, 1) < 0)
 		cut_off(n, p, "a guest that does not listen");
 }
@@ -307,10 +306,30 @@ static void note_peer(const struct names *n, struct table_client *c, const struc
 	c->pid = p->cred.pid;
 }
 
+/* One process with many connections must not use up the descriptors of the application that we are
+ * in: it may have them as long as a quarter of ours is left. */
+static bool is_crowd(const struct names *n, const struct peer *p)
+{
+	struct rlimit files;
+	uint32_t participants = 0, of_its = 0;
+
+	for (uint32_t i = 0; i < n->peers; i++) {
+		bool joined = n->peer[i].ask >= 0 && n->peer[i].slot != TABLE_NOBODY;
+		participants += joined;
+		of_its += joined && n->peer[i].cred.pid == p->cred.pid;
+	}
+	return of_its >= CROWD && !getrlimit(RLIMIT_NOFILE, &files) &&
+	       2 * (rlim_t)participants >= files.rlim_cur - files.rlim_cur / 4;
+}
+
 static void hello(struct names *n, struct peer *p, const struct wire_hello *h)
 {
 	if (h->flags & HELLO_GUEST) {
 		hello_guest(n, p);
+		return;
+	}
+	if (is_crowd(n, p)) {
+		refuse(n, p, -EUSERS, "too many connections of one process");
 		return;
 	}
 	uint32_t slot = free_slot(n);

@@ -7,6 +7,7 @@
 #include "names_scene.h"
 #include "names_wire.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -153,6 +154,52 @@ Test(names_trust, WS_REUSE_13_a_guest_may_only_ask_for_ranges)
 	}
 	lab_check(&lab, 1, "list 0 2 *", "list 0");
 	LAB_END();
+}
+
+static int open_files(pid_t pid)
+{
+	char path[32];
+	int n = -2; /* . and .. */
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	DIR *d = opendir(path);
+	cr_assert_not_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Who keeps the book is an application with descriptors of its own to open. */
+static void check_crowd(uint32_t flags, int most)
+{
+	enum { LIMIT = 256, TRIES = 600 };
+	LAB_BEGIN();
+	static struct stranger s[TRIES];
+	struct rlimit before, low = {LIMIT, LIMIT};
+	HONEST();
+	cr_assert_eq(prlimit(lab.proc[0].pid, RLIMIT_NOFILE, &low, &before), 0);
+	int in = 0, held = 0;
+	for (; held < TRIES; held++)
+		in += say_hello(&lab, flags, "one of many", &s[held]) == 0;
+	int room = LIMIT - open_files(lab.proc[0].pid);
+	cr_expect_geq(room, LIMIT / 8, "%d descriptors are left", room);
+	cr_expect_leq(in, most);
+	lab_start(&lab, 2, NULL, NULL); /* and others come in */
+	lab_check(&lab, 2, "bind 0 *", "bind 1 tcp4 excl 10.77.0.1 5153");
+	lab_check(&lab, 0, "list 0 3 *", "list 0");
+	while (held)
+		goodbye(&s[--held]);
+	LAB_END();
+}
+
+Test(names_trust, WS_REUSE_13_one_process_as_many_guests, .timeout = 60)
+{
+	check_crowd(HELLO_GUEST, 600);
+}
+
+Test(names_trust, WS_REUSE_13_one_process_as_many_participants, .timeout = 60)
+{
+	check_crowd(0, 96);
 }
 
 Test(names_trust, WS_REUSE_13_garbage_on_the_event_connection_ends_its_own_client_only)
@@ -394,7 +441,7 @@ Test(names_trust, WS_REUSE_13_one_process_cannot_take_all_names, .timeout = 60)
 
 Test(names_trust, WS_REUSE_13_processes_beyond_the_last_are_refused_in_words, .timeout = 120)
 {
-	enum { FDS = 2 * TABLE_CLIENTS + 200, HERE_ALREADY = 2 };
+	enum { FDS = 3 * TABLE_CLIENTS + 200, HERE_ALREADY = 2 };
 	struct rlimit limit;
 	getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_max < FDS)
