@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Forks while other threads start, stop, open and close, with the real provider module in the
- * process [WS-STARTUP-6]. No fork may hang, and no child may lose a file of the application's.
- * A plain main, built without sanitizers: gcc 12's ASan does not survive a fork beside threads that
- * allocate. Exits 0, or 1 after saying what was wrong.
+ * process [WS-STARTUP-6]. No fork may hang, and no child may lose a file of the application's or
+ * keep a socket or an event of the parent's. A plain main, built without sanitizers: gcc 12's ASan
+ * does not survive a fork beside threads that allocate. Exits 0, or 1 after saying what was wrong.
  */
 #include <wsd/api.h>
 
@@ -17,7 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLOSERS = 3, FORKS = 1500, KEPT = 64, SECONDS_MAX = 60, CATALOGUE_TEXT = 512 };
+enum {
+	CLOSERS = 3,
+	FORKS = 1500,
+	KEPT = 64,
+	SECONDS_MAX = 60,
+	CATALOGUE_TEXT = 512,
+	FDS_MAX = 512
+};
 
 static atomic_bool done;
 static atomic_uint forks, startups;
@@ -26,6 +33,7 @@ static atomic_uint forks, startups;
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static int kept[KEPT];
 static unsigned n_kept;
+static int first_fd; /* those below were there when the program began */
 
 static void *closer(void *arg)
 {
@@ -33,6 +41,16 @@ static void *closer(void *arg)
 		SOCKET s = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
 		if (s != INVALID_SOCKET)
 			wsd_closesocket(s);
+	}
+	return NULL;
+}
+
+static void *eventer(void *arg)
+{
+	while (!atomic_load(&done)) {
+		WSAEVENT e = wsd_WSACreateEvent();
+		if (e != WSA_INVALID_EVENT)
+			wsd_WSACloseEvent(e);
 	}
 	return NULL;
 }
@@ -85,30 +103,44 @@ static int lost_files(void)
 	return lost;
 }
 
-static int fork_once(void)
+/* Descriptors of a child that are neither the application's nor what the program began with. */
+static int foreign_files(void)
+{
+	int foreign = 0;
+	for (int fd = 3; fd < FDS_MAX; fd++) {
+		bool known = fd < first_fd || fcntl(fd, F_GETFD) < 0;
+		for (unsigned i = 0; i < n_kept && !known; i++)
+			known = kept[i] == fd;
+		foreign += !known;
+	}
+	return foreign;
+}
+
+static int fork_once(bool strict)
 {
 	int status = -1;
 	pthread_mutex_lock(&kept_lock);
 	pid_t pid = fork();
 	if (pid == 0)
-		_exit(lost_files());
+		_exit(lost_files() + (strict ? foreign_files() : 0));
 	pthread_mutex_unlock(&kept_lock);
 	waitpid(pid, &status, 0);
 	atomic_fetch_add(&forks, 1);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* @threads run while this one forks. Return: children that something was wrong with. */
-static int run(const char *what, void *(*const *threads)(void *arg), unsigned count)
+/* @threads run while this one forks. Return: children that something was wrong with. @strict: they
+ * have nothing of the parent's. */
+static int run(const char *what, void *(*const *threads)(void *arg), unsigned count, bool strict)
 {
-	pthread_t t[CLOSERS + 2];
+	pthread_t t[2 * CLOSERS + 2];
 	int bad = 0;
 	atomic_store(&done, false);
 	pthread_create(&t[0], NULL, watchdog, NULL);
 	for (unsigned i = 0; i < count; i++)
 		pthread_create(&t[1 + i], NULL, threads[i], NULL);
 	for (int i = 0; i < FORKS; i++)
-		bad += fork_once() != 0;
+		bad += fork_once(strict) != 0;
 	atomic_store(&done, true);
 	for (unsigned i = 0; i <= count; i++)
 		pthread_join(t[i], NULL);
@@ -149,16 +181,18 @@ static void remove_catalogue(const char *dir)
 
 int main(void)
 {
-	static void *(*const closing[])(void *) = {closer, closer, closer, keeper};
+	static void *(*const closing[])(void *) = {closer, closer, closer, eventer, keeper};
 	static void *(*const starting[])(void *) = {starter};
 	char dir[] = "/tmp/wsd-forks-XXXXXX";
 	WSADATA data;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_catalogue(dir);
-	int bad = run("WSAStartup and WSACleanup", starting, 1);
+	first_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close(first_fd);
+	int bad = run("WSAStartup and WSACleanup", starting, 1, false);
 	if (wsd_WSAStartup(0x0202, &data))
 		return 1;
-	bad += run("socket and closesocket", closing, CLOSERS + 1);
+	bad += run("sockets and events", closing, CLOSERS + 2, true);
 	wsd_WSACleanup();
 	remove_catalogue(dir);
 	return bad ? 1 : 0;
