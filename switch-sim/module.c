@@ -1,92 +1,193 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whether a provider's module is whole [SW-INIT-1.4, SW-INIT-2]. See module.h.
+ * Whether a provider's module is whole: its header and its segments [SW-INIT-1.4, SW-INIT-2]. See
+ * module.h.
  */
 #include "module.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "module_priv.h"
+
 #define NATIVE_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 
-struct look {
-	int fd;
-	uint64_t size;
-	char *why;
-	size_t why_size;
-};
+/* Thread-local data of a provider is no larger; what is garbage is. */
+enum { TLS_MAX = 1 << 28 };
 
-static bool is_wrong(const struct look *l, const char *why)
+bool module_wrong(const struct module_file *f, const char *why)
 {
-	snprintf(l->why, l->why_size, "%s", why);
+	snprintf(f->why, f->why_size, "%s", why);
+	return false;
+}
+
+static bool damaged(const struct module_file *f, const char *what)
+{
+	snprintf(f->why, f->why_size, "the file is damaged: %s", what);
 	return false;
 }
 
 /* Are @size bytes from @at on in the file? */
-static bool holds(const struct look *l, uint64_t at, uint64_t size)
+static bool holds(const struct module_file *f, uint64_t at, uint64_t size)
 {
-	return at <= l->size && size <= l->size - at;
+	return at <= f->size && size <= f->size - at;
 }
 
-static bool cut_short(const struct look *l, const char *what)
+static bool cut_short(const struct module_file *f, const char *what)
 {
-	snprintf(l->why, l->why_size, "the file is cut short: its %s not within its %llu bytes",
-		 what, (unsigned long long)l->size);
+	snprintf(f->why, f->why_size, "the file is cut short: its %s not within its %llu bytes",
+		 what, (unsigned long long)f->size);
 	return false;
 }
 
-/* At most one read for each header: there are some ten. */
-static bool check_segments(const struct look *l, const ElfW(Ehdr) * e)
+const ElfW(Phdr) *
+	module_segment(const struct module_file *f, uint64_t vaddr, uint64_t size, bool in_file)
 {
-	for (unsigned i = 0; i < e->e_phnum; i++) {
-		ElfW(Phdr) p;
-		if (pread(l->fd, &p, sizeof(p), (off_t)(e->e_phoff + i * sizeof(p))) != sizeof(p))
-			return cut_short(l, "program headers are");
-		bool read = p.p_type == PT_LOAD || p.p_type == PT_DYNAMIC;
-		if (read && p.p_filesz && !holds(l, p.p_offset, p.p_filesz))
-			return cut_short(l, p.p_type == PT_LOAD ? "segments are"
-								: "dynamic section is");
+	for (unsigned i = 0; i < f->n; i++) {
+		const ElfW(Phdr) *p = &f->p[i];
+		uint64_t has = in_file ? p->p_filesz : p->p_memsz;
+		if (p->p_type == PT_LOAD && vaddr >= p->p_vaddr && vaddr - p->p_vaddr <= has &&
+		    size <= has - (vaddr - p->p_vaddr))
+			return p;
 	}
+	return NULL;
+}
+
+void *module_copy(const struct module_file *f, uint64_t vaddr, uint64_t size)
+{
+	const ElfW(Phdr) *p = module_segment(f, vaddr, size, true);
+	void *copy = p ? malloc(size ? size : 1) : NULL;
+	if (copy && pread(f->fd, copy, size, (off_t)(p->p_offset + (vaddr - p->p_vaddr))) !=
+			    (ssize_t)size) {
+		free(copy);
+		copy = NULL;
+	}
+	return copy;
+}
+
+/* @end: of the segment before, and then of this one; no two share a page. */
+static bool check_load(const struct module_file *f, const ElfW(Phdr) * p, uint64_t *end)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const ElfW(Word) known = PF_R | PF_W | PF_X | PF_MASKOS | PF_MASKPROC;
+	if (p->p_filesz && !holds(f, p->p_offset, p->p_filesz))
+		return cut_short(f, "segments are");
+	if (p->p_filesz > p->p_memsz || p->p_vaddr > INTPTR_MAX - page ||
+	    p->p_memsz > INTPTR_MAX - page - p->p_vaddr || (p->p_vaddr & ~(page - 1)) < *end)
+		return damaged(f, "segments overlap or wrap");
+	if (p->p_align & (p->p_align - 1) || p->p_align < page ||
+	    ((p->p_vaddr - p->p_offset) & (p->p_align - 1)))
+		return damaged(f, "alignment of a segment");
+	if (!(p->p_flags & PF_R) || (p->p_flags & ~known))
+		return damaged(f, "flags of a segment");
+	*end = (p->p_vaddr + p->p_memsz + page - 1) & ~(page - 1);
 	return true;
 }
 
-static bool check_file(struct look *l)
+static bool check_tls(const struct module_file *f, const ElfW(Phdr) * p)
+{
+	if (p->p_filesz > p->p_memsz || p->p_memsz > TLS_MAX || p->p_align > TLS_MAX ||
+	    (p->p_align & (p->p_align - 1)) ||
+	    (p->p_filesz && !module_segment(f, p->p_vaddr, p->p_filesz, true)))
+		return damaged(f, "segment of thread-local data");
+	return true;
+}
+
+/* What the linker reads, or protects, inside the segments that it maps. */
+static bool check_inside(const struct module_file *f, const ElfW(Phdr) * p)
+{
+	const ElfW(Phdr) * in;
+	switch (p->p_type) {
+	case PT_TLS:
+		return check_tls(f, p);
+	case PT_GNU_RELRO:
+		in = module_segment(f, p->p_vaddr, p->p_filesz, true);
+		if (!in || !(in->p_flags & PF_W) || p->p_filesz > p->p_memsz)
+			return damaged(f, "read-only part of a segment");
+		/* it is rounded up to whole pages by some linkers */
+		if (!module_segment(f, p->p_vaddr, p->p_memsz, false) &&
+		    p->p_memsz - p->p_filesz >= in->p_align)
+			return damaged(f, "read-only part of a segment");
+		return true;
+	case PT_PHDR:
+	case PT_NOTE:
+	case PT_GNU_PROPERTY:
+	case PT_GNU_EH_FRAME:
+		if (!module_segment(f, p->p_vaddr, p->p_memsz, true))
+			return damaged(f, "a segment lies outside of what is mapped");
+		return true;
+	default:
+		return true;
+	}
+}
+
+static bool check_segments(const struct module_file *f)
+{
+	const ElfW(Phdr) *dynamic = NULL;
+	uint64_t end = 0;
+	for (unsigned i = 0; i < f->n; i++) {
+		const ElfW(Phdr) *p = &f->p[i];
+		if (p->p_type == PT_LOAD && !check_load(f, p, &end))
+			return false;
+		if (p->p_type != PT_DYNAMIC)
+			continue;
+		if (!holds(f, p->p_offset, p->p_filesz))
+			return cut_short(f, "dynamic section is");
+		if (dynamic)
+			return damaged(f, "two dynamic sections");
+		dynamic = p;
+	}
+	for (unsigned i = 0; i < f->n; i++)
+		if (!check_inside(f, &f->p[i]))
+			return false;
+	/* without one dlopen has words of its own */
+	return !dynamic || module_check_dynamic(f, dynamic);
+}
+
+static bool check_file(struct module_file *f)
 {
 	struct stat st;
 	ElfW(Ehdr) e;
-	if (fstat(l->fd, &st))
-		return is_wrong(l, strerror(errno));
+	if (fstat(f->fd, &st))
+		return module_wrong(f, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return is_wrong(l, "not a regular file");
-	l->size = (uint64_t)st.st_size;
+		return module_wrong(f, "not a regular file");
+	f->size = (uint64_t)st.st_size;
 	/* too short, no ELF file, of another machine: dlopen sees that before it maps anything */
-	if (pread(l->fd, &e, sizeof(e), 0) != sizeof(e) ||
+	if (pread(f->fd, &e, sizeof(e), 0) != sizeof(e) ||
 	    memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 || e.e_ident[EI_CLASS] != NATIVE_CLASS ||
 	    e.e_phentsize != sizeof(ElfW(Phdr)))
 		return true;
-	if (!holds(l, e.e_phoff, (uint64_t)e.e_phnum * e.e_phentsize))
-		return cut_short(l, "program headers are");
-	if (!check_segments(l, &e))
+	if (e.e_type != ET_DYN)
+		return module_wrong(f, "not a shared object");
+	if (!holds(f, e.e_phoff, (uint64_t)e.e_phnum * e.e_phentsize))
+		return cut_short(f, "program headers are");
+	if (e.e_phnum > MODULE_PHDRS_MAX)
+		return damaged(f, "number of program headers");
+	ssize_t size = (ssize_t)(e.e_phnum * sizeof(f->p[0]));
+	if (pread(f->fd, f->p, (size_t)size, (off_t)e.e_phoff) != size)
+		return cut_short(f, "program headers are");
+	f->n = e.e_phnum;
+	/* the linker does not need them, but they are what a file ends with: the copy is not
+	 * complete */
+	bool whole = !e.e_shoff || holds(f, e.e_shoff, (uint64_t)e.e_shnum * e.e_shentsize);
+	if (!check_segments(f))
 		return false;
-	/* the linker does not need it, but it is what a file ends with: the copy is not complete */
-	if (e.e_shoff && !holds(l, e.e_shoff, (uint64_t)e.e_shnum * e.e_shentsize))
-		return cut_short(l, "section headers are");
-	return true;
+	return whole || cut_short(f, "section headers are");
 }
 
 bool module_check(const char *path, char *why, size_t size)
 {
-	struct look l = {.why = why, .why_size = size};
-	l.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (l.fd < 0) /* dlopen says why */
+	struct module_file f = {.why = why, .why_size = size};
+	f.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (f.fd < 0) /* dlopen says why */
 		return true;
-	bool whole = check_file(&l);
-	close(l.fd);
+	bool whole = check_file(&f);
+	close(f.fd);
 	return whole;
 }
