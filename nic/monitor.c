@@ -307,14 +307,25 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-void nic_monitor_destroy(struct nic_monitor *m)
+static void close_all(const struct nic_monitor *m)
 {
-	if (!m)
-		return;
 	close_fd(m->uevent_fd);
 	close_fd(m->rtnl_fd);
 	close_fd(m->timer_fd);
 	close_fd(m->epoll_fd);
+}
+
+void nic_monitor_after_fork(struct nic_monitor *m)
+{
+	if (m)
+		close_all(m);
+}
+
+void nic_monitor_destroy(struct nic_monitor *m)
+{
+	if (!m)
+		return;
+	close_all(m);
 	nic_snapshot_unref(m->current);
 	pthread_mutex_destroy(&m->lock);
 	nic_memory_clear(&m->memory);

@@ -144,6 +144,15 @@ int nic_monitor_refresh(struct nic_monitor *m, bool *ret_changed);
 /* A reference to the latest snapshot, never NULL. Any thread; never waits for a discovery. */
 const struct nic_snapshot *nic_monitor_snapshot(struct nic_monitor *m);
 
+/*
+ * In the child of a fork: closes the child's copies of the descriptors and touches nothing else, so
+ * that neither a lock nor a record that another thread had in its hands matters, and the parent's
+ * monitor, which shares the epoll instance, goes on. Descriptors that a look opens for its own time
+ * are not among them: who forks waits until nic_monitor_dispatch() is not running. No other
+ * function may be called for this monitor in the child; its memory stays. NULL is fine.
+ */
+void nic_monitor_after_fork(struct nic_monitor *m);
+
 /* No other call may be running. Snapshots that were taken stay valid. NULL is fine. */
 void nic_monitor_destroy(struct nic_monitor *m);
 

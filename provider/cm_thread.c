@@ -89,7 +89,14 @@ static void on_timer(struct prov *p)
 static void on_nic(struct prov *p)
 {
 	bool changed = false;
+	/* Inside the gate: what it opens for a moment a child of a fork does not get. */
+	pthread_mutex_lock(&p->lock);
+	gate_enter_locked(p);
+	pthread_mutex_unlock(&p->lock);
 	int err = nic_monitor_dispatch(p->nic, &changed);
+	pthread_mutex_lock(&p->lock);
+	gate_leave_locked(p);
+	pthread_mutex_unlock(&p->lock);
 	if (err)
 		wsd_log(WSD_LOG_WARNING, "provider: the NICs cannot be read: %s", strerror(-err));
 	if (!changed)

@@ -259,11 +259,12 @@ static bool any_device(void)
 
 /*
  * The last device: librdmacm drops no device when it finds none. Nothing of ours is on the context,
- * so its two descriptors become /dev/null's; librdmacm closes it when another device comes.
+ * so its two descriptors become others (hollow_open); librdmacm closes it when another device
+ * comes.
  */
 static bool hollow_out(const struct dev *d)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null = hollow_open();
 	if (null < 0)
 		return false;
 	bool ok = dup3(null, d->cmd_fd, O_CLOEXEC) >= 0 && dup3(null, d->async_fd, O_CLOEXEC) >= 0;

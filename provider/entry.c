@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPStartupEx and WSPCleanup: the one process object, its references and what fork leaves of it.
- * Takes the start lock, the outermost one. PROV-INIT-1 to 10, PROV-MEM-14.
+ * WSPStartupEx and WSPCleanup: the one process object and its references. Takes the start lock, the
+ * outermost one. PROV-INIT-1 to 10.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utlist.h>
 #include <wsd/version.h>
 
 #include "log.h"
@@ -81,10 +82,11 @@ void prov_wake_locked(struct prov *p)
 		pthread_cond_broadcast(&p->cond);
 }
 
-/* The end of a process object that nobody uses any more. */
-static void prov_free(struct prov *p)
+/* From here on a fork has nothing to do for it. Caller holds the start lock. */
+static void prov_close_locked(struct prov *p)
 {
-	dev_free_all(p);
+	if (p->prev)
+		DL_DELETE(prov_process.all, p);
 	if (p->channel)
 		rdma_destroy_event_channel(p->channel);
 	nic_monitor_destroy(p->nic);
@@ -92,6 +94,10 @@ static void prov_free(struct prov *p)
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+}
+
+static void prov_release(struct prov *p)
+{
 	nic_snapshot_unref(p->snap);
 	for (struct name *n = p->spare_names, *next; n; n = next) {
 		next = n->hnext;
@@ -105,61 +111,20 @@ static void prov_free(struct prov *p)
 	free(p);
 }
 
+/* The end of a process object that nobody uses any more. */
+static void prov_free(struct prov *p)
+{
+	dev_free_all(p);
+	pthread_mutex_lock(&prov_process.lock);
+	prov_close_locked(p);
+	pthread_mutex_unlock(&prov_process.lock);
+	prov_release(p);
+}
+
 void prov_put(struct prov *p)
 {
 	if (atomic_fetch_sub(&p->refs, 1) == 1)
 		prov_free(p);
-}
-
-/*
- * In the child of a fork nothing of the parent's works or is harmed: the descriptors are the
- * parent's, and a copy of a device's keeps others from deleting the device, so they are closed
- * [PROV-MEM-14].
- */
-static void fork_prepare(void)
-{
-	pthread_mutex_lock(&prov_process.lock);
-	struct prov *p = prov_process.live;
-	if (p) {
-		pthread_mutex_lock(&p->lock);
-		gate_close_locked(p);
-	}
-	htable_fork_prepare(&prov_process.handles);
-}
-
-static void fork_parent(void)
-{
-	struct prov *p = prov_process.live;
-	htable_fork_parent(&prov_process.handles);
-	if (p) {
-		gate_open_locked(p);
-		pthread_mutex_unlock(&p->lock);
-	}
-	pthread_mutex_unlock(&prov_process.lock);
-}
-
-static void fork_child(void)
-{
-	struct prov *p = prov_process.live;
-	htable_fork_child(&prov_process.handles);
-	if (p) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		for (struct dev *d = p->devs; d && null >= 0; d = d->next) {
-			/* librdmacm's own: the numbers stay taken, so that nothing else gets them.
-			 */
-			dup3(null, d->cmd_fd, O_CLOEXEC);
-			dup3(null, d->async_fd, O_CLOEXEC);
-		}
-		if (p->channel && null >= 0)
-			dup3(null, p->channel->fd, O_CLOEXEC);
-		int fds[] = {null, p->timer_fd, p->wake_fd, p->epoll_fd};
-		for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		pthread_mutex_unlock(&p->lock);
-	}
-	prov_process.live = NULL; /* leaked: it is the parent's picture */
-	pthread_mutex_unlock(&prov_process.lock);
 }
 
 /*
@@ -189,6 +154,7 @@ static int open_rdma_cm(struct prov *p)
 	return 0;
 }
 
+/* Caller holds the start lock. */
 static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp, struct prov **ret)
 {
 	struct prov *p = calloc(1, sizeof(*p));
@@ -218,9 +184,11 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 		err = cm_thread_start(p);
 	}
 	if (err) {
-		prov_free(p);
+		prov_close_locked(p);
+		prov_release(p);
 		return err;
 	}
+	DL_APPEND(prov_process.all, p);
 	*ret = p;
 	return 0;
 }
@@ -257,10 +225,8 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 
 	int code = 0;
 	pthread_mutex_lock(&prov_process.lock);
-	if (!prov_process.fork_watched)
-		prov_process.fork_watched = !pthread_atfork(fork_prepare, fork_parent, fork_child);
 	struct prov *p = prov_process.live;
-	if (!prov_process.fork_watched) {
+	if (!fork_watch_locked()) {
 		code = WSASYSNOTREADY;
 	} else if (!p) {
 		int err = prov_create(lpUpcallTable, lpProtocolInfo, &p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gate to librdmacm: a thread is inside where librdmacm may hold its lock or open a device. It
+ * The gate to librdmacm: a thread is inside where librdmacm may hold its lock or open a device, or
+ * where it has something open for a moment itself. It
  * is closed, and empty, while a device is let go and over a fork: so the child finds librdmacm's
  * lock free, and no device that we have no record of [PROV-MEM-14]. State under prov->lock. No
  * upcall is made inside, and nobody enters twice.

@@ -54,10 +54,12 @@ struct name;
 
 /* The only mutable global of the module. */
 extern struct prov_process {
-	pthread_mutex_t lock;  /* the start lock */
-	struct prov *live;     /* NULL: not started */
-	struct htable handles; /* of all startups: a value is unique for the life of the process */
-	struct sock *spares;   /* a few, so that a bind costs the heap nothing; under lock */
+	pthread_mutex_t lock;   /* the start lock */
+	struct prov *live;      /* NULL: not started */
+	struct prov *all;       /* whose descriptors are open: live, and those on their way out */
+	struct prov *abandoned; /* by the parents of forks */
+	struct htable handles;  /* of all startups: a value is unique for the life of the process */
+	struct sock *spares;    /* a few, so that a bind costs the heap nothing; under lock */
 	unsigned spare_count;
 	bool fork_watched;
 } prov_process;
@@ -154,6 +156,7 @@ struct upcall {
 };
 
 struct prov {
+	struct prov *prev, *next; /* of prov_process.all */
 	atomic_uint refs;
 	unsigned startups; /* under the start lock */
 	struct conf *conf;
@@ -268,6 +271,10 @@ void dev_removed(struct prov *p, struct ibv_context *verbs);
 bool dev_let_go(struct prov *p); /* false: to be called again */
 void dev_watch(struct prov *p, const struct nic_snapshot *snap);
 void dev_free_all(struct prov *p);
+
+/* fork.c */
+bool fork_watch_locked(void); /* caller holds the start lock */
+int hollow_open(void);        /* a file that takes anything and gives nothing; -1 */
 
 /* served.c */
 bool served(const struct prov *p, const struct nic_addr *a);
