@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The per-thread code. Initial-exec: four bytes of static TLS instead of a call per access.
+ * The per-thread code. Not initial-exec: that would put all thread-local data of the library into
+ * the static block, which a program that loads it by dlopen has no room for.
  */
 #include "lasterror.h"
 
-static _Thread_local DWORD last_error __attribute__((tls_model("initial-exec")));
+static _Thread_local DWORD last_error;
 
 DWORD lasterror_get(void)
 {

@@ -54,7 +54,7 @@ struct birth {
 	struct sw_socket *owner;
 	SOCKET handle;
 };
-static _Thread_local struct birth *birth __attribute__((tls_model("initial-exec")));
+static _Thread_local struct birth *birth;
 
 static int fail(int *error, int code, int value)
 {

@@ -21,7 +21,7 @@ enum { PIECE = 4096 }; /* no page is smaller */
 /* [low, high) of this thread's stack; high 0: not asked yet. */
 static _Thread_local struct {
 	uintptr_t low, high;
-} stack __attribute__((tls_model("initial-exec")));
+} stack;
 
 static void ask_stack(void)
 {
