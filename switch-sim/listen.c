@@ -32,6 +32,19 @@ static int legal_backlog(int asked)
 	return -asked < HINT_MIN ? HINT_MIN : -asked;
 }
 
+/*
+ * The kernel refuses, and retry() goes on from here: when whoever is in the way leaves the book,
+ * or, if nobody of the book is, in a while. A process that is killed leaves the book before the
+ * kernel has closed all its sockets.
+ */
+static void put_off(struct sw_socket *s)
+{
+	if (bind_in_way(s))
+		names_defer(s->process->names, s->name_id);
+	else
+		names_again(s->process->names, s->name_id, sw_socket_handle(s));
+}
+
 /* Kernel listen, then companions [SW-LISTEN-1, -2]; the kernel bind first if it was put off and can
  * be had by now. What Linux still refuses because of another holder is put off [WS-REUSE-13].
  * Caller holds s->lock; s is first in rank. Return: a WSA code. */
@@ -41,8 +54,8 @@ static int bring_up(struct sw_socket *s)
 	INT error = 0;
 	if (!s->kernel_bound) {
 		int code = bind_kernel(s);
-		if (code == WSAEADDRINUSE) { /* retry() goes on from here */
-			names_defer(p->names, s->name_id);
+		if (code == WSAEADDRINUSE) {
+			put_off(s);
 			return 0;
 		}
 		if (code)
@@ -51,7 +64,7 @@ static int bring_up(struct sw_socket *s)
 	if (p->tcpip.lpWSPListen(s->tcp, s->backlog, &error)) {
 		if (error != WSAEADDRINUSE || !s->named || !bind_in_way(s))
 			return error;
-		names_defer(p->names, s->name_id); /* as above */
+		put_off(s);
 		return 0;
 	}
 	s->kernel_listening = true;
@@ -233,16 +246,15 @@ static void shadow(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr
 /* WS-REUSE-13: the kernel bind that was put off. */
 static void bind_again(struct sw_socket *s)
 {
-	struct names *names = s->process->names;
 	struct trace_span span;
 	span_enter(s, &span, "bind again");
 	int code = bind_kernel(s);
 	trace_leave(&span, code ? SOCKET_ERROR : 0, code, "%s", "");
 	if (code == WSAEADDRINUSE) {
-		names_defer(names, s->name_id);
+		put_off(s);
 	} else if (code) {
 		wsd_log(WSD_LOG_WARNING, "a bind that was put off fails: code %d", code);
-		names_again(names, s->name_id, sw_socket_handle(s));
+		names_again(s->process->names, s->name_id, sw_socket_handle(s));
 	}
 }
 

@@ -130,8 +130,13 @@ bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event 
 
 bool events_later(struct names *n, uint64_t id, uint64_t cookie, int64_t due_ms)
 {
-	struct event_item *e = start(n) ? calloc(1, sizeof(*e)) : NULL;
+	struct event_item *e = n->later;
 
+	while (e && (e->id != id || e->cookie != cookie))
+		e = e->next;
+	if (e) /* it comes soon enough */
+		return true;
+	e = start(n) ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
 		return false;
 	*e = (struct event_item){
