@@ -4,7 +4,7 @@
  * becomes its code, and the socket is as before. [WS-BIND-4, WS-BIND-5, WS-LISTEN-1, WS-ERR-4,
  * SW-SHARE-3]
  */
-#include "ws.h"
+#include "peer.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -334,5 +334,27 @@ Test(kernel, WS_BIND_4_af_unix_input_or_output_fails)
 	WS_OK(wsd_bind(s, (SOCKADDR *)&a, sizeof(a)));
 	unlink(a.sun_path);
 	rmdir(dir);
+	WS_END();
+}
+
+/* Who is killed leaves the book before the kernel has closed its sockets: nobody is in the way then
+ * but the kernel says so, and nobody else will leave. */
+Test(kernel, WS_REUSE_13_put_off_and_nobody_in_the_way, .timeout = 60)
+{
+	if (geteuid() != 0)
+		cr_skip_test("another user needs root");
+	WS_BEGIN();
+	struct peer p = peer_start(2001);
+	int first = peer_socket(&p, WSD_AF_INET, WSD_SOCK_STREAM, 1);
+	cr_assert_eq(peer_bind(&p, first, LOOPBACK, WS_PORT), 0);
+	cr_assert_eq(peer_do(&p, PEER_LISTEN, first), 0);
+	SOCKET s = ws_tcp();
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(s, LOOPBACK, WS_PORT)); /* put off */
+	WS_OK(wsd_listen(s, 1));
+	kernel.binds_refused = 3;
+	peer_end(&p, SIGKILL);
+	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, WS_PORT), 5000));
+	cr_assert_eq(kernel.binds_refused, 0);
 	WS_END();
 }
