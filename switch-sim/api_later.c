@@ -341,6 +341,7 @@ static int refuse_catalog(LPINT ret_errno)
 	return SOCKET_ERROR;
 }
 
+/* NOLINTBEGIN(misc-misplaced-const): so it is in Windows's header */
 int wsd_WSCInstallProvider(LPGUID id, const WCHAR *path, const LPWSAPROTOCOL_INFOW entries,
 			   DWORD count, LPINT ret_errno)
 {
@@ -352,6 +353,7 @@ int wsd_WSCUpdateProvider(LPGUID id, const WCHAR *path, const LPWSAPROTOCOL_INFO
 {
 	return refuse_catalog(ret_errno);
 }
+/* NOLINTEND(misc-misplaced-const) */
 
 int wsd_WSCDeinstallProvider(LPGUID id, LPINT ret_errno)
 {

@@ -39,7 +39,7 @@ static int look_up(const char *node, const char *service, const ADDRINFOA *hints
 	if (!ret)
 		return WSAEFAULT;
 	int code = resolver_lookup(node, service, hints, &list);
-	if (code || memory_write(ret, &list, sizeof(list)) == 0)
+	if (code || memory_write(ret, &list, sizeof(void *)) == 0)
 		return code;
 	resolver_free(list);
 	return WSAEFAULT;
@@ -52,7 +52,7 @@ static int look_up_wide(const char *node, const char *service, const ADDRINFOW *
 	if (!ret)
 		return WSAEFAULT;
 	int code = resolver_lookup_wide(node, service, hints, &list);
-	if (code || memory_write(ret, &list, sizeof(list)) == 0)
+	if (code || memory_write(ret, &list, sizeof(void *)) == 0)
 		return code;
 	resolver_free_wide(list);
 	return WSAEFAULT;

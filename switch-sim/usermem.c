@@ -113,7 +113,7 @@ int memory_read_text(void *to, size_t size, const void *from, size_t width)
 		n = n < size - at ? n : size - at;
 		if (n < width || on_stack(text + at, width))
 			n = width; /* or: a character lies across */
-		n -= n % width;
+		n &= ~(width - 1); /* a power of two */
 		if (memory_read(copy + at, text + at, n) < 0)
 			return -EFAULT;
 		for (size_t i = at; i < at + n; i += width)

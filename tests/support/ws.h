@@ -60,7 +60,7 @@ __attribute__((unused)) static int ws_code(int r)
 /* The code of @expr, which must be @want; 0: success. A last error from before does not count. */
 #define WS_IS(expr, want, ...)                                                                  \
 	do {                                                                                    \
-		char ws_text_[1024];                                                             \
+		char ws_text_[1024];                                                            \
 		wsd_WSASetLastError(-1);                                                        \
 		int ws_r_ = (expr), ws_code_ = ws_code(ws_r_);                                  \
 		snprintf(ws_text_, sizeof(ws_text_), " " __VA_ARGS__);                          \
