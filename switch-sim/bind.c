@@ -56,7 +56,7 @@ static void remember_local(struct sw_socket *s, uint32_t epoch)
 {
 	struct sw_process *p = s->process;
 	uint32_t four;
-	if (!address_ipv4(&s->local, &four) || !four || known_local(p, epoch, four))
+	if (!epoch || !address_ipv4(&s->local, &four) || !four || known_local(p, epoch, four))
 		return;
 	_Atomic uint64_t *at = local_way(p, four, 0);
 	for (unsigned way = LOCAL_WAYS; way-- > 0;)
@@ -68,14 +68,13 @@ static void remember_local(struct sw_socket *s, uint32_t epoch)
 int bind_kernel(struct sw_socket *s)
 {
 	INT error = 0;
-	uint32_t epoch = san_address_epoch(s->process->san);
 	int r = s->process->tcpip.lpWSPBind(s->tcp, (const struct wsd_sockaddr *)&s->local,
 					    s->local_len, &error);
 	if (r)
 		return error;
 	s->kernel_bound = true;
 	if (s->type == WSD_SOCK_STREAM) /* it was no broadcast address */
-		remember_local(s, epoch);
+		remember_local(s, s->address_epoch);
 	return 0;
 }
 
@@ -299,7 +298,7 @@ static int check_unix(const struct wsd_sockaddr_storage *name, int len, int name
 }
 
 /* What Linux would let through or say otherwise [WS-BIND-4]. */
-static int check_address(const struct sw_socket *s, const struct wsd_sockaddr_storage *name)
+static int check_address(struct sw_socket *s, const struct wsd_sockaddr_storage *name)
 {
 	uint32_t four;
 	bool is_four = address_ipv4(name, &four);
@@ -309,11 +308,11 @@ static int check_address(const struct sw_socket *s, const struct wsd_sockaddr_st
 		return WSAEADDRNOTAVAIL;
 	if (address_is_multicast(name))
 		return WSAEADDRNOTAVAIL;
+	s->address_epoch = san_address_epoch_now(s->process->san);
 	/* a stream has no broadcast at all; Linux would take it */
 	bool forbidden =
 		s->type == WSD_SOCK_STREAM || (s->type == WSD_SOCK_DGRAM && !s->options.broadcast);
-	if (!forbidden || !is_four || !four ||
-	    known_local(s->process, san_address_epoch(s->process->san), four))
+	if (!forbidden || !is_four || !four || known_local(s->process, s->address_epoch, four))
 		return 0;
 	int broadcast = addrs_is_broadcast(four);
 	if (broadcast < 0) {

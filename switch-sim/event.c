@@ -25,16 +25,15 @@ static struct event *find(WSAEVENT e)
 	return handles_find(sw_handles(), HANDLE_EVENT, (uintptr_t)e);
 }
 
-/* The slot is free again after the descriptor is closed: a fork finds both or none. */
+/* The slot keeps the object until the descriptor is closed: a fork finds both or neither. */
 static void put(struct event *e)
 {
-	sw_fds_begin();
-	bool last = handle_put(e->slot);
-	if (last)
-		close(e->fd);
-	sw_fds_end();
-	if (!last)
+	if (!handle_put(e->slot))
 		return;
+	sw_fds_begin();
+	close(e->fd);
+	e->fd = -1;
+	sw_fds_end();
 	handles_recycle(sw_handles(), e->slot);
 	free(e);
 }
@@ -123,7 +122,8 @@ int event_fd(WSAEVENT handle)
 void event_after_fork(void *object)
 {
 	struct event *e = object;
-	close(e->fd);
+	if (e->fd >= 0)
+		close(e->fd);
 	free(e);
 }
 

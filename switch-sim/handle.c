@@ -156,7 +156,8 @@ void handles_after_fork(struct handles *t, void (*drop)(enum handle_kind kind, v
 			break;
 		}
 		for (unsigned i = 0; i < HANDLE_CHUNK; i++) {
-			if (atomic_exchange(&chunk[i].word, 0))
+			/* without references: its last one was just being put */
+			if (atomic_exchange(&chunk[i].word, 0) || chunk[i].object)
 				drop(chunk[i].kind, chunk[i].object);
 			chunk[i].object = NULL;
 			push_free(t, &chunk[i]);

@@ -106,12 +106,10 @@ static bool check_inside(const struct module_file *f, const ElfW(Phdr) * p)
 	case PT_TLS:
 		return check_tls(f, p);
 	case PT_GNU_RELRO:
-		in = module_segment(f, p->p_vaddr, p->p_filesz, true);
-		if (!in || !(in->p_flags & PF_W) || p->p_filesz > p->p_memsz)
-			return damaged(f, "read-only part of a segment");
-		/* it is rounded up to whole pages by some linkers */
-		if (!module_segment(f, p->p_vaddr, p->p_memsz, false) &&
-		    p->p_memsz - p->p_filesz >= in->p_align)
+		/* nothing of it is read from the file; some linkers round it up to whole pages */
+		in = module_segment(f, p->p_vaddr, 1, false);
+		if (!in || !(in->p_flags & PF_W) ||
+		    p->p_memsz > in->p_vaddr + in->p_memsz - p->p_vaddr + in->p_align)
 			return damaged(f, "read-only part of a segment");
 		return true;
 	case PT_PHDR:

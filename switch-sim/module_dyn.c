@@ -7,7 +7,11 @@
 
 #include "module_priv.h"
 
-enum { ENTRIES_MAX = 4096 };
+/* The kind of relocations that the linker of this machine follows for the PLT. */
+enum { ENTRIES_MAX = 4096, PLT_KIND = sizeof(void *) == 8 ? DT_RELA : DT_REL };
+
+/* Tags of Android's packed relocations: glibc passes them over, and the code runs without. */
+enum { DT_ANDROID_FIRST = 0x6000000f, DT_ANDROID_LAST = 0x60000012, DT_ANDROID_RELR = 0x6fffe000 };
 
 static const int64_t tags[T_COUNT] = {
 	[T_STRTAB] = DT_STRTAB,
@@ -40,6 +44,9 @@ static const int64_t tags[T_COUNT] = {
 	[T_VERDEFNUM] = DT_VERDEFNUM,
 	[T_PLTGOT] = DT_PLTGOT,
 	[T_TEXTREL] = DT_TEXTREL,
+	[T_RELR] = DT_RELR,
+	[T_RELRSZ] = DT_RELRSZ,
+	[T_RELRENT] = DT_RELRENT,
 };
 
 /* Tables with the tags of their lengths: both are there, or neither. Flags are of the segment. */
@@ -51,15 +58,16 @@ static const struct {
 	{T_RELA, T_RELASZ, 0},
 	{T_REL, T_RELSZ, 0},
 	{T_JMPREL, T_PLTRELSZ, 0},
+	{T_RELR, T_RELRSZ, 0},
 	{T_INIT_ARRAY, T_INIT_ARRAYSZ, PF_W},
 	{T_FINI_ARRAY, T_FINI_ARRAYSZ, PF_W},
 };
 
 /* Tags that only make sense together. */
 static const enum tag pairs[][2] = {
-	{T_RELA, T_RELAENT},     {T_REL, T_RELENT},         {T_JMPREL, T_PLTREL},
-	{T_VERNEED, T_VERSYM},   {T_VERNEED, T_VERNEEDNUM}, {T_VERDEF, T_VERSYM},
-	{T_VERDEF, T_VERDEFNUM},
+	{T_RELA, T_RELAENT},       {T_REL, T_RELENT},    {T_JMPREL, T_PLTREL},
+	{T_RELR, T_RELRENT},       {T_JMPREL, T_PLTGOT}, {T_VERNEED, T_VERSYM},
+	{T_VERNEED, T_VERNEEDNUM}, {T_VERDEF, T_VERSYM}, {T_VERDEF, T_VERDEFNUM},
 };
 
 /* Tags with the one value that they may have. */
@@ -70,7 +78,8 @@ static const struct {
 	{T_SYMENT, sizeof(ElfW(Sym)), sizeof(ElfW(Sym))},
 	{T_RELAENT, sizeof(ElfW(Rela)), sizeof(ElfW(Rela))},
 	{T_RELENT, sizeof(ElfW(Rel)), sizeof(ElfW(Rel))},
-	{T_PLTREL, DT_RELA, DT_REL},
+	{T_RELRENT, sizeof(ElfW(Addr)), sizeof(ElfW(Addr))},
+	{T_PLTREL, PLT_KIND, PLT_KIND},
 };
 
 /* Every tag is of a range that some standard has given out. */
@@ -79,7 +88,8 @@ static bool gather(struct dyn *d)
 	size_t i = 0;
 	for (; i < d->n && d->entries[i].d_tag != DT_NULL; i++) {
 		int64_t tag = d->entries[i].d_tag;
-		if (tag < 0 || (tag >= DT_NUM && tag < DT_LOOS) || tag > DT_HIPROC)
+		if (tag < 0 || (tag >= DT_NUM && tag < DT_LOOS) || tag > DT_HIPROC ||
+		    (tag >= DT_ANDROID_FIRST && tag <= DT_ANDROID_LAST) || tag == DT_ANDROID_RELR)
 			return false;
 		for (int t = 0; t < T_COUNT; t++) {
 			if (tag != tags[t])
@@ -121,6 +131,11 @@ static bool check_values(struct dyn *d)
 		if (d->has[fixed[i].tag] && v != fixed[i].value && v != fixed[i].or_value)
 			return false;
 	}
+	static const enum tag words[] = {T_INIT_ARRAY,   T_INIT_ARRAYSZ, T_FINI_ARRAY,
+					 T_FINI_ARRAYSZ, T_RELR,         T_RELRSZ};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (d->v[words[i]] % sizeof(ElfW(Addr)))
+			return false;
 	if ((d->has[T_INIT] && !dyn_is_code(d, d->v[T_INIT])) ||
 	    (d->has[T_FINI] && !dyn_is_code(d, d->v[T_FINI])))
 		return false;

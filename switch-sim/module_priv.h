@@ -62,6 +62,9 @@ enum tag {
 	T_VERDEFNUM,
 	T_PLTGOT,
 	T_TEXTREL,
+	T_RELR,
+	T_RELRSZ,
+	T_RELRENT,
 	T_COUNT
 };
 

@@ -213,8 +213,37 @@ static bool check_rel(const struct dyn *d, uint64_t at, uint64_t bytes, uint64_t
 	return sound;
 }
 
+static bool is_data(const struct dyn *d, uint64_t vaddr)
+{
+	const ElfW(Phdr) *p = module_segment(d->f, vaddr, sizeof(ElfW(Addr)), false);
+	return p && (p->p_flags & PF_W);
+}
+
+/* Packed: an address, then words of which each bit but the lowest stands for one of the next. */
+static bool check_relr(const struct dyn *d)
+{
+	enum { BITS = 8 * sizeof(ElfW(Addr)) - 1 };
+	uint64_t n = d->v[T_RELRSZ] / sizeof(ElfW(Addr)), next = 0;
+	ElfW(Addr) *r = module_copy(d->f, d->v[T_RELR], n * sizeof(*r));
+	bool sound = r && (!n || !(r[0] & 1));
+	for (uint64_t i = 0; sound && i < n; i++) {
+		if (!(r[i] & 1)) {
+			sound = is_data(d, r[i]);
+			next = r[i] + sizeof(*r);
+			continue;
+		}
+		for (unsigned bit = 0; sound && bit < BITS; bit++)
+			sound = !(r[i] >> (bit + 1) & 1) || is_data(d, next + bit * sizeof(*r));
+		next += BITS * sizeof(*r);
+	}
+	free(r);
+	return sound;
+}
+
 bool dyn_check_relocations(struct dyn *d)
 {
+	if (d->has[T_RELR] && !check_relr(d))
+		return false;
 	if (d->has[T_RELA] && !check_rela(d, d->v[T_RELA], d->v[T_RELASZ], d->v[T_RELACOUNT]))
 		return false;
 	if (d->has[T_REL] && !check_rel(d, d->v[T_REL], d->v[T_RELSZ], d->v[T_RELCOUNT]))

@@ -45,6 +45,7 @@ struct sw_process {
 	pthread_mutex_t lock;
 	atomic_uint fds_changing; /* calls between sw_fds_begin and sw_fds_end */
 	atomic_bool forking;      /* `lock` is held over a fork */
+	pthread_t forker;         /* who forks then */
 	unsigned startups;
 	atomic_bool forked; /* some child may still have copies of our descriptors */
 	atomic_uint bound;  /* sockets that hold a name, against settings.socket_limit */

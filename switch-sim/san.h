@@ -61,6 +61,8 @@ void san_setsockopt(struct san *san, struct sw_socket *s, int option);
  */
 bool san_address_change_waits(const struct san *san); /* also when changes cannot be seen */
 uint32_t san_address_epoch(const struct san *san);
+/* The same, but 0 while a change waits that nobody will take in: no thread serves listeners yet. */
+uint32_t san_address_epoch_now(const struct san *san);
 
 /* The same for a listener that no thread was changing at the fork: its memory. */
 void san_forget(struct sw_socket *s);

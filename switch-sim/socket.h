@@ -50,7 +50,8 @@ struct sw_socket {
 	struct sw_options options;
 	struct wsd_sockaddr_storage local; /* cached name; valid from SW_BOUND on [WS-NAME-8] */
 	int local_len;
-	bool named; /* a name is held in `names`: name_id */
+	uint32_t address_epoch; /* of the host's addresses, before this one was looked at */
+	bool named;             /* a name is held in `names`: name_id */
 	uint64_t name_id;
 	bool kernel_bound; /* false while the kernel bind is put off [WS-REUSE-13] */
 	bool kernel_listening;

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENT_TURNS = 100 };
+enum { PATIENT_TURNS = 100, TURNS_MAX = PATIENT_TURNS + 10000 };
 
 #define GATE_OPEN ((uint64_t)1 << 63)
 
@@ -37,13 +37,11 @@ static struct {
 	_Atomic uint64_t gate; /* GATE_OPEN, and the number of calls inside */
 	pthread_mutex_t idle_lock;
 	pthread_cond_t idle; /* the gate is closed and the last call has left */
-	pthread_once_t atfork_once;
 	struct sw_process process;
 	struct handles handles;
 } global = {
 	.idle_lock = PTHREAD_MUTEX_INITIALIZER,
 	.idle = PTHREAD_COND_INITIALIZER,
-	.atfork_once = PTHREAD_ONCE_INIT,
 	.process = {.startup = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER},
 	.handles = HANDLES_INITIALIZER,
 };
@@ -94,7 +92,7 @@ void sw_fds_begin(void)
 {
 	struct sw_process *p = &global.process;
 	atomic_fetch_add(&p->fds_changing, 1);
-	while (atomic_load(&p->forking)) {
+	while (atomic_load(&p->forking) && !pthread_equal(p->forker, pthread_self())) {
 		atomic_fetch_sub(&p->fds_changing, 1);
 		pthread_mutex_lock(&p->lock); /* the fork is over */
 		atomic_fetch_add(&p->fds_changing, 1);
@@ -107,11 +105,14 @@ void sw_fds_end(void)
 	atomic_fetch_sub(&global.process.fds_changing, 1);
 }
 
-/* They need a system call's time. A thread with a real-time policy must sleep to let them. */
+/*
+ * They need a system call's time. A thread with a real-time policy must sleep to let them. Whoever
+ * takes a second (a trace into a pipe that nobody empties) does not hold up the fork for ever.
+ */
 static void wait_for_fds(struct sw_process *p)
 {
 	static const struct timespec pause = {.tv_nsec = 50000};
-	for (unsigned turn = 0; atomic_load(&p->fds_changing); turn++)
+	for (unsigned turn = 0; atomic_load(&p->fds_changing) && turn < TURNS_MAX; turn++)
 		if (turn < PATIENT_TURNS)
 			sched_yield();
 		else
@@ -122,6 +123,7 @@ static void before_fork(void)
 {
 	struct sw_process *p = &global.process;
 	pthread_mutex_lock(&p->lock);
+	p->forker = pthread_self();
 	atomic_store(&p->forking, true);
 	wait_for_fds(p);
 	if (p->names)
@@ -165,7 +167,9 @@ static void after_fork_child(void)
 	atomic_store(&global.gate, 0);
 }
 
-static void install_fork_handlers(void)
+/* Before main: who registers earlier is asked later when a fork begins, and what the application's
+ * handlers wait for must not be held by a thread that waits for ours. */
+__attribute__((constructor)) static void install_fork_handlers(void)
 {
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
@@ -316,7 +320,6 @@ int sw_startup(WORD version, LPWSADATA data)
 		return WSAVERNOTSUPPORTED;
 	if (!data)
 		return WSAEFAULT;
-	pthread_once(&global.atfork_once, install_fork_handlers);
 	pthread_mutex_lock(&p->startup);
 	pthread_mutex_lock(&p->lock);
 	if (!p->startups) {

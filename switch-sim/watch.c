@@ -133,6 +133,12 @@ uint32_t san_address_epoch(const struct san *san)
 	return atomic_load(&san->address_epoch) | 1U << 31;
 }
 
+uint32_t san_address_epoch_now(const struct san *san)
+{
+	bool doubtful = !atomic_load(&san->running) && san_address_change_waits(san);
+	return doubtful ? 0 : san_address_epoch(san);
+}
+
 unsigned san_watch_drain(struct san *san)
 {
 	unsigned changes = 0;
