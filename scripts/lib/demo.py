@@ -207,7 +207,8 @@ class Demo:
                 ("legacy", 1, {"WSD_WILDCARD": "legacy", "WSD_RDMA_WILDCARD_AVAILABLE": "yes"})):
             self.screen.scene(f"A wildcard server, mode {mode}",
                               "One companion for each of the four addresses of three NICs." if companions == 4
-                              else "One companion, bound to 0.0.0.0: the provider covers all its NICs by itself.")
+                              else "One companion, bound to 0.0.0.0: the provider covers all its NICs by itself "
+                                   "(WSD_WILDCARD=legacy, WSD_RDMA_WILDCARD_AVAILABLE=yes).")
             server = self.server("server", "0.0.0.0", "5151", env=env)
             self.count(server, r"wsd-rdma\s+WSPListen", companions, "companions on the SAN")
             for address in ("10.77.0.1", "10.77.1.1", "10.77.2.1", "10.77.2.101"):

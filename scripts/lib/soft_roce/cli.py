@@ -160,6 +160,9 @@ def check(verb, options, rest):
         raise Failure(f"WSD_SOFT_ROCE={wanted}: must be native or qemu")
     if wanted and not (options.native or options.qemu or options.icount):
         setattr(options, wanted, True)
+    for given in options.env:
+        if not given.partition("=")[0].isidentifier():
+            raise Usage(f"--env {given}: NAME or NAME=VALUE")
     if verb == "link-local":
         for name in rest:
             if name not in topology.RDMA_NICS:
