@@ -64,7 +64,7 @@ static int bring_up(struct sw_socket *s)
 	if (p->tcpip.lpWSPListen(s->tcp, s->backlog, &error)) {
 		if (error != WSAEADDRINUSE || !s->named || !bind_in_way(s))
 			return error;
-		put_off(s);
+		names_defer(p->names, s->name_id);
 		return 0;
 	}
 	s->kernel_listening = true;
