@@ -40,6 +40,13 @@ missing_packages() {
 # need_packages [--check | --install] GROUP...: return 0 when all are there (at last), else 3.
 need_packages() {
 	local mode=auto missing
+	case $1 in
+	-h | --help)
+		echo "usage: packages.sh [--check | --install] build | guest | lint ..."
+		echo "Installs, as root, the Debian packages of these groups that are missing; what it cannot install it names (status 3)."
+		return
+		;;
+	esac
 	case $1 in --check | --install) mode=${1#--} && shift ;; esac
 	if ! command -v dpkg-query >/dev/null; then
 		echo "This is not a Debian system; these packages of Debian 12, or what they hold, are needed:" >&2

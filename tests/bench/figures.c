@@ -169,6 +169,14 @@ static void listen_figures(struct bench *b)
 	printf("  rsockets / (raw + TCP)   %6.2f   the ceiling\n", us[3] / (us[0] + us[1]));
 }
 
+/* The switch's cycle alone, once for each round: for callgrind, by the difference of two runs. */
+static void cycles(struct bench *b)
+{
+	for (int i = 0; i < b->rounds; i++)
+		if (switch_cycle(b))
+			die("a cycle");
+}
+
 /* --- refusal of a taken name --- */
 
 static SOCKET refused_socket;
@@ -347,12 +355,14 @@ int main(int argc, char **argv)
 		b.rounds = atoi(argv[3]);
 	if (argc > 3 && (b.rounds < 1 || b.rounds > ROUNDS_MAX)) {
 		fprintf(stderr,
-			"usage: figures [all|listen|refuse|held] [ADDRESS] [ROUNDS <= %d]\n",
+			"usage: figures [all|listen|refuse|held|cycles] [ADDRESS] [ROUNDS <= %d]\n",
 			ROUNDS_MAX);
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	open_bench(&b, address);
+	if (!strcmp(what, "cycles"))
+		cycles(&b);
 	if (!strcmp(what, "all") || !strcmp(what, "listen"))
 		listen_figures(&b);
 	if (!strcmp(what, "all") || !strcmp(what, "refuse"))
