@@ -204,18 +204,24 @@ static int who_listens(unsigned port)
 	return found;
 }
 
-/* A successor that cannot listen makes way for the one after it. */
-Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
+/* Listeners that share one name, the first of them its head. Return: the port. */
+static unsigned sharers(SOCKET *s, int n)
 {
-	WS_BEGIN();
-	SOCKET s[3];
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < n; i++) {
 		s[i] = ws_tcp();
 		WS_OK(ws_set(s[i], WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
 		WS_OK(ws_bind(s[i], LOOPBACK, i ? ws_port(s[0]) : 0));
 		WS_OK(wsd_listen(s[i], 1));
 	}
-	unsigned port = ws_port(s[0]);
+	return ws_port(s[0]);
+}
+
+/* A successor that cannot listen makes way for the one after it. */
+Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
+{
+	WS_BEGIN();
+	SOCKET s[3];
+	unsigned port = sharers(s, 3);
 	kernel.first_cannot_listen = true;
 	WS_OK(wsd_closesocket(s[0]));
 	cr_assert(WSD_UNTIL(atomic_load(&kernel.last) >= 0, 1000), "nobody took over");
@@ -242,17 +248,11 @@ Test(kernel, SW_SHARE_3_a_takeover_that_fails_goes_to_the_next)
 Test(kernel, SW_SHARE_3_a_takeover_that_fails_is_tried_again)
 {
 	WS_BEGIN();
-	SOCKET first = ws_tcp(), s = ws_tcp();
-	WS_OK(ws_set(first, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-	WS_OK(ws_bind(first, LOOPBACK, 0));
-	unsigned port = ws_port(first);
-	WS_OK(ws_bind(s, LOOPBACK, port));
-	WS_OK(wsd_listen(first, 1));
-	WS_OK(wsd_listen(s, 1));
+	SOCKET s[2];
+	unsigned port = sharers(s, 2);
 	atomic_store(&kernel.listens, 0);
 	kernel.listen_error = ENOBUFS;
-	WS_OK(wsd_closesocket(first));
+	WS_OK(wsd_closesocket(s[0]));
 	cr_assert(WSD_UNTIL(atomic_load(&kernel.listens) >= 3, 3000), "%d tries",
 		  atomic_load(&kernel.listens));
 	cr_assert_not(ws_answers(LOOPBACK, port));
@@ -262,7 +262,7 @@ Test(kernel, SW_SHARE_3_a_takeover_that_fails_is_tried_again)
 	WS_OK(ws_set(third, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
 	WS_OK(ws_bind(third, LOOPBACK, port));
 	WS_OK(wsd_listen(third, 1));
-	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_closesocket(s[1]));
 	cr_assert(WSD_UNTIL(ws_answers(LOOPBACK, port), 2000));
 	WS_END();
 }
@@ -271,16 +271,11 @@ Test(kernel, SW_SHARE_3_a_takeover_that_fails_is_tried_again)
 Test(kernel, SW_SHARE_3_cleanup_while_a_takeover_waits_to_be_tried_again)
 {
 	WS_BEGIN();
-	SOCKET first = ws_tcp(), s = ws_tcp();
-	WS_OK(ws_set(first, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-	WS_OK(ws_bind(first, LOOPBACK, 0));
-	WS_OK(ws_bind(s, LOOPBACK, ws_port(first)));
-	WS_OK(wsd_listen(first, 1));
-	WS_OK(wsd_listen(s, 1));
+	SOCKET s[2];
+	sharers(s, 2);
 	atomic_store(&kernel.listens, 0);
 	kernel.listen_error = ENOBUFS;
-	WS_OK(wsd_closesocket(first));
+	WS_OK(wsd_closesocket(s[0]));
 	cr_assert(WSD_UNTIL(atomic_load(&kernel.listens) >= 1, 3000));
 	WS_END();
 }
@@ -290,13 +285,7 @@ Test(kernel, SW_SHARE_3_takeovers_that_all_fail_leave_nothing_behind)
 {
 	WS_BEGIN();
 	SOCKET s[3];
-	for (int i = 0; i < 3; i++) {
-		s[i] = ws_tcp();
-		WS_OK(ws_set(s[i], WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
-		WS_OK(ws_bind(s[i], LOOPBACK, i ? ws_port(s[0]) : 0));
-		WS_OK(wsd_listen(s[i], 1));
-	}
-	unsigned port = ws_port(s[0]);
+	unsigned port = sharers(s, 3);
 	kernel.listen_error = ENOBUFS;
 	for (int i = 0; i < 3; i++) {
 		WS_OK(wsd_closesocket(s[i]));
