@@ -58,17 +58,19 @@ static int look_up_wide(const char *node, const char *service, const ADDRINFOW *
 	return WSAEFAULT;
 }
 
+static const char *shown(const char *text)
+{
+	return text ? text : "NULL";
+}
+
 INT wsd_getaddrinfo(const char *node, const char *service, const ADDRINFOA *hints, ADDRINFOA **ret)
 {
 	char host[WSD_NI_MAXHOST], port[SERVICE_MAX];
 	API_ENTER(WSANOTINITIALISED);
 	int code = api_text_in(host, sizeof(host), node, WSAHOST_NOT_FOUND, &node);
-	if (!code)
-		code = api_text_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service);
-	API_TRACE("getaddrinfo", "node=%s, service=%s", node ? node : "NULL",
-		  code      ? "?"
-		  : service ? service
-			    : "NULL");
+	int second = api_text_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service);
+	API_TRACE("getaddrinfo", "node=%s, service=%s", shown(node), shown(service));
+	code = code ? code : second;
 	p = api_let_go(p, &span);
 	return api_resolved(p, &span, code ? code : look_up(node, service, hints, ret));
 }
@@ -76,15 +78,12 @@ INT wsd_getaddrinfo(const char *node, const char *service, const ADDRINFOA *hint
 INT wsd_GetAddrInfoW(PCWSTR node, PCWSTR service, const ADDRINFOW *hints, ADDRINFOW **ret)
 {
 	char host[3 * WSD_NI_MAXHOST], port[3 * SERVICE_MAX];
-	const char *node8 = NULL, *service8 = NULL;
+	const char *node8, *service8;
 	API_ENTER(WSANOTINITIALISED);
 	int code = api_wide_in(host, sizeof(host), node, WSAHOST_NOT_FOUND, &node8);
-	if (!code)
-		code = api_wide_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service8);
-	API_TRACE("GetAddrInfoW", "node=%s, service=%s", node8 ? node8 : "NULL",
-		  code       ? "?"
-		  : service8 ? service8
-			     : "NULL");
+	int second = api_wide_in(port, sizeof(port), service, WSATYPE_NOT_FOUND, &service8);
+	API_TRACE("GetAddrInfoW", "node=%s, service=%s", shown(node8), shown(service8));
+	code = code ? code : second;
 	p = api_let_go(p, &span);
 	return api_resolved(p, &span, code ? code : look_up_wide(node8, service8, hints, ret));
 }
