@@ -122,6 +122,7 @@ static int make(struct sw_process *p, int af, int type, int protocol, DWORD flag
 		return WSAENOBUFS;
 	*s = (struct sw_socket){.process = p,
 				.lock = PTHREAD_MUTEX_INITIALIZER,
+				.waiters = WAITER_LIST_INITIALIZER,
 				.af = af,
 				.type = type,
 				.protocol = protocol};

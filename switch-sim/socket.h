@@ -7,16 +7,25 @@
 #define WSD_SWITCH_SOCKET_H
 
 #include "process.h"
+#include "waiter.h"
 
 #include <stdint.h>
 
 struct handle_slot;
 struct san_listener;
+struct sw_transport;
+struct acceptor;
+struct connector;
+struct tcp_io;
+struct netevents;
+struct session;
 
 enum sw_state {
 	SW_CREATED,
 	SW_BOUND,
-	SW_LISTENING, /* the application listens; whether this socket is first in rank: head */
+	SW_LISTENING,  /* the application listens; whether this socket is first in rank: head */
+	SW_CONNECTING, /* a connect has not ended: connector */
+	SW_CONNECTED,  /* also when the connection is lost meanwhile, or shut down */
 	SW_CLOSED,
 	SW_STATE_COUNT
 };
@@ -58,7 +67,23 @@ struct sw_socket {
 	bool head;   /* first in rank on its name: kernel LISTEN and companions are its */
 	bool fallen; /* its turn came and failed: out of the rank, and tried again */
 	int backlog; /* of the first listen; a second changes nothing [WS-LISTEN-3] */
-	struct san_listener *san;    /* the SAN side's part; NULL when it has none */
+	struct san_listener *san; /* the SAN side's part; NULL when it has none */
+	/* What waits, and who [waiter.h]; wake-ups need no s->lock. */
+	struct waiter_list waiters;
+	_Atomic(struct netevents *) netevents; /* WSAEventSelect; made once, lives with s */
+	struct acceptor *acceptor;             /* listener: connections ready for accept */
+	struct connector *connector;           /* a connect under way, and what the last one left */
+	/* From SW_CONNECTED on constant, but for shut_*: */
+	const struct sw_transport *transport; /* NULL: not connected */
+	int tcp_reason;                       /* why not the SAN: enum sw_reason [reason.h] */
+	struct session *session;              /* of transport_san */
+	_Atomic(struct tcp_io *) tcp_io;      /* requests pending on TCP/IP; made once */
+	struct wsd_sockaddr_storage peer;
+	int peer_len; /* 0: none */
+	bool shut_send, shut_receive;
+	bool accepted_ex;      /* from AcceptEx, before SO_UPDATE_ACCEPT_CONTEXT [WS-NAME-5] */
+	uint64_t connected_ns; /* CLOCK_MONOTONIC, for SO_CONNECT_TIME */
+	int error;             /* SO_ERROR's shadow [WS-CONNECT-8] */
 	struct sw_socket *abandoned; /* of a fork, in the child */
 };
 

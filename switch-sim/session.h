@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The session of one SAN connection: negotiation, credits, messages, RDMA transfers, urgent data,
+ * the end [switch.md parts 9 to 12; docs/wire.md]. It knows the provider's table of calls and
+ * nothing of handles, names, TCP/IP or the application's calls; transport_san.c stands between.
+ *
+ * Completions come by WPUCompleteOverlappedRequest, on the provider's thread or on a thread that
+ * polls: upcalls.c hands them to session_complete(), which only queues them; whoever holds the
+ * session drains the queue, and who finds it free becomes its holder. So a provider may complete
+ * from inside any downcall, and no lock is held that an upcall takes.
+ *
+ * Lock: the session's own, held over downcalls into the provider. ops->* are called without it,
+ * except `ready`, which takes leaf locks only.
+ */
+#ifndef WSD_SWITCH_SESSION_H
+#define WSD_SWITCH_SESSION_H
+
+#include "provider.h"
+#include "request.h"
+#include "waiter.h"
+
+struct session;
+struct reactor;
+
+/* The connected SAN socket beneath. */
+struct session_link {
+	struct san_provider *provider;
+	SOCKET desc;   /* for downcalls */
+	SOCKET handle; /* for upcalls */
+	struct wsd_sockaddr_in local, peer;
+};
+
+/* Out of the configuration (settings.h), constant. */
+struct session_config {
+	uint32_t threshold; /* bytes above which RDMA is used; 0: the provider's own */
+	uint32_t idle_buffers, idle_size; /* SW-SESSION-10 */
+	uint32_t full_buffers, full_size;
+	uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF in effect */
+	bool oob_inline;
+	bool no_rdma_read; /* behave as if the provider had no WSPRdmaRead */
+	unsigned spin_us;  /* poll that long before sleeping */
+};
+
+struct session_ops {
+	/* The negotiation has ended: 0, or WSA code with the session unusable (close it). Once. */
+	void (*up)(void *ctx, int code);
+	/* Conditions that became true: SW_READY_*; @code for CLOSE. */
+	void (*ready)(void *ctx, unsigned bits, int code);
+	/* After session_close(): the stream has ended both ways or time is up, the SAN socket is
+	 * closed, no callback follows: session_free may be called. Once. */
+	void (*ended)(void *ctx);
+};
+
+/* What wsd sockets shows, and tests assert. */
+struct session_stats {
+	uint64_t bytes_sent, bytes_received;
+	uint64_t messages_sent, messages_received;
+	uint64_t rdma_reads, rdma_writes, rdma_bytes;
+	uint64_t copied;           /* bytes that user space copied */
+	uint64_t work_requests;    /* downcalls that move data */
+	uint32_t credits, buffers; /* now */
+};
+
+/**
+ * session_create - begin on a connected SAN socket: buffers, receives, and as initiator the HELLO
+ * The session closes link->desc in the end, whatever happens; on failure here it is left to the
+ * caller. Time-outs (10 s without HELLO: SW-ACCEPT-7) by @reactor's timers.
+ * Return: 0, or a WSA code.
+ */
+int session_create(const struct session_link *link, bool initiator,
+		   const struct session_config *config, const struct session_ops *ops, void *ctx,
+		   struct reactor *reactor, struct session **ret);
+
+/* From upcalls.c; any thread, any time until WPUCloseSocketHandle. */
+void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, uint32_t bytes);
+
+/* As struct sw_transport; see there. */
+bool session_submit(struct session *ss, struct sw_request *r);
+bool session_cancel(struct session *ss, struct sw_request *r, int code);
+/* Harvest completions for at most @spin_us, until @r is over (r may be NULL: until any event). */
+void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);
+/* This thread will sleep: *ret_fd becomes readable with the next completion, or is -1 when the
+ * provider has no such thing and its own thread serves. False: look again first. Balanced by
+ * session_attended. */
+bool session_attend(struct session *ss, int *ret_fd);
+void session_attended(struct session *ss);
+unsigned session_ready(struct session *ss, unsigned want);
+int session_shutdown(struct session *ss, int how);
+uint32_t session_readable(struct session *ss);
+bool session_at_mark(struct session *ss);
+int session_error(struct session *ss); /* why it is lost; 0: it is not */
+void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline);
+void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count);
+void session_get_stats(struct session *ss, struct session_stats *ret);
+
+/**
+ * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, then it waits for
+ * the peer's, at most @linger_ms; 0: abortive, at once. Pending requests end with
+ * WSA_OPERATION_ABORTED. ops->ended comes, perhaps before this returns.
+ */
+void session_close(struct session *ss, uint32_t linger_ms);
+void session_free(struct session *ss);
+
+#endif
