@@ -26,8 +26,10 @@ struct sw_request {
 	uint64_t done;  /* bytes moved so far; final once over */
 	int code;       /* WSA code of the end */
 	_Atomic bool over;
-	/* Ends a pending request: called once, with no lock held, after `over` is set; the request
-	 * may be gone when it returns. Not called when submit() said that it is over. */
+	/* Ends a pending request: called once, with no lock held, after `over` is set, perhaps
+	 * before submit() has returned; the request
+	 * may be gone when it returns. Not called when submit() said that it is over. NULL: the
+	 * request lies on the stack of a call that waits for `over`; nothing touches it after. */
 	void (*finish)(struct sw_request *r);
 	LPWSAOVERLAPPED overlapped; /* the application's, or NULL */
 	/* Datagrams and messages (TCP/IP only): addresses and control data. */
