@@ -20,6 +20,7 @@
 
 struct conf;
 struct names;
+struct reactor;
 struct san;
 struct trace;
 struct handles;
@@ -58,6 +59,9 @@ struct sw_process {
 	struct handles *handles; /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;
+	pthread_mutex_t reactor_lock;          /* starting it; a leaf but for a fork's wait */
+	_Atomic(struct reactor *) reactor;     /* the service thread; NULL: not needed so far */
+	_Atomic(struct reactor *) reactor_fds; /* the same, as long as its descriptors are open */
 	WSPPROC_TABLE tcpip; /* the TCP/IP provider's table, wrapped by the trace when it is on */
 	int tcpip_set;       /* of trace_wrap_begin; negative: unwrapped */
 	WSAPROTOCOL_INFOW tcpip_info;

@@ -16,11 +16,13 @@
 #include "usermem.h"
 #include "names.h"
 #include "protocols.h"
+#include "reactor.h"
 #include "san.h"
 #include "settings.h"
 #include "socket.h"
 #include "tcpip.h"
 #include "trace.h"
+#include "waiter.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -42,7 +44,9 @@ static struct {
 } global = {
 	.idle_lock = PTHREAD_MUTEX_INITIALIZER,
 	.idle = PTHREAD_COND_INITIALIZER,
-	.process = {.startup = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER},
+	.process = {.startup = PTHREAD_MUTEX_INITIALIZER,
+		    .lock = PTHREAD_MUTEX_INITIALIZER,
+		    .reactor_lock = PTHREAD_MUTEX_INITIALIZER},
 	.handles = HANDLES_INITIALIZER,
 };
 
@@ -156,12 +160,15 @@ static void after_fork_child(void)
 	if (p->names)
 		names_fork_child(p->names);
 	handles_after_fork(&global.handles, drop);
+	reactor_after_fork(atomic_load(&p->reactor_fds));
+	waiter_after_fork();
 	san_after_fork(p->san);
 	names_close(p->names);
 	trace_close(p->trace);
 	conf_free(p->conf);
 	*p = (struct sw_process){.startup = PTHREAD_MUTEX_INITIALIZER,
-				 .lock = PTHREAD_MUTEX_INITIALIZER};
+				 .lock = PTHREAD_MUTEX_INITIALIZER,
+				 .reactor_lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_mutex_init(&global.idle_lock, NULL);
 	pthread_cond_init(&global.idle, NULL);
 	atomic_store(&global.gate, 0);
@@ -232,6 +239,8 @@ static void stop(struct sw_process *p)
 	p->san = NULL;
 	pthread_mutex_unlock(&p->lock);
 	san_stop(san);
+	reactor_stop(atomic_load(&p->reactor));
+	waiter_cleanup();
 	pthread_mutex_lock(&p->lock);
 	names_close(p->names);
 	p->names = NULL;

@@ -34,10 +34,13 @@ enum sw_ready {
 
 #define WAITER_FOREVER UINT64_MAX
 
+struct waiter_fd;
+
 struct waiter {
 	_Atomic unsigned woken; /* bits that were given */
-	int fd;                 /* the thread's eventfd, kept for its next wait */
+	int fd;                 /* an eventfd, its own from begin to end */
 	_Atomic int asleep;
+	struct waiter_fd *kept; /* whose fd it is: of a pool, for the next wait */
 };
 
 struct waiter_link {
@@ -57,7 +60,7 @@ struct waiter_list {
 		.lock = PTHREAD_MUTEX_INITIALIZER \
 	}
 
-/* Return 0, or -EMFILE, -ENFILE, -ENOMEM when the thread's eventfd cannot be had. */
+/* Return 0, or -EMFILE, -ENFILE, -ENOMEM when no eventfd can be had. */
 int waiter_begin(struct waiter *w);
 void waiter_end(struct waiter *w);
 
@@ -77,9 +80,13 @@ uint64_t waiter_deadline(uint32_t ms);
  * waiter_sleep - until woken, until one of @fds is ready (revents are set), or until the deadline
  * @fds: may be NULL; one entry more must be free behind the last (for the eventfd)
  * Return: the bits given since the last sleep (0 if only a descriptor is ready or a signal came);
- * -ETIMEDOUT, only when there is nothing else to tell.
+ * -ETIMEDOUT, only when there is nothing else to tell; -ENOMEM or -EINVAL when the kernel cannot
+ * poll so many.
  */
 int waiter_sleep(struct waiter *w, struct pollfd *fds, unsigned count, uint64_t deadline_ns);
+
+/* The last WSACleanup: closes the pool's descriptors. */
+void waiter_cleanup(void);
 
 /* In the child after fork: the parent's threads' descriptors are closed. */
 void waiter_after_fork(void);
