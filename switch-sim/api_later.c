@@ -32,26 +32,10 @@ static SOCKET refuse_socket(SOCKET s, const char *call)
 
 /* ---- connections ---- */
 
-SOCKET wsd_accept(SOCKET s, struct wsd_sockaddr *addr, int *addrlen)
-{
-	return refuse_socket(s, "accept");
-}
-
-SOCKET wsd_WSAAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen, LPCONDITIONPROC condition,
-		     DWORD_PTR data)
-{
-	return refuse_socket(s, "WSAAccept");
-}
-
 BOOL wsd_AcceptEx(SOCKET s, SOCKET accepting, PVOID buffer, DWORD data_len, DWORD local_len,
 		  DWORD remote_len, LPDWORD received, LPOVERLAPPED overlapped)
 {
 	return refuse_bool(s, "AcceptEx");
-}
-
-int wsd_connect(SOCKET s, const struct wsd_sockaddr *name, int namelen)
-{
-	return refuse(s, "connect");
 }
 
 int wsd_WSAConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPWSABUF caller,
@@ -90,21 +74,6 @@ BOOL wsd_ConnectEx(SOCKET s, const struct wsd_sockaddr *name, int namelen, PVOID
 BOOL wsd_DisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags, DWORD reserved)
 {
 	return refuse_bool(s, "DisconnectEx");
-}
-
-int wsd_shutdown(SOCKET s, int how)
-{
-	return refuse(s, "shutdown");
-}
-
-int wsd_WSASendDisconnect(SOCKET s, LPWSABUF data)
-{
-	return refuse(s, "WSASendDisconnect");
-}
-
-int wsd_WSARecvDisconnect(SOCKET s, LPWSABUF data)
-{
-	return refuse(s, "WSARecvDisconnect");
 }
 
 int wsd_WSADuplicateSocketA(SOCKET s, DWORD process, LPWSAPROTOCOL_INFOA info)

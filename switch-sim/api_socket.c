@@ -4,6 +4,7 @@
  */
 #include "api_call.h"
 #include "bind.h"
+#include "conname.h"
 #include "listen.h"
 #include "usermem.h"
 #include "socket.h"
@@ -132,15 +133,16 @@ int wsd_getsockname(SOCKET s, struct wsd_sockaddr *name, int *namelen)
 	return api_leave(p, &span, code);
 }
 
-/* Nothing is connected before connecting and accepting come; "connected" is judged before the
- * pointers [WS-ERR-3]. */
 int wsd_getpeername(SOCKET s, struct wsd_sockaddr *name, int *namelen)
 {
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("getpeername", "s=%s", API_S);
-	struct sw_socket *found = sw_socket_find(p, s);
-	sw_socket_put(found);
-	return api_leave(p, &span, found ? WSAENOTCONN : WSAENOTSOCK);
+	int code = sw_getpeername(p, s, name, namelen);
+	if (__builtin_expect(span.trace != NULL, 0) && !code) {
+		trace_leave(&span, 0, 0, "name=%s", API_NAME(name, *namelen));
+		span.trace = NULL;
+	}
+	return api_leave(p, &span, code);
 }
 
 int wsd_listen(SOCKET s, int backlog)

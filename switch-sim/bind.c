@@ -331,7 +331,7 @@ static int bind_locked(struct sw_socket *s, const void *name, int namelen)
 	int len, code = read_name(s, name, namelen, &local, &len);
 	if (code)
 		return code;
-	if (s->state != SW_CREATED)
+	if (s->state != SW_CREATED || s->shut_send || s->shut_receive)
 		return s->state == SW_CLOSED ? WSAENOTSOCK : WSAEINVAL;
 	code = s->af == WSD_AF_UNIX ? check_unix(&local, len, namelen) : check_address(s, &local);
 	if (code)
@@ -341,6 +341,21 @@ static int bind_locked(struct sw_socket *s, const void *name, int namelen)
 	s->local = local;
 	s->local_len = len;
 	code = s->af == WSD_AF_UNIX ? bind_kernel(s) : bind_inet(s);
+	if (!code)
+		s->state = SW_BOUND;
+	return code;
+}
+
+int bind_implicit(struct sw_socket *s)
+{
+	memset(&s->local, 0, sizeof(s->local));
+	s->local.ss_family = (ADDRESS_FAMILY)s->af;
+	s->local_len = address_size(s->af);
+	if (s->af == WSD_AF_UNIX)
+		return WSAEINVAL; /* no name can be chosen for it */
+	if (sw_fault_nobufs(s->process, "bind"))
+		return WSAENOBUFS;
+	int code = bind_inet(s);
 	if (!code)
 		s->state = SW_BOUND;
 	return code;
@@ -358,6 +373,39 @@ int sw_bind(struct sw_process *p, SOCKET handle, const void *name, int namelen)
 		pthread_mutex_unlock(&s->lock);
 	}
 	sw_socket_put(s);
+	return code;
+}
+
+/* The old name is kept until there is another, so that the same port is not chosen again. */
+int bind_other_port(struct sw_socket *s)
+{
+	struct sw_process *p = s->process;
+	struct wsd_sockaddr_storage local = s->local;
+	uint64_t id = s->name_id;
+	SOCKET old = s->tcp;
+	INT error = 0;
+	sw_fds_begin();
+	SOCKET fresh = p->tcpip.lpWSPSocket(s->af, s->type, s->protocol, NULL, 0,
+					    WSA_FLAG_OVERLAPPED, &error);
+	if (fresh != INVALID_SOCKET)
+		s->tcp = fresh;
+	sw_fds_end();
+	if (fresh == INVALID_SOCKET)
+		return error;
+	tcpip_copy_options(old, fresh);
+	address_set_port(&s->local, 0);
+	int code = take_name(s);
+	if (!code)
+		names_release(p->names, id);
+	sw_fds_begin();
+	if (code) { /* as before */
+		s->tcp = old;
+		old = fresh;
+		s->local = local;
+		s->name_id = id;
+	}
+	p->tcpip.lpWSPCloseSocket(old, &error);
+	sw_fds_end();
 	return code;
 }
 

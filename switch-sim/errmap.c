@@ -21,6 +21,7 @@ static const struct errmap_row rows[] = {
 	{ANY, EPERM, ANYSTATE, WSAEACCES, "forbidden by firewall"},
 
 	{ANY, EADDRINUSE, ANYSTATE, WSAEADDRINUSE, "a foreign program has the name"},
+	{ERRMAP_CONNECT, EADDRNOTAVAIL, ERRMAP_BOUND, WSAEADDRINUSE, "this pair of names is taken"},
 	{ERRMAP_CONNECT, EADDRNOTAVAIL, ANYSTATE, WSAENOBUFS, "no free port left"},
 	{ANY, EADDRNOTAVAIL, ANYSTATE, WSAEADDRNOTAVAIL, "no address of this host"},
 	{ERRMAP_BIND, ENODEV, ANYSTATE, WSAEADDRNOTAVAIL, "IPv6 scope id of no interface"},
@@ -63,6 +64,7 @@ static const struct errmap_row rows[] = {
 	{ERRMAP_BIND, EINVAL, ANYSTATE, WSAEINVAL, "already bound, or shut down"},
 	{ERRMAP_LISTEN, EINVAL, ERRMAP_CONNECTED, WSAEISCONN, "connected"},
 	{ERRMAP_SENDTO, EINVAL, ANYSTATE, 0, "datagram to port 0: dropped"},
+	{ERRMAP_CONNECT, EINVAL, ANYSTATE, WSAEADDRNOTAVAIL, "e.g. link-local without scope"},
 	{ANY, EINVAL, ANYSTATE, WSAEINVAL, "bad argument or state"},
 
 	{ERRMAP_CONNECT, EISCONN, ERRMAP_LISTENING, WSAEINVAL, "a listener"},
@@ -77,6 +79,8 @@ static const struct errmap_row rows[] = {
 	{ANY, ELOOP, ANYSTATE, WSAELOOP, "AF_UNIX path: symlink loop"},
 	{ERRMAP_BIND, ENOENT, ANYSTATE, WSAEADDRNOTAVAIL, "AF_UNIX path: no such directory"},
 	{ERRMAP_BIND, ENOTDIR, ANYSTATE, WSAEADDRNOTAVAIL, "AF_UNIX path: no directory"},
+	{ERRMAP_CONNECT, ENOENT, ANYSTATE, WSAECONNREFUSED, "AF_UNIX path: nobody is there"},
+	{ERRMAP_CONNECT, ENOTDIR, ANYSTATE, WSAECONNREFUSED, "AF_UNIX path: nobody is there"},
 	{ERRMAP_BIND, EROFS, ANYSTATE, WSAEACCES, "AF_UNIX path: read-only file system"},
 	{ERRMAP_BIND, EIO, ANYSTATE, WSASYSCALLFAILURE, "AF_UNIX path: input or output failed"},
 	{ERRMAP_BIND, ENOSPC, ANYSTATE, WSAENOBUFS, "AF_UNIX path: no room for the file"},

@@ -68,6 +68,7 @@ static int bring_up(struct sw_socket *s)
 		return 0;
 	}
 	s->kernel_listening = true;
+	waiter_list_wake(&s->waiters, SW_READY_ACCEPT); /* who accepts polls from now on */
 	SW_STEP(kernel_listening);
 	san_listen(p->san, s);
 	SW_STEP(companions_up);

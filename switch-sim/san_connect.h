@@ -31,11 +31,19 @@ void connect_san_done(struct sw_socket *s, struct session *session,
 
 /**
  * accept_san_ready - accept.c's: a negotiated connection for a listener [SW-ACCEPT-5, -7]
- * False: the listener wants it no more; the session is the caller's, to be closed. Called without
- * locks.
+ * False: the listener wants it no more; the session is the caller's, to be closed. Either way it
+ * is no negotiation any more. Called without locks.
  */
 bool accept_san_ready(struct sw_socket *listener, struct session *session,
 		      const struct wsd_sockaddr_in *local, const struct wsd_sockaddr_in *peer);
+
+/* accept.c's: a negotiation for the listener begins (1), or ends without accept_san_ready (-1).
+ * Caller holds s->lock. */
+void accept_san_negotiating(struct sw_socket *listener, int by);
+
+/* From now on the session's events are those of @s: accept.c calls it for the record of a
+ * connection, and again when AcceptEx moves it into another. Caller holds s->lock. */
+void san_session_attach(struct session *session, struct sw_socket *s);
 
 /* accept.c's: is there room below the backlog [SW-ACCEPT-4]? Counts negotiations under way. Caller
  * holds s->lock. */

@@ -5,12 +5,18 @@
  * Locks: s->lock; the handle table's inside it.
  */
 #include "socket.h"
+#include "accept.h"
+#include "close.h"
+#include "connect.h"
 #include "handle.h"
 #include "names.h"
 #include "san.h"
+#include "reason.h"
 #include "sw_step.h"
+#include "transport.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s)
@@ -34,6 +40,8 @@ void sw_socket_put(struct sw_socket *s)
 	if (!s || !handle_put(s->slot))
 		return;
 	handles_recycle(s->process->handles, s->slot);
+	connect_free(s);
+	accept_free(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -161,6 +169,39 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
 	return code;
 }
 
+int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name *local,
+		    const struct sw_name *peer, struct sw_socket **ret)
+{
+	uint32_t handle;
+	struct sw_socket *s = malloc(sizeof(*s));
+	if (!s)
+		return WSAENOBUFS;
+	*s = (struct sw_socket){.process = listener->process,
+				.lock = PTHREAD_MUTEX_INITIALIZER,
+				.waiters = WAITER_LIST_INITIALIZER,
+				.tcp = tcp,
+				.af = listener->af,
+				.type = listener->type,
+				.protocol = listener->protocol,
+				.state = SW_CONNECTED,
+				.options = listener->options,
+				.local = local->addr,
+				.local_len = local->len,
+				.peer = peer->addr,
+				.peer_len = peer->len,
+				.kernel_bound = true,
+				.transport = &transport_tcp,
+				.tcp_reason = SW_REASON_ACCEPTED,
+				.connected_ns = waiter_now_ns()};
+	if (handles_add(s->process->handles, HANDLE_SOCKET, s, &s->slot, &handle) < 0) {
+		pthread_mutex_destroy(&s->lock);
+		free(s);
+		return WSAENOBUFS;
+	}
+	*ret = sw_socket_ref(s);
+	return 0;
+}
+
 /* ---- the end ---- */
 
 /* Caller holds s->lock. The name goes last: whoever gets it can listen at once [SW-SHARE-3]. */
@@ -168,13 +209,13 @@ static void tear_down(struct sw_socket *s)
 {
 	struct sw_process *p = s->process;
 	INT error;
-	s->state = SW_CLOSED;
 	if (s->san)
 		san_unlisten(p->san, s);
 	SW_STEP(companion_closed);
-	/* A child that has just been forked may not have closed its copy yet: stop listening all
-	 * the same. */
-	if (s->kernel_listening && atomic_load_explicit(&p->forked, memory_order_relaxed))
+	/* A child that has just been forked may not have closed its copy yet, and a thread that
+	 * polls holds on to the socket until it runs again: stop listening all the same. */
+	if (s->kernel_listening && (atomic_load_explicit(&p->forked, memory_order_relaxed) ||
+				    atomic_load(&s->waiters.first)))
 		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
 	sw_fds_begin();
 	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
@@ -195,6 +236,15 @@ static int close_handle(struct sw_process *p, SOCKET handle)
 	if (!s)
 		return WSAENOTSOCK;
 	pthread_mutex_lock(&s->lock);
+	s->state = SW_CLOSED;
+	bool connects = s->connector, accepts = s->acceptor;
+	pthread_mutex_unlock(&s->lock);
+	sw_notify(s, SW_READY_GONE, 0);
+	if (connects)
+		connect_stop(s);
+	if (accepts)
+		accept_stop(s);
+	pthread_mutex_lock(&s->lock);
 	tear_down(s);
 	pthread_mutex_unlock(&s->lock);
 	sw_socket_put(s);
@@ -209,6 +259,19 @@ int sw_socket_close(struct sw_process *p, SOCKET handle)
 		return s ? WSAENETDOWN : WSAENOTSOCK;
 	}
 	return close_handle(p, handle);
+}
+
+void sw_socket_abort(struct sw_socket *s)
+{
+	static const struct wsd_linger hard = {.l_onoff = 1};
+	INT error;
+	pthread_mutex_lock(&s->lock);
+	memcpy(&s->options.linger, &hard, sizeof(hard));
+	if (s->state != SW_CLOSED)
+		s->process->tcpip.lpWSPSetSockOpt(s->tcp, WSD_SOL_SOCKET, WSD_SO_LINGER,
+						  (const char *)&hard, sizeof(hard), &error);
+	pthread_mutex_unlock(&s->lock);
+	close_handle(s->process, sw_socket_handle(s));
 }
 
 static void close_one(struct sw_socket *s, void *arg)
@@ -233,5 +296,7 @@ void sw_socket_after_fork(struct sw_socket *s)
 		return;
 	}
 	san_forget(s);
+	connect_free(s);
+	accept_free(s);
 	free(s);
 }

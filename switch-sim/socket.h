@@ -73,6 +73,8 @@ struct sw_socket {
 	_Atomic(struct netevents *) netevents; /* WSAEventSelect; made once, lives with s */
 	struct acceptor *acceptor;             /* listener: connections ready for accept */
 	struct connector *connector;           /* a connect under way, and what the last one left */
+	struct sw_socket *next_ready;          /* in an acceptor's queue */
+	bool accepting;                        /* an AcceptEx is to fill it */
 	/* From SW_CONNECTED on constant, but for shut_*: */
 	const struct sw_transport *transport; /* NULL: not connected */
 	int tcp_reason;                       /* why not the SAN: enum sw_reason [reason.h] */
@@ -87,9 +89,24 @@ struct sw_socket {
 	struct sw_socket *abandoned; /* of a fork, in the child */
 };
 
+struct sw_name {
+	struct wsd_sockaddr_storage addr;
+	int len;
+};
+
 /* Return a WSA code. */
 int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD flags,
 		     SOCKET *ret);
+
+/**
+ * sw_socket_adopt - a connection of @listener's as a socket of its own, connected over TCP/IP
+ * @tcp: the kernel's; the caller's still when this fails
+ * Options, mode and events are the listener's [WS-ACCEPT-3]. Caller holds listener->lock, and is
+ * inside sw_fds_begin. Return: a WSA code; *ret with a reference for the caller.
+ */
+int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name *local,
+		    const struct sw_name *peer, struct sw_socket **ret);
+
 int sw_socket_close(struct sw_process *p, SOCKET handle);
 void sw_socket_close_all(struct sw_process *p);
 

@@ -50,7 +50,7 @@ static SOCKET tcpip_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFO
 			      DWORD flags, LPINT error)
 {
 	int one = 1, family = address_family_to_linux(af);
-	int fd = family < 0 ? -1 : socket(family, type | SOCK_CLOEXEC, protocol);
+	int fd = family < 0 ? -1 : socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (fd < 0) {
 		fail(ERRMAP_SOCKET, family < 0 ? EAFNOSUPPORT : errno, ERRMAP_ANY_STATE, error);
 		return INVALID_SOCKET;
@@ -179,9 +179,12 @@ int tcpip_WSPStartupEx(WORD version, LPWSPDATA data, LPWSAPROTOCOL_INFOW info,
 	data->wVersion = data->wHighVersion = 0x0202;
 	memcpy(data->szDescription, description, sizeof(description));
 	tcpip_refuse(table);
+	table->lpWSPAccept = tcpip_WSPAccept;
 	table->lpWSPBind = tcpip_WSPBind;
 	table->lpWSPCleanup = tcpip_WSPCleanup;
 	table->lpWSPCloseSocket = tcpip_WSPCloseSocket;
+	table->lpWSPConnect = tcpip_WSPConnect;
+	table->lpWSPGetPeerName = tcpip_WSPGetPeerName;
 	table->lpWSPGetSockName = tcpip_WSPGetSockName;
 	table->lpWSPGetSockOpt = tcpip_WSPGetSockOpt;
 	table->lpWSPIoctl = tcpip_WSPIoctl;

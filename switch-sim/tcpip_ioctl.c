@@ -31,13 +31,8 @@ struct call {
 /* Each returns a WSA code and sets c->returned. */
 static int set_nonblocking(struct call *c)
 {
-	DWORD on;
-	if (!c->in || c->in_len < sizeof(on))
-		return WSAEFAULT;
-	memcpy(&on, c->in, sizeof(on));
-	int value = on != 0;
-	return ioctl((int)c->s, FIONBIO, &value) < 0 ? errmap(ERRMAP_IOCTL, errno, ERRMAP_ANY_STATE)
-						     : 0;
+	/* the switch keeps the mode; the kernel's never changes */
+	return !c->in || c->in_len < sizeof(DWORD) ? WSAEFAULT : 0;
 }
 
 static int store(struct call *c, DWORD value)

@@ -201,3 +201,26 @@ int tcpip_WSPGetSockOpt(SOCKET s, int level, int name, char *value, LPINT len, L
 	*error = 0;
 	return 0;
 }
+
+/* Memberships are left out: a stream, the only one whom this serves, has none. What cannot be set
+ * cannot have been changed. */
+void tcpip_copy_options(SOCKET from, SOCKET to)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct option_row *row = &rows[i];
+		union value v = {0}, now = {0};
+		socklen_t len = sizeof(v), now_len = sizeof(now);
+		if (row->kind == BYTES || row->kind == SOURCE_MREQ || row->kind == SO_ERROR_CODE ||
+		    (row->linux_level == SOL_SOCKET && row->linux_name == SO_ACCEPTCONN) ||
+		    (row->linux_level == IPPROTO_TCP && row->linux_name == TCP_MAXSEG) ||
+		    getsockopt((int)from, row->linux_level, row->linux_name, &v, &len) < 0 ||
+		    getsockopt((int)to, row->linux_level, row->linux_name, &now, &now_len) < 0 ||
+		    memcmp(&v, &now, sizeof(v)) == 0)
+			continue;
+		/* the kernel keeps twice what it is told */
+		if (row->linux_level == SOL_SOCKET &&
+		    (row->linux_name == SO_SNDBUF || row->linux_name == SO_RCVBUF))
+			v.number /= 2;
+		setsockopt((int)to, row->linux_level, row->linux_name, &v, len);
+	}
+}

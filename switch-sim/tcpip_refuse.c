@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The slots that the TCP/IP provider does not serve yet: accepting, connecting, data, waiting. Each
+ * The slots that the TCP/IP provider does not serve: data, waiting. Each
  * is a named refusal, so that a call that should not happen is an error and not a crash.
  */
 #include "tcpip.h"
