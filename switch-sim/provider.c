@@ -175,7 +175,7 @@ static int get_extensions(struct san_provider *p)
 					sizeof(id), &function, sizeof(function), &bytes, NULL, NULL,
 					NULL, &error) == 0 &&
 		    function) {
-			p->extensions[i] = function;
+			p->extensions[i] = trace_wrap_extension(p->trace_set, i, function);
 			continue;
 		}
 		if (!error)

@@ -73,6 +73,8 @@ const char *trace_ioctl(uint32_t code, char *text, size_t size);
 const char *trace_family(int af, char *text, size_t size);
 const char *trace_type(int type, char *text, size_t size);
 const char *trace_protocol(int protocol, char *text, size_t size);
+/* The first bytes of a message in hexadecimal, as wsd decode takes them. */
+const char *trace_hex(const void *data, size_t len, char *text, size_t size);
 const char *trace_int(const void *value, int len, char *text, size_t size); /* an option's value */
 
 /* Room that is enough for each of them. */
@@ -99,6 +101,9 @@ int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *u
 		     const WSPUPCALLTABLEEX **ret_upcalls);
 void trace_wrap_table(int set, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer);
 void trace_unwrap(int set);
+/* An extension function of the wrapped provider (@which: enum san_extension): the one to call
+ * instead; @inner itself when the set is negative. */
+void (*trace_wrap_extension(int set, unsigned which, void (*inner)(void)))(void);
 /* In the child after fork: no provider is wrapped. san_after_fork calls it. */
 void trace_after_fork(void);
 

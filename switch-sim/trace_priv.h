@@ -5,6 +5,7 @@
 #ifndef WSD_SWITCH_TRACE_PRIV_H
 #define WSD_SWITCH_TRACE_PRIV_H
 
+#include "provider.h"
 #include "trace.h"
 
 /* One wrapped provider. Constant while it is used, so its functions take no lock. */
@@ -14,6 +15,7 @@ struct wrapped {
 	char who[32];
 	WSPPROC_TABLE inner;
 	WSPUPCALLTABLEEX inner_up;
+	void (*extensions[SAN_EXTENSION_COUNT])(void);
 };
 
 #define UNPACK(...) __VA_ARGS__

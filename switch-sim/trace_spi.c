@@ -176,7 +176,9 @@ RECORD_INT(WSPSend,
 	    LPINT lpErrno),
 	   (s, lpBuffers, dwBufferCount, lpNumberOfBytesSent, dwFlags, lpOverlapped,
 	    lpCompletionRoutine, lpThreadId, lpErrno),
-	   ("s=%s, buffers=%u, flags=0x%x, overlapped=%p", S, dwBufferCount, dwFlags,
+	   ("s=%s, buffers=%u, bytes=%u, data=%s, flags=0x%x, overlapped=%p", S, dwBufferCount,
+	    dwBufferCount ? lpBuffers->len : 0,
+	    dwBufferCount ? trace_hex(lpBuffers->buf, lpBuffers->len, TRACE_TEXT) : "", dwFlags,
 	    (void *)lpOverlapped))
 RECORD_INT(WSPSendDisconnect, (SOCKET s, LPWSABUF lpOutboundDisconnectData, LPINT lpErrno),
 	   (s, lpOutboundDisconnectData, lpErrno), ("s=%s", S))

@@ -288,3 +288,20 @@ const char *trace_int(const void *value, int len, char *text, size_t size)
 		snprintf(text, size, "%d", n);
 	return text;
 }
+
+const char *trace_hex(const void *data, size_t len, char *text, size_t size)
+{
+	uint8_t bytes[32];
+	if (len > sizeof(bytes))
+		len = sizeof(bytes);
+	if (len > (size - 1) / 2)
+		len = (size - 1) / 2;
+	text[0] = '\0';
+	if (!len)
+		return text;
+	if (peek(data, bytes, len) < 0)
+		return "(unreadable)";
+	for (size_t i = 0; i < len; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return text;
+}
