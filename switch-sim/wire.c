@@ -312,6 +312,27 @@ enum sm_fault sm_decode(const void *message, size_t length, struct sm_message *r
 	return SM_FINE;
 }
 
+bool sm_decode_front(const void *message, size_t have, struct sm_message *ret)
+{
+	const uint8_t *p = message;
+	if (have < SM_HEADER || get(p, 2) != SM_MAGIC)
+		return false;
+	*ret = (struct sm_message){
+		.version = p[2],
+		.opcode = p[3],
+		.flags = (uint32_t)get(p + 4, 2),
+		.credits = (uint32_t)get(p + 6, 2),
+		.seq = (uint32_t)get(p + 8, 4),
+		.xid = (uint32_t)get(p + 12, 4),
+		.length = (uint32_t)get(p + 16, 4),
+	};
+	const struct sm_op *op = sm_op((uint8_t)ret->opcode);
+	for (unsigned i = 0; op && i < op->n_fields; i++)
+		if (op->fields[i].at + op->fields[i].width <= have - SM_HEADER)
+			get_field(&op->fields[i], p + SM_HEADER, ret);
+	return true;
+}
+
 void sm_put_header(void *buffer, uint8_t opcode, unsigned flags, uint32_t credits, uint32_t seq,
 		   uint32_t xid, uint32_t length)
 {

@@ -128,6 +128,10 @@ const char *sm_fault_text(enum sm_fault f);
  */
 enum sm_fault sm_decode(const void *message, size_t length, struct sm_message *ret);
 
+/* For reading traces: header and fields out of the first @have bytes, with no judgement. False: it
+ * does not begin as a message does. */
+bool sm_decode_front(const void *message, size_t have, struct sm_message *ret);
+
 /**
  * sm_encode - the bytes of @m; version, length and the lengths of parts are filled in
  * m->payload may be where it goes in @buffer already. Return: bytes, or 0 when @room is too small,

@@ -22,6 +22,7 @@ static const struct wsd_command commands[] = {
 	{"check", "is this machine ready? One line each, with the remedy", cmd_check},
 	{"names", "who holds which name on this host", cmd_names},
 	{"ports", "the dynamic port ranges: show, set", cmd_ports},
+	{"decode", "the messages of sessions in words: captures, traces", cmd_decode},
 	{"broker", "keep the names of this host, in the foreground", cmd_broker},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
