@@ -112,6 +112,7 @@ static void bring_up(struct san *san, const struct catalog_entry *e, struct load
 				(struct failed_entry){e->info.ProviderId, e->changed, code};
 			return;
 		}
+		san_memory_join(san, p);
 		wsd_log(WSD_LOG_INFO, "provider %s is in use: %s", p->label, e->module);
 	}
 	l->providers[l->n_providers++] = p;
@@ -182,10 +183,12 @@ void san_drop_retired(struct san *san, bool all)
 	size_t kept = 0;
 	for (size_t i = 0; i < san->n_retired; i++) {
 		struct san_provider *p = san->retired[i];
-		if (all || !atomic_load(&p->companions))
-			san_provider_stop(p);
-		else
+		if (!all && atomic_load(&p->companions)) {
 			san->retired[kept++] = p;
+			continue;
+		}
+		san_memory_leave(san, p);
+		san_provider_stop(p);
 	}
 	san->n_retired = kept;
 }

@@ -374,6 +374,8 @@ void memwatch_destroy(struct memwatch *m)
 		if (eventfd_write(m->stop_fd, 1) < 0)
 			wsd_log(WSD_LOG_ERROR, "memory watch: %s", strerror(errno));
 		pthread_join(m->thread, NULL);
+		if (m->reactor)
+			reactor_unpost(m->reactor, &m->job);
 		close_all(m); /* wakes who waits for an event to be read */
 	}
 	if (m->own && m->own != MAP_FAILED)

@@ -7,6 +7,7 @@
 
 #include "conf.h"
 #include "log.h"
+#include "memwatch.h"
 #include "trace.h"
 #include "upcalls.h"
 
@@ -32,6 +33,7 @@ static struct san *allocate(struct sw_process *p)
 	san->process = p;
 	pthread_mutex_init(&san->view_lock, NULL);
 	pthread_mutex_init(&san->start_lock, NULL);
+	pthread_mutex_init(&san->memory_lock, NULL);
 	san->epoll_fd = san->wake_fd = -1;
 	san->addrs_fd = san->devices_fd = san->catalog_fd = -1;
 	return san;
@@ -39,6 +41,7 @@ static struct san *allocate(struct sw_process *p)
 
 static void release(struct san *san)
 {
+	memwatch_destroy(atomic_load(&san->memwatch));
 	san_watch_close(san);
 	for (size_t i = 0; i < san->n_providers; i++)
 		san_provider_stop(san->providers[i]);
@@ -50,8 +53,10 @@ static void release(struct san *san)
 	free(san->providers);
 	free(san->retired);
 	free(san->failed);
+	free(san->caching);
 	pthread_mutex_destroy(&san->view_lock);
 	pthread_mutex_destroy(&san->start_lock);
+	pthread_mutex_destroy(&san->memory_lock);
 	free(san);
 }
 
@@ -99,6 +104,7 @@ void san_after_fork(struct san *san)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	memwatch_after_fork(atomic_load(&san->memwatch));
 	san->abandoned = abandoned;
 	abandoned = san;
 }

@@ -8,6 +8,8 @@
 
 #include "socket.h"
 
+struct memwatch;
+
 /**
  * san_start - steps 2 to 9 of SW-INIT-1; p->tcpip_info, conf, settings and trace are set already
  * Never fails because of a provider: one that fails any step is dropped, logged and never offered
@@ -63,6 +65,10 @@ bool san_address_change_waits(const struct san *san); /* also when changes canno
 uint32_t san_address_epoch(const struct san *san);
 /* The same, but 0 while a change waits that nobody will take in: no thread serves listeners yet. */
 uint32_t san_address_epoch_now(const struct san *san);
+
+/* Watches the application's memory that providers keep registered; NULL: nobody does, so nothing
+ * may be kept [SW-FLOW-10]. Takes start_lock. */
+struct memwatch *san_memwatch(struct san *san);
 
 /* The same for a listener that no thread was changing at the fork: its memory. */
 void san_forget(struct sw_socket *s);

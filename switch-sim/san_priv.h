@@ -74,6 +74,11 @@ struct san {
 	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */
 	bool came_late; /* a start failed: there are listeners that nobody served [start_lock] */
 
+	pthread_mutex_t memory_lock; /* the providers that keep memory registered */
+	struct san_provider **caching;
+	size_t n_caching;
+	_Atomic(struct memwatch *) memwatch; /* made when it is first needed */
+
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
 
@@ -87,6 +92,10 @@ void san_reconcile(struct san *san, struct sw_socket *s, struct subnets *view);
 void san_close_companions(struct sw_socket *s);
 void san_forget_companions(struct san_listener *l); /* their memory */
 struct companion *san_find_companion(const struct sw_socket *s, SOCKET handle);
+
+/* san_memory.c: a provider that has started, one that will be stopped */
+void san_memory_join(struct san *san, struct san_provider *p);
+void san_memory_leave(struct san *san, const struct san_provider *p);
 
 /* service.c */
 int san_service_start(struct san *san); /* 0 or -errno; nothing if it runs */
