@@ -9,6 +9,7 @@
  * no lock held.
  */
 #include "connect.h"
+#include "control.h"
 #include "address.h"
 #include "addrs.h"
 #include "bind.h"
@@ -58,6 +59,7 @@ static void succeed(struct sw_socket *s)
 	s->error = 0;
 	s->state = SW_CONNECTED;
 	s->connected_ns = waiter_now_ns();
+	control_start(s->process);
 	tell(s, 0);
 }
 

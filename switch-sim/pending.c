@@ -23,3 +23,8 @@ WEAK void session_close(struct session *ss, uint32_t linger_ms)
 WEAK void san_session_attach(struct session *session, struct sw_socket *s)
 {
 }
+
+WEAK void session_get_stats(struct session *ss, struct session_stats *ret)
+{
+	*ret = (struct session_stats){0};
+}

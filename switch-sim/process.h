@@ -22,6 +22,7 @@ struct conf;
 struct names;
 struct reactor;
 struct san;
+struct control;
 struct trace;
 struct handles;
 
@@ -59,6 +60,8 @@ struct sw_process {
 	struct handles *handles; /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;
+	struct control *control; /* from the first connection on */
+	atomic_bool control_tried;
 	pthread_mutex_t reactor_lock;          /* starting it; a leaf but for a fork's wait */
 	_Atomic(struct reactor *) reactor;     /* the service thread; NULL: not needed so far */
 	_Atomic(struct reactor *) reactor_fds; /* the same, as long as its descriptors are open */

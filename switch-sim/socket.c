@@ -5,6 +5,7 @@
  * Locks: s->lock; the handle table's inside it.
  */
 #include "socket.h"
+#include "control.h"
 #include "accept.h"
 #include "close.h"
 #include "connect.h"
@@ -198,6 +199,7 @@ int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name
 		free(s);
 		return WSAENOBUFS;
 	}
+	control_start(s->process);
 	*ret = sw_socket_ref(s);
 	return 0;
 }

@@ -9,6 +9,7 @@
  */
 #include "process.h"
 #include "conf.h"
+#include "control.h"
 #include "event.h"
 #include "handle.h"
 #include "listen.h"
@@ -161,6 +162,7 @@ static void after_fork_child(void)
 		names_fork_child(p->names);
 	handles_after_fork(&global.handles, drop);
 	reactor_after_fork(atomic_load(&p->reactor_fds));
+	control_after_fork(p->control);
 	waiter_after_fork();
 	san_after_fork(p->san);
 	names_close(p->names);
@@ -238,6 +240,9 @@ static void stop(struct sw_process *p)
 		p->tcpip.lpWSPCleanup(&error);
 	p->san = NULL;
 	pthread_mutex_unlock(&p->lock);
+	control_stop(p->control);
+	p->control = NULL;
+	atomic_store(&p->control_tried, false);
 	san_stop(san);
 	reactor_stop(atomic_load(&p->reactor));
 	waiter_cleanup();

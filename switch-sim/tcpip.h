@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The TCP/IP provider: kernel sockets behind the same table of calls as a SAN provider. Its
- * descriptors are the kernel's, close-on-exec and never blocking: waiting is the switch's matter. It knows nothing of names, reuse rules or SANs;
- * errors by errmap.h. No locks: it keeps nothing of its own.
+ * descriptors are the kernel's, close-on-exec and never blocking: waiting is the switch's matter.
+ * It knows nothing of names, reuse rules or SANs; errors by errmap.h. No locks: it keeps nothing of
+ * its own.
  */
 #ifndef WSD_SWITCH_TCPIP_H
 #define WSD_SWITCH_TCPIP_H
 
+#include <stdint.h>
 #include <wsd/abi.h>
 
 /* WSPStartupEx of this provider; contract as in wsd/body/san.h. */
@@ -25,6 +27,10 @@ int tcpip_connect_result(SOCKET s);
 int tcpip_disconnect(SOCKET s);
 /* @to gets the options that the application can set and the kernel keeps, as @from has them. */
 void tcpip_copy_options(SOCKET from, SOCKET to);
+
+/* Bytes that the peer has acknowledged, and bytes received, of a connection. Return 0, or -1 when
+ * the kernel does not say. */
+int tcpip_traffic(SOCKET s, uint64_t *ret_sent, uint64_t *ret_received);
 
 /* Between its files. All are slots of the table. */
 int tcpip_WSPSetSockOpt(SOCKET s, int level, int name, const char *value, int len, LPINT error);

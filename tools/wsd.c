@@ -20,6 +20,7 @@ error_t argp_err_exit_status = WSD_EXIT_USAGE;
 static const struct wsd_command commands[] = {
 	{"nics", "RDMA ports, their addresses, what the switch would use", cmd_nics},
 	{"check", "is this machine ready? One line each, with the remedy", cmd_check},
+	{"sockets", "the connections of running programs: SAN or TCP/IP, and why", cmd_sockets},
 	{"names", "who holds which name on this host", cmd_names},
 	{"ports", "the dynamic port ranges: show, set", cmd_ports},
 	{"decode", "the messages of sessions in words: captures, traces", cmd_decode},

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The control socket of a process. Everything but control_describe runs on the reactor's thread,
+ * which never waits for a client: one that does not read is asked when there is room again, and
+ * holds nobody up. Locks: s->lock for a moment.
+ */
+#include "control.h"
+
+#include "handle.h"
+#include "log.h"
+#include "reactor.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CLIENTS_MAX = 8, NAMES_TRIED = 8, AT_ONCE = 64 };
+
+struct client {
+	struct reactor_watch watch;
+	struct control *control;
+	bool asked;
+	unsigned at; /* the cursor of handles_next */
+	bool last;   /* only the end is left to send */
+	char text[CONTROL_MESSAGE_MAX];
+	int len; /* of what could not be sent yet */
+};
+
+struct control {
+	struct sw_process *process;
+	struct reactor *reactor;
+	struct reactor_watch watch; /* fd: the listening socket */
+	struct client *clients[CLIENTS_MAX];
+	struct control *abandoned; /* of a fork, in the child */
+};
+
+/* ---- clients ---- */
+
+static void drop(struct client *c)
+{
+	struct control *k = c->control;
+	reactor_unwatch(k->reactor, &c->watch);
+	sw_fds_begin();
+	close(c->watch.fd);
+	sw_fds_end();
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (k->clients[i] == c)
+			k->clients[i] = NULL;
+	free(c);
+}
+
+/* The next message into c->text; false: there is none. */
+static bool next(struct client *c)
+{
+	if (c->last)
+		return false;
+	struct sw_socket *s = handles_next(c->control->process->handles, HANDLE_SOCKET, &c->at);
+	if (s) {
+		c->len = control_describe(s, c->text, sizeof(c->text));
+		sw_socket_put(s);
+		return true;
+	}
+	c->last = true;
+	c->len = snprintf(c->text, sizeof(c->text), "{\"end\":true}");
+	return true;
+}
+
+/* Sends what there is room for. False: the client is done with or gone. */
+static bool pump(struct client *c)
+{
+	for (int i = 0; i < AT_ONCE; i++) {
+		if (!c->len && !next(c))
+			return false;
+		if (send(c->watch.fd, c->text, (size_t)c->len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			return errno == EAGAIN || errno == EINTR;
+		c->len = 0;
+	}
+	return true;
+}
+
+static bool take_request(struct client *c)
+{
+	char request[64];
+	ssize_t n = recv(c->watch.fd, request, sizeof(request) - 1, MSG_DONTWAIT);
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	request[n] = '\0';
+	c->asked = true;
+	if (strcmp(request, "sockets") != 0) {
+		c->len = snprintf(c->text, sizeof(c->text),
+				  "{\"error\":\"this process does not know the request\"}");
+		c->last = true;
+	}
+	return true;
+}
+
+static void on_client(struct reactor_watch *w, uint32_t events)
+{
+	struct client *c = (struct client *)(void *)((char *)w - offsetof(struct client, watch));
+	bool more = c->asked || take_request(c);
+	if (more && c->asked)
+		more = pump(c);
+	if (!more || reactor_arm(c->control->reactor, w, c->asked ? EPOLLOUT : EPOLLIN))
+		drop(c);
+}
+
+static bool allowed(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	       (cred.uid == 0 || cred.uid == geteuid());
+}
+
+static struct client *admit(struct control *k, int fd)
+{
+	static const char no[] = "{\"error\":\"the process belongs to another user\"}";
+	if (!allowed(fd)) {
+		if (send(fd, no, sizeof(no) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+			return NULL;
+		return NULL;
+	}
+	int i = 0;
+	while (i < CLIENTS_MAX && k->clients[i])
+		i++;
+	struct client *c = i < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (!c)
+		return NULL;
+	c->control = k;
+	c->watch = (struct reactor_watch){.ready = on_client, .fd = fd};
+	k->clients[i] = c;
+	return c;
+}
+
+static void on_caller(struct reactor_watch *w, uint32_t events)
+{
+	struct control *k = (struct control *)(void *)((char *)w - offsetof(struct control, watch));
+	sw_fds_begin();
+	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c = fd < 0 ? NULL : admit(k, fd);
+	if (fd >= 0 && !c)
+		close(fd);
+	sw_fds_end();
+	if (c && reactor_arm(k->reactor, &c->watch, EPOLLIN))
+		drop(c);
+	if (reactor_arm(k->reactor, w, EPOLLIN))
+		wsd_log(WSD_LOG_WARNING, "the control socket is watched no more");
+}
+
+/* ---- life ---- */
+
+/* Names that somebody else has taken, by malice or from another pid namespace, are passed over. */
+static int open_name(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	for (int i = 0; fd >= 0 && i < NAMES_TRIED; i++) {
+		struct sockaddr_un a = {.sun_family = AF_UNIX};
+		int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1,
+				 i ? CONTROL_PREFIX "%d.%d" : CONTROL_PREFIX "%d", getpid(), i);
+		socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+		if (!bind(fd, (struct sockaddr *)&a, len))
+			return listen(fd, CLIENTS_MAX) ? -errno : fd;
+		if (errno != EADDRINUSE)
+			break;
+	}
+	int err = errno;
+	if (fd >= 0)
+		close(fd);
+	return -err;
+}
+
+static struct control *open_control(struct sw_process *p)
+{
+	struct control *k = calloc(1, sizeof(*k));
+	int err = k ? reactor_start(p, &k->reactor) : -ENOMEM;
+	if (!err) {
+		k->process = p;
+		sw_fds_begin();
+		int fd = open_name();
+		sw_fds_end();
+		k->watch = (struct reactor_watch){.ready = on_caller, .fd = fd};
+		err = fd < 0 ? fd : reactor_arm(k->reactor, &k->watch, EPOLLIN);
+		if (err && fd >= 0)
+			close(fd);
+	}
+	if (!err)
+		return k;
+	wsd_log(WSD_LOG_WARNING, "no control socket, so wsd sockets cannot ask this process: %s",
+		strerror(-err));
+	free(k);
+	return NULL;
+}
+
+void control_start(struct sw_process *p)
+{
+	if (atomic_load_explicit(&p->control_tried, memory_order_acquire) ||
+	    atomic_exchange(&p->control_tried, true))
+		return;
+	p->control = open_control(p);
+}
+
+void control_stop(struct control *k)
+{
+	if (!k)
+		return;
+	reactor_unwatch(k->reactor, &k->watch);
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (k->clients[i])
+			drop(k->clients[i]);
+	sw_fds_begin();
+	close(k->watch.fd);
+	sw_fds_end();
+	free(k);
+}
+
+void control_after_fork(struct control *k)
+{
+	static struct control *abandoned;
+	if (!k)
+		return;
+	close(k->watch.fd);
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (k->clients[i])
+			close(k->clients[i]->watch.fd);
+	k->abandoned = abandoned;
+	abandoned = k;
+}
