@@ -119,6 +119,36 @@ int event_fd(WSAEVENT handle)
 	return fd;
 }
 
+struct event *event_ref(WSAEVENT handle)
+{
+	return handle ? find(handle) : NULL;
+}
+
+struct event *event_again(struct event *e)
+{
+	if (e)
+		handle_ref(e->slot);
+	return e;
+}
+
+void event_unref(struct event *e)
+{
+	if (e)
+		put(e);
+}
+
+void event_raise(struct event *e)
+{
+	if (e)
+		raise_fd(e->fd);
+}
+
+void event_lower(struct event *e)
+{
+	if (e)
+		lower_fd(e->fd);
+}
+
 void event_after_fork(void *object)
 {
 	struct event *e = object;

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+struct event;
+
 /* Return 0 with *ret_event set, or a WSA code (WSA_NOT_ENOUGH_MEMORY, WSAEMFILE). */
 int event_create(WSAEVENT *ret_event);
 /* The rest: 0 or WSA_INVALID_HANDLE. */
@@ -33,6 +35,14 @@ int event_create_kind(bool auto_reset, bool set, WSAEVENT *ret_event);
  */
 int event_wait(const WSAEVENT *events, unsigned count, bool all, DWORD timeout_ms,
 	       unsigned *ret_index);
+
+/* The object behind a handle, whoever closes the handle meanwhile. NULL: invalid handle; the others
+ * take NULL. */
+struct event *event_ref(WSAEVENT e);
+struct event *event_again(struct event *e); /* one reference more */
+void event_unref(struct event *e);
+void event_raise(struct event *e);
+void event_lower(struct event *e);
 
 /* In the child after fork: @object is what the handle table held. */
 void event_after_fork(void *object);
