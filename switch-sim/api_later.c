@@ -194,18 +194,6 @@ BOOL wsd_TransmitPackets(SOCKET s, LPTRANSMIT_PACKETS_ELEMENT packets, DWORD cou
 	return refuse_bool(s, "TransmitPackets");
 }
 
-/* ---- waiting ---- */
-
-int wsd_WSAEventSelect(SOCKET s, WSAEVENT event, LONG events)
-{
-	return refuse(s, "WSAEventSelect");
-}
-
-int wsd_WSAEnumNetworkEvents(SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS events)
-{
-	return refuse(s, "WSAEnumNetworkEvents");
-}
-
 /* No one socket: only "initialised" can be judged. */
 static int refuse_all(const char *call)
 {
@@ -214,29 +202,10 @@ static int refuse_all(const char *call)
 	return api_leave(p, &span, WSAEOPNOTSUPP);
 }
 
-int wsd_select(int nfds, struct wsd_fd_set *readable, struct wsd_fd_set *writable,
-	       struct wsd_fd_set *except, const struct timeval *timeout)
-{
-	return refuse_all("select");
-}
-
-int wsd_WSAPoll(LPWSAPOLLFD sockets, ULONG count, INT timeout)
-{
-	return refuse_all("WSAPoll");
-}
-
 int wsd_WSAProviderConfigChange(LPHANDLE notification, LPWSAOVERLAPPED overlapped,
 				LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
 	return refuse_all("WSAProviderConfigChange");
-}
-
-int wsd___WSAFDIsSet(SOCKET s, struct wsd_fd_set *set)
-{
-	for (UINT i = 0; i < set->fd_count; i++)
-		if (set->fd_array[i] == s)
-			return 1;
-	return 0;
 }
 
 /* ---- name spaces: the result is the code, and the last error too ---- */

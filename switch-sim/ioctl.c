@@ -5,6 +5,7 @@
  * Locks: s->lock, held over the TCP/IP provider's WSPIoctl.
  */
 #include "ioctl.h"
+#include "netevents.h"
 #include "usermem.h"
 
 #include <string.h>
@@ -35,6 +36,11 @@ static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
 		return WSAEFAULT;
 	if (s->state == SW_CLOSED)
 		return WSAENOTSOCK;
+	if (call->code == WSD_FIONBIO && call->in_len >= sizeof(on)) {
+		memcpy(&on, in, sizeof(on));
+		if (!on && netevents_selected(s)) /* as WSAEventSelect's page says */
+			return WSAEINVAL;
+	}
 	int code = ask(s, call, call->in ? in : NULL, &n);
 	if (!code || n) /* with WSAEFAULT it is the room that is needed */
 		memory_write(call->ret_len, &n, sizeof(n));

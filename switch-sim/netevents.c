@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Network events [SW-BLOCK-3, WS-CONNECT-3, WS-ACCEPT-3]. An event has three marks: selected; armed,
- * until it is recorded; recorded, until it is read. The rules are those of Microsoft's pages on
- * WSAEventSelect and WSAAsyncSelect.
+ * Network events [SW-BLOCK-3, WS-CONNECT-3, WS-ACCEPT-3]. An event has three marks: selected;
+ * armed, until it is recorded; recorded, until it is read. The rules are those of Microsoft's pages
+ * on WSAEventSelect and WSAAsyncSelect.
  *
  * Two ways lead to a record. sw_notify() knows that something has become true and may be called
  * under any lock: what needs no second look is recorded there and then (SAN data, SAN connections,
- * the end of a connect). All else, and every edge of a kernel descriptor, ends in look(), which asks
- * what holds now: in the application's thread where its call re-enables something, else as a job of
- * the service thread.
+ * the end of a connect). All else, and every edge of a kernel descriptor, ends in look(), which
+ * asks what holds now: in the application's thread where its call re-enables something, else as a
+ * job of the service thread.
  *
  * Locks: n->lock, inside s->lock and every lock of transports; inside it the handle table's alone.
  */
@@ -217,35 +217,21 @@ static int watch(struct netevents *n, LONG mask)
 	return reactor_arm_edge(n->reactor, &n->watch, events) < 0 ? WSAENOBUFS : 0;
 }
 
-static int set_nonblocking(struct sw_socket *s)
-{
-	ULONG on = 1;
-	DWORD n;
-	INT error = 0;
-	if (s->options.nonblocking)
-		return 0;
-	if (s->process->tcpip.lpWSPIoctl(s->tcp, WSD_FIONBIO, &on, sizeof(on), NULL, 0, &n, NULL,
-					 NULL, NULL, &error))
-		return error;
-	s->options.nonblocking = true;
-	return 0;
-}
-
 /* Caller holds s->lock. Takes @event (NULL: none) over on success, and gives back what was there
  * before. @inherited: the socket comes from accept, so that it is connected is no news. */
 static int replace(struct sw_socket *s, struct event **event, LONG mask, bool inherited)
 {
 	if (s->state == SW_CLOSED)
 		return WSAENOTSOCK;
-	int code = set_nonblocking(s);
-	if (!code && (mask || of(s)))
-		code = make(s);
+	int code = mask ? make(s) : 0;
 	struct netevents *n = of(s);
-	if (code || !n)
-		return code;
-	code = watch(n, mask);
+	if (!code && n)
+		code = watch(n, mask);
 	if (code)
 		return code;
+	s->options.nonblocking = true;
+	if (!n)
+		return 0;
 	pthread_mutex_lock(&n->lock);
 	struct event *before = n->event;
 	n->event = *event;

@@ -11,11 +11,6 @@
 WEAK const struct sw_transport transport_tcp = {.name = "TCP/IP"};
 WEAK const struct sw_transport transport_san = {.name = "SAN"};
 
-WEAK void sw_notify(struct sw_socket *s, unsigned bits, int code)
-{
-	waiter_list_wake(&s->waiters, bits);
-}
-
 WEAK void session_close(struct session *ss, uint32_t linger_ms)
 {
 }

@@ -27,7 +27,7 @@ unsigned sw_ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 	if (fd)
 		*fd = (struct pollfd){.fd = -1};
 	pthread_mutex_lock(&s->lock);
-	const struct sw_transport *transport = s->state == SW_CONNECTED      ? s->transport
+	const struct sw_transport *transport = s->state == SW_CONNECTED     ? s->transport
 					       : s->type != WSD_SOCK_STREAM ? &transport_tcp
 									    : NULL;
 	if (s->state == SW_CLOSED)
@@ -35,7 +35,7 @@ unsigned sw_ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 	if (!transport)
 		bits = unconnected(s, fd);
 	pthread_mutex_unlock(&s->lock);
-	if (transport)
+	if (transport && transport->ready)
 		bits = transport->ready(s, want, fd);
 	return bits & (want | SW_READY_GONE);
 }

@@ -11,8 +11,8 @@
  * sw_ready - which of @want (SW_READY_*) hold now; s is referenced, no lock held
  * SW_READY_GONE comes unasked when the socket is closed. A connect that failed, with none made
  * since, is SW_READY_CONNECT with SW_READY_ERROR; a lost connection has SW_READY_CLOSE instead.
- * @fd: not NULL: what the kernel knows need not have been asked: fd->fd is to be polled, and sw_ready
- * called again, with NULL, when it has revents; -1: s->waiters tells all that will change.
+ * @fd: not NULL: what the kernel knows need not have been asked: fd->fd is to be polled, and
+ * sw_ready called again, with NULL, when it has revents; -1: s->waiters tells all that will change.
  */
 unsigned sw_ready(struct sw_socket *s, unsigned want, struct pollfd *fd);
 

@@ -11,6 +11,7 @@
 #include "connect.h"
 #include "handle.h"
 #include "names.h"
+#include "netevents.h"
 #include "san.h"
 #include "reason.h"
 #include "sw_step.h"
@@ -43,6 +44,7 @@ void sw_socket_put(struct sw_socket *s)
 	handles_recycle(s->process->handles, s->slot);
 	connect_free(s);
 	accept_free(s);
+	netevents_free(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -242,6 +244,7 @@ static int close_handle(struct sw_process *p, SOCKET handle)
 	bool connects = s->connector, accepts = s->acceptor;
 	pthread_mutex_unlock(&s->lock);
 	sw_notify(s, SW_READY_GONE, 0);
+	netevents_stop(s);
 	if (connects)
 		connect_stop(s);
 	if (accepts)
@@ -300,5 +303,6 @@ void sw_socket_after_fork(struct sw_socket *s)
 	san_forget(s);
 	connect_free(s);
 	accept_free(s);
+	netevents_free(s);
 	free(s);
 }

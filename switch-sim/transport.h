@@ -40,6 +40,8 @@ struct sw_transport {
 	 * ready - what is true now of @want (SW_READY_* bits), without waiting
 	 * @fd: when it is not NULL and the answer is not final, set to the kernel descriptor and
 	 * poll(2) events to sleep on beside s->waiters; fd->fd = -1: s->waiters tells everything.
+	 * The caller polls all its descriptors at once and asks again, with NULL, for those that
+	 * have revents: so with @fd the kernel need not be asked, only what is known besides.
 	 */
 	unsigned (*ready)(struct sw_socket *s, unsigned want, struct pollfd *fd);
 

@@ -30,13 +30,12 @@ WSD_FN(DWORD, WSAWaitForMultipleEvents,
 /*
  * Have hEventObject set on these FD_ events, make the socket non-blocking; 0 stops it (it stays
  * non-blocking). Replaces the former choice; what holds already sets the event now.
- * WSAEINVAL an unknown event, or no hEventObject for a choice; the common codes. Not built yet:
- * WSAEOPNOTSUPP.
+ * WSAEINVAL an unknown event, or no hEventObject for a choice; WSAENOBUFS; the common codes.
  */
 WSD_FN(int, WSAEventSelect, (SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents));
 
 /* Read and clear the record, reset hEventObject (NULL: none) in one step. WSAEFAULT
- * lpNetworkEvents; the common codes. Not built yet: WSAEOPNOTSUPP. */
+ * lpNetworkEvents; WSAEINVAL hEventObject is none; the common codes. */
 WSD_FN(int, WSAEnumNetworkEvents,
        (SOCKET s, WSAEVENT hEventObject, LPWSANETWORKEVENTS lpNetworkEvents));
 
@@ -45,7 +44,6 @@ WSD_FN(int, WSAEnumNetworkEvents,
  * ignored. The sets keep those that are ready; returns how many, 0 on time-out. timeval is libc's.
  * WSAEINVAL no socket in any set, or a bad time; WSAENOTSOCK one is none (the sets stay);
  * WSAEFAULT; WSAEINTR a socket was closed meanwhile; the common codes. WS-SELECT-1, WS-CONNECT-3.
- * Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, select,
        (int nfds, struct wsd_fd_set *readfds, struct wsd_fd_set *writefds,
@@ -58,6 +56,6 @@ WSD_FN(int, __WSAFDIsSet, (SOCKET s, struct wsd_fd_set *set));
  * Wait until revents of an entry is non-zero, at most timeout ms (negative: no limit). Entries with
  * a negative fd are skipped; POLLNVAL marks one that is no socket. Returns how many, 0 on time-out.
  * WSAEINVAL fds 0, or events none may ask for; WSAENOTSOCK no valid entry; WSAEFAULT; WSAENOBUFS;
- * WSAENETDOWN; WSANOTINITIALISED. Not built yet: WSAEOPNOTSUPP.
+ * WSAENETDOWN; WSANOTINITIALISED.
  */
 WSD_FN(int, WSAPoll, (LPWSAPOLLFD fdArray, ULONG fds, INT timeout));
