@@ -44,25 +44,26 @@ static bool recorded(const struct sw_socket *s, int option, int32_t *ret_value)
 }
 
 /* Forward one option. WSAENOPROTOOPT only says that the provider does not have it. */
-static int forward(const struct companion *c, const struct forwarded *f, int32_t value)
+static int forward(const struct san_provider *p, SOCKET desc, const struct forwarded *f,
+		   int32_t value)
 {
 	int error = 0;
-	if (!f->settable || (f->qos && !c->provider->qos))
+	if (!f->settable || (f->qos && !p->qos))
 		return 0;
-	if (c->provider->table.lpWSPSetSockOpt(c->desc, WSD_SOL_SOCKET, f->option,
-					       (const char *)&value, sizeof(value), &error) == 0 ||
+	if (p->table.lpWSPSetSockOpt(desc, WSD_SOL_SOCKET, f->option, (const char *)&value,
+				     sizeof(value), &error) == 0 ||
 	    error == WSAENOPROTOOPT)
 		return 0;
 	return error ? error : WSASYSCALLFAILURE;
 }
 
-static int forward_all(const struct companion *c, const struct sw_socket *s)
+int san_forward_options(const struct san_provider *p, SOCKET desc, const struct sw_socket *s)
 {
 	int code = 0;
 	for (int i = 0; i < FORWARDED_COUNT && !code; i++) {
 		int32_t value;
 		if (recorded(s, forwarded[i].option, &value))
-			code = forward(c, &forwarded[i], value);
+			code = forward(p, desc, &forwarded[i], value);
 	}
 	return code;
 }
@@ -104,7 +105,7 @@ static int set_up(const struct companion *c, const struct sw_socket *s, const ch
 	if (code)
 		return code;
 	*ret_step = "WSPSetSockOpt";
-	code = forward_all(c, s);
+	code = san_forward_options(c->provider, c->desc, s);
 	if (code)
 		return code;
 	*ret_step = "WSPListen";
@@ -347,7 +348,7 @@ void san_setsockopt(struct san *san, struct sw_socket *s, int option)
 	if (!f || !f->settable || !recorded(s, option, &value))
 		return;
 	for (const struct companion *c = s->san ? s->san->companions : NULL; c; c = c->next) {
-		int code = forward(c, f, value);
+		int code = forward(c->provider, c->desc, f, value);
 		if (code)
 			wsd_log(WSD_LOG_WARNING, "provider %s: option 0x%x is not taken over: %s",
 				c->provider->label, (unsigned)option,

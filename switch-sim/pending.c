@@ -15,7 +15,19 @@ WEAK void session_close(struct session *ss, uint32_t linger_ms)
 {
 }
 
-WEAK void san_session_attach(struct session *session, struct sw_socket *s)
+WEAK int session_create(const struct session_link *link, bool initiator,
+			const struct session_config *config, const struct session_ops *ops,
+			void *ctx, struct reactor *reactor, struct session **ret)
+{
+	return WSAEOPNOTSUPP;
+}
+
+WEAK void *session_context(const struct session *ss)
+{
+	return NULL;
+}
+
+WEAK void session_free(struct session *ss)
 {
 }
 

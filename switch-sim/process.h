@@ -12,6 +12,8 @@
 #ifndef WSD_SWITCH_PROCESS_H
 #define WSD_SWITCH_PROCESS_H
 
+#include "session_config.h"
+
 #include <wsd/abi.h>
 
 #include <pthread.h>
@@ -38,6 +40,9 @@ struct sw_settings {
 	unsigned socket_limit;  /* limit.sockets: bound sockets of the process; WSAENOBUFS beyond */
 	unsigned startup_limit; /* limit.startups: WSAEPROCLIM beyond it */
 	bool faults;            /* a fault knob is set at all */
+	unsigned
+		san_ms; /* connect.san_ms: the SAN's share of a connect; 0: no SAN [SW-CONNECT-4] */
+	struct session_config session; /* without what the socket says */
 };
 
 struct sw_process {

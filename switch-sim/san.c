@@ -33,6 +33,10 @@ static struct san *allocate(struct sw_process *p)
 	san->process = p;
 	pthread_mutex_init(&san->view_lock, NULL);
 	pthread_mutex_init(&san->start_lock, NULL);
+	pthread_mutex_init(&san->conns_lock, NULL);
+	pthread_cond_init(&san->conns_gone, NULL);
+	negcache_init(&san->negcache);
+	san->neigh.watch.fd = -1;
 	pthread_mutex_init(&san->memory_lock, NULL);
 	san->epoll_fd = san->wake_fd = -1;
 	san->addrs_fd = san->devices_fd = san->catalog_fd = -1;
@@ -56,6 +60,9 @@ static void release(struct san *san)
 	free(san->caching);
 	pthread_mutex_destroy(&san->view_lock);
 	pthread_mutex_destroy(&san->start_lock);
+	pthread_mutex_destroy(&san->conns_lock);
+	pthread_cond_destroy(&san->conns_gone);
+	negcache_destroy(&san->negcache);
 	pthread_mutex_destroy(&san->memory_lock);
 	free(san);
 }
@@ -87,6 +94,8 @@ void san_stop(struct san *san)
 {
 	if (!san)
 		return;
+	san_conns_stop(san);
+	neigh_stop(&san->neigh);
 	san_service_stop(san);
 	release(san);
 }
@@ -99,8 +108,8 @@ void san_after_fork(struct san *san)
 	trace_after_fork();
 	if (!san)
 		return;
-	const int fds[] = {san->epoll_fd, san->wake_fd, san->addrs_fd, san->devices_fd,
-			   san->catalog_fd};
+	const int fds[] = {san->epoll_fd,   san->wake_fd,    san->addrs_fd,
+			   san->devices_fd, san->catalog_fd, san->neigh.watch.fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -143,6 +152,7 @@ void san_unlisten(struct san *san, struct sw_socket *s)
 	if (!s->san)
 		return;
 	san_close_companions(s);
+	san_accept_drop(san, s);
 	free(s->san->shadows_be);
 	free(s->san);
 	s->san = NULL;

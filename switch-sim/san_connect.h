@@ -45,6 +45,9 @@ void accept_san_negotiating(struct sw_socket *listener, int by);
  * connection, and again when AcceptEx moves it into another. Caller holds s->lock. */
 void san_session_attach(struct session *session, struct sw_socket *s);
 
+/* The socket goes, and with it its session, which has ended. */
+void san_session_drop(struct session *session);
+
 /* accept.c's: is there room below the backlog [SW-ACCEPT-4]? Counts negotiations under way. Caller
  * holds s->lock. */
 bool accept_has_room(const struct sw_socket *listener);

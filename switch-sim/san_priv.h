@@ -9,6 +9,7 @@
 #ifndef WSD_SWITCH_SAN_PRIV_H
 #define WSD_SWITCH_SAN_PRIV_H
 
+#include "neigh.h"
 #include "provider.h"
 #include "san.h"
 #include "subnets.h"
@@ -33,7 +34,6 @@ struct san_listener {
 	bool active;          /* san_listen was called; before, only shadows are noted */
 	uint32_t *shadows_be; /* addresses that specific listeners own [SW-WILD-5] */
 	size_t n_shadows;
-	atomic_uint_fast64_t requests; /* FD_ACCEPT seen by the service thread [SW-ACCEPT-2] */
 };
 
 enum { SAN_QUESTIONS = 3 }; /* that follow a change [SW-PNP-2] */
@@ -79,6 +79,12 @@ struct san {
 	size_t n_caching;
 	_Atomic(struct memwatch *) memwatch; /* made when it is first needed */
 
+	struct negcache negcache; /* hosts that did not answer [SW-FALLBACK-6] */
+	struct neigh neigh;
+	pthread_mutex_t conns_lock; /* the list of connections; a leaf */
+	pthread_cond_t conns_gone;  /* the list is empty */
+	struct san_conn *conns;
+
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
 
@@ -92,6 +98,8 @@ void san_reconcile(struct san *san, struct sw_socket *s, struct subnets *view);
 void san_close_companions(struct sw_socket *s);
 void san_forget_companions(struct san_listener *l); /* their memory */
 struct companion *san_find_companion(const struct sw_socket *s, SOCKET handle);
+/* Step 3 of SW-BIND-4. Return a WSA code. */
+int san_forward_options(const struct san_provider *p, SOCKET desc, const struct sw_socket *s);
 
 /* san_memory.c: a provider that has started, one that will be stopped */
 void san_memory_join(struct san *san, struct san_provider *p);
@@ -100,6 +108,16 @@ void san_memory_leave(struct san *san, const struct san_provider *p);
 /* service.c */
 int san_service_start(struct san *san); /* 0 or -errno; nothing if it runs */
 void san_service_stop(struct san *san);
+
+/* san_conn.c: sessions get a moment to end by themselves. Sockets are closed already. */
+void san_conns_stop(struct san *san);
+
+/* san_connect.c: FD_CONNECT, perhaps. The caller holds no lock. */
+void san_connect_event(struct sw_socket *s, SOCKET handle);
+
+/* san_accept.c: requests wait on a companion. The caller holds no lock. */
+void san_accept_event(struct san *san, struct sw_socket *s, SOCKET handle);
+void san_accept_drop(struct san *san, const struct sw_socket *s);
 
 /* hotplug.c */
 /* What a look at the world found changed. */

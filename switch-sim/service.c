@@ -29,8 +29,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* [SW-ACCEPT-2.1, .2]: note the request; it stays queued at the provider. */
-static void take_events(struct sw_socket *s, const struct companion *c)
+/* [SW-ACCEPT-2.1, .2] Are there requests? Caller holds the socket's lock. */
+static bool take_events(const struct companion *c)
 {
 	WSANETWORKEVENTS events;
 	int error = 0;
@@ -41,22 +41,24 @@ static void take_events(struct sw_socket *s, const struct companion *c)
 		upcalls_reset(c->handle);
 		wsd_log(WSD_LOG_WARNING, "provider %s: WSPEnumNetworkEvents: %s",
 			c->provider->label, wsaname(error) ? wsaname(error) : "failed");
-		return;
+		return false;
 	}
-	if (events.lNetworkEvents & FD_ACCEPT)
-		atomic_fetch_add(&s->san->requests, 1);
+	return events.lNetworkEvents & FD_ACCEPT;
 }
 
-static void take_ready(void)
+static void take_ready(struct san *san)
 {
 	struct sw_socket *s;
 	SOCKET handle;
 	while (upcalls_take_ready(&s, &handle)) {
 		pthread_mutex_lock(&s->lock);
 		const struct companion *c = san_find_companion(s, handle);
-		if (c) /* not closed meanwhile */
-			take_events(s, c);
+		bool requests = c && take_events(c);
 		pthread_mutex_unlock(&s->lock);
+		if (requests)
+			san_accept_event(san, s, handle);
+		else if (!c) /* an attempt to connect; or closed meanwhile */
+			san_connect_event(s, handle);
 		sw_socket_put(s);
 	}
 }
@@ -107,7 +109,7 @@ static void *service(void *arg)
 			else if (read(san->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 				wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
 		}
-		take_ready();
+		take_ready(san);
 		unsigned changes = watched ? san_watch_drain(san) : 0;
 		bool again = requery_due(san);
 		if (changes || again)

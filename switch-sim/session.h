@@ -17,6 +17,7 @@
 
 #include "provider.h"
 #include "request.h"
+#include "session_config.h"
 #include "waiter.h"
 
 struct session;
@@ -28,17 +29,6 @@ struct session_link {
 	SOCKET desc;   /* for downcalls */
 	SOCKET handle; /* for upcalls */
 	struct wsd_sockaddr_in local, peer;
-};
-
-/* Out of the configuration (settings.h), constant. */
-struct session_config {
-	uint32_t threshold; /* bytes above which RDMA is used; 0: the provider's own */
-	uint32_t idle_buffers, idle_size; /* SW-SESSION-10 */
-	uint32_t full_buffers, full_size;
-	uint32_t sndbuf, rcvbuf; /* SO_SNDBUF, SO_RCVBUF in effect */
-	bool oob_inline;
-	bool no_rdma_read; /* behave as if the provider had no WSPRdmaRead */
-	unsigned spin_us;  /* poll that long before sleeping */
 };
 
 struct session_ops {
@@ -70,6 +60,9 @@ struct session_stats {
 int session_create(const struct session_link *link, bool initiator,
 		   const struct session_config *config, const struct session_ops *ops, void *ctx,
 		   struct reactor *reactor, struct session **ret);
+
+/* @ctx of session_create. */
+void *session_context(const struct session *ss);
 
 /* From upcalls.c; any thread, any time until WPUCloseSocketHandle. */
 void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, uint32_t bytes);

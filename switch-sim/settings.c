@@ -34,6 +34,18 @@ void settings_read(const struct conf *conf, struct sw_settings *ret)
 		.wildcard = (enum sw_wildcard)choice(conf, "wildcard", wildcards),
 		.socket_limit = (unsigned)conf_long(conf, "limit.sockets", INT_MAX, 0, INT_MAX),
 		.startup_limit = (unsigned)conf_long(conf, "limit.startups", INT_MAX, 0, INT_MAX),
+		.san_ms = (unsigned)conf_long(conf, "connect.san_ms", 1000, 0, 600000),
+		.session = {.threshold =
+				    (uint32_t)conf_long(conf, "session.threshold", 0, 0, INT_MAX),
+			    .idle_buffers = 4,
+			    .idle_size = 1024,
+			    .full_buffers = 12,
+			    .full_size = 4096,
+			    .sndbuf = 65536,
+			    .rcvbuf = 65536,
+			    .no_rdma_read = conf_bool(conf, "session.no_rdma_read", false),
+			    .spin_us =
+				    (unsigned)conf_long(conf, "session.spin_us", 20, 0, 1000000)},
 		.faults = conf_get(conf, "fault.netdown") || conf_get(conf, "fault.nobufs"),
 	};
 }

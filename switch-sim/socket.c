@@ -13,6 +13,7 @@
 #include "names.h"
 #include "netevents.h"
 #include "san.h"
+#include "san_connect.h"
 #include "reason.h"
 #include "sw_step.h"
 #include "transport.h"
@@ -45,6 +46,8 @@ void sw_socket_put(struct sw_socket *s)
 	connect_free(s);
 	accept_free(s);
 	netevents_free(s);
+	if (s->session)
+		san_session_drop(s->session);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -120,6 +120,24 @@ static void give_back(struct slot *s)
 
 /* ---- what the switch itself calls ---- */
 
+/* What a call that makes a socket has brought. */
+static int born(const WSPPROC_TABLE *provider, const struct birth *own, SOCKET desc, int error,
+		SOCKET *ret_desc, SOCKET *ret_handle)
+{
+	if (desc == INVALID_SOCKET) {
+		if (own->handle != INVALID_SOCKET) /* it should have been given back */
+			upcalls_detach(own->handle);
+		return error ? error : WSASYSCALLFAILURE;
+	}
+	if (own->handle == INVALID_SOCKET) {
+		provider->lpWSPCloseSocket(desc, &error);
+		return WSAEINVALIDPROVIDER;
+	}
+	*ret_desc = desc;
+	*ret_handle = own->handle;
+	return 0;
+}
+
 int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, struct sw_socket *owner,
 		   SOCKET *ret_desc, SOCKET *ret_handle)
 {
@@ -129,18 +147,19 @@ int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, struc
 	SOCKET desc = provider->lpWSPSocket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP, info, 0,
 					    WSA_FLAG_OVERLAPPED, &error);
 	birth = outer;
-	if (desc == INVALID_SOCKET) {
-		if (own.handle != INVALID_SOCKET) /* it should have been given back */
-			upcalls_detach(own.handle);
-		return error ? error : WSASYSCALLFAILURE;
-	}
-	if (own.handle == INVALID_SOCKET) {
-		provider->lpWSPCloseSocket(desc, &error);
-		return WSAEINVALIDPROVIDER;
-	}
-	*ret_desc = desc;
-	*ret_handle = own.handle;
-	return 0;
+	return born(provider, &own, desc, error, ret_desc, ret_handle);
+}
+
+int upcalls_accept(const WSPPROC_TABLE *provider, SOCKET listener, struct wsd_sockaddr *peer,
+		   int *peer_len, LPCONDITIONPROC condition, DWORD_PTR data, SOCKET *ret_desc,
+		   SOCKET *ret_handle)
+{
+	struct birth own = {NULL, INVALID_SOCKET}, *outer = birth;
+	int error = 0;
+	birth = &own;
+	SOCKET desc = provider->lpWSPAccept(listener, peer, peer_len, condition, data, &error);
+	birth = outer;
+	return born(provider, &own, desc, error, ret_desc, ret_handle);
 }
 
 WSAEVENT upcalls_event(SOCKET handle)
@@ -206,6 +225,17 @@ void upcalls_reset(SOCKET handle)
 	struct slot *s = find(handle);
 	if (s)
 		s->set = false;
+	pthread_mutex_unlock(&table.lock);
+}
+
+void upcalls_again(SOCKET handle)
+{
+	pthread_mutex_lock(&table.lock);
+	struct slot *s = find(handle);
+	if (s) {
+		s->set = true;
+		queue(s);
+	}
 	pthread_mutex_unlock(&table.lock);
 }
 

@@ -29,6 +29,14 @@ struct catalog;
 int upcalls_socket(const WSPPROC_TABLE *provider, WSAPROTOCOL_INFOW *info, struct sw_socket *owner,
 		   SOCKET *ret_desc, SOCKET *ret_handle);
 
+/**
+ * upcalls_accept - WSPAccept with the handle that the provider asks for meanwhile [SW-ACCEPT-2]
+ * As upcalls_socket, without an owner.
+ */
+int upcalls_accept(const WSPPROC_TABLE *provider, SOCKET desc, struct wsd_sockaddr *peer,
+		   int *peer_len, LPCONDITIONPROC condition, DWORD_PTR data, SOCKET *ret_desc,
+		   SOCKET *ret_handle);
+
 /* The event of a handle. */
 WSAEVENT upcalls_event(SOCKET handle);
 
@@ -38,6 +46,9 @@ void upcalls_detach(SOCKET handle);
 /* The next socket whose event was set, with a reference to its owner (sw_socket_put). False: none.
  */
 bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle);
+
+/* Set the event of a handle by hand. */
+void upcalls_again(SOCKET handle);
 
 /* Reset by hand an event that the provider left set after it failed. */
 void upcalls_reset(SOCKET handle);

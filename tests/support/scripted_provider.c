@@ -15,12 +15,16 @@
 #define EXPORT __attribute__((visibility("default")))
 
 static void signal_socket(struct scripted *p, SOCKET desc, long events);
+static void add_request(struct scripted *p, SOCKET desc, const char *peer, unsigned short port);
+static void end_connect(struct scripted *p, SOCKET desc, int code);
 
 EXPORT extern struct scripted scripted_control;
 struct scripted scripted_control = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.name = "?",
 	.signal = signal_socket,
+	.request = add_request,
+	.connected = end_connect,
 };
 
 #define self scripted_control
@@ -106,21 +110,17 @@ static int check(const struct call *c, SOCKET s)
 	return error;
 }
 
-static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP g,
-			       DWORD flags, LPINT ret_error)
+/* A descriptor and the switch's handle for it. */
+static SOCKET make_socket(int *ret_error)
 {
-	struct call c;
-	bool usual = af == WSD_AF_INET && type == WSD_SOCK_STREAM && protocol == WSD_IPPROTO_TCP &&
-		     flags == WSA_FLAG_OVERLAPPED && g == 0 && (!info || !info->dwProviderReserved);
-	begin(&c, "WSPSocket", "WSPSocket(%s)", usual ? "" : "unusual");
-	int error = scripted_error(&c);
+	int error = 0;
 	pthread_mutex_lock(&self.lock);
 	/* a number comes again only after all others have been used */
 	unsigned desc = 0, tries = 0;
 	do {
 		desc = (self.n_sockets + tries) % (SCRIPTED_SOCKETS - 1) + 1;
 	} while (self.sockets[desc].live && ++tries < SCRIPTED_SOCKETS);
-	if (!error && (!self.startups || self.sockets[desc].live))
+	if (!self.startups || self.sockets[desc].live)
 		error = WSAEMFILE;
 	if (!error)
 		self.n_sockets += tries + 1;
@@ -135,11 +135,86 @@ static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INF
 	if (handle != INVALID_SOCKET)
 		self.handles_made++;
 	pthread_mutex_unlock(&self.lock);
-	char number[16];
-	snprintf(number, sizeof(number), "%u", desc);
-	end(&c, error, number);
 	*ret_error = error;
 	return error ? INVALID_SOCKET : desc;
+}
+
+static SOCKET end_socket(const struct call *c, SOCKET desc, int error, int *ret_error)
+{
+	char number[16];
+	snprintf(number, sizeof(number), "%d", (int)desc);
+	end(c, error, number);
+	*ret_error = error;
+	return error ? INVALID_SOCKET : desc;
+}
+
+static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP g,
+			       DWORD flags, LPINT ret_error)
+{
+	struct call c;
+	bool usual = af == WSD_AF_INET && type == WSD_SOCK_STREAM && protocol == WSD_IPPROTO_TCP &&
+		     flags == WSA_FLAG_OVERLAPPED && g == 0 && (!info || !info->dwProviderReserved);
+	begin(&c, "WSPSocket", "WSPSocket(%s)", usual ? "" : "unusual");
+	int error = scripted_error(&c);
+	SOCKET desc = error ? INVALID_SOCKET : make_socket(&error);
+	return end_socket(&c, desc, error, ret_error);
+}
+
+/* One request, by the switch's condition. */
+static SOCKET WSPAPI do_accept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen,
+			       LPCONDITIONPROC condition, DWORD_PTR data, LPINT ret_error)
+{
+	struct call c;
+	struct wsd_sockaddr_in peer, local;
+	WSABUF caller = {sizeof(peer), (char *)&peer}, callee = {sizeof(local), (char *)&local};
+	SOCKET desc = INVALID_SOCKET;
+	begin(&c, "WSPAccept", "WSPAccept(%d)", (int)s);
+	int error = check(&c, s);
+	pthread_mutex_lock(&self.lock);
+	struct scripted_socket *l = &self.sockets[s % SCRIPTED_SOCKETS];
+	if (!error && !l->n_peers)
+		error = WSAEWOULDBLOCK;
+	if (!error) {
+		peer = l->peers[0];
+		local = l->name;
+		memmove(l->peers, l->peers + 1, --l->n_peers * sizeof(peer));
+	}
+	pthread_mutex_unlock(&self.lock);
+	if (!error && condition(&caller, NULL, NULL, NULL, &callee, NULL, NULL, data) != CF_ACCEPT)
+		error = WSAECONNREFUSED;
+	if (!error)
+		desc = make_socket(&error);
+	if (!error) {
+		memcpy(addr, &peer, sizeof(peer));
+		*addrlen = sizeof(peer);
+	}
+	return end_socket(&c, desc, error, ret_error);
+}
+
+static int WSPAPI do_connect(SOCKET s, const struct wsd_sockaddr *name, int namelen,
+			     LPWSABUF caller, LPWSABUF callee, LPQOS sqos, LPQOS gqos,
+			     LPINT ret_error)
+{
+	struct call c;
+	struct wsd_sockaddr_in in;
+	char dotted[INET_ADDRSTRLEN];
+	bool usual = !caller && !callee && !sqos && !gqos;
+	memcpy(&in, name, sizeof(in));
+	inet_ntop(AF_INET, &in.sin_addr.s_addr, dotted, sizeof(dotted));
+	begin(&c, "WSPConnect", "WSPConnect(%d, %s:%u%s)", (int)s, dotted, ntohs(in.sin_port),
+	      usual ? "" : ", unusual");
+	int error = check(&c, s);
+	pthread_mutex_lock(&self.lock);
+	if (!error && self.connect_at_once) {
+		pthread_mutex_unlock(&self.lock);
+		return finish(&c, 0, ret_error);
+	}
+	if (!error) {
+		error = self.sockets[s].connecting ? WSAEALREADY : WSAEWOULDBLOCK;
+		self.sockets[s].connecting = true;
+	}
+	pthread_mutex_unlock(&self.lock);
+	return finish(&c, error, ret_error);
 }
 
 static int WSPAPI do_bind(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPINT ret_error)
@@ -190,7 +265,9 @@ static int WSPAPI do_event_select(SOCKET s, WSAEVENT event, LONG events, LPINT r
 {
 	struct call c;
 	begin(&c, "WSPEventSelect", "WSPEventSelect(%d, %s)", (int)s,
-	      events == FD_ACCEPT ? "FD_ACCEPT" : "?");
+	      events == FD_ACCEPT    ? "FD_ACCEPT"
+	      : events == FD_CONNECT ? "FD_CONNECT"
+				     : "?");
 	int error = check(&c, s);
 	pthread_mutex_lock(&self.lock);
 	if (!error) {
@@ -213,6 +290,7 @@ static int WSPAPI do_enum(SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS ret, LPIN
 		self.sockets[s].recorded = 0;
 		memset(ret, 0, sizeof(*ret));
 		ret->lNetworkEvents = (LONG)events;
+		ret->iErrorCode[FD_CONNECT_BIT] = self.sockets[s].connect_code;
 	}
 	bool sticky = self.sticky_event;
 	pthread_mutex_unlock(&self.lock);
@@ -220,7 +298,10 @@ static int WSPAPI do_enum(SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS ret, LPIN
 		int ignored;
 		self.upcalls.lpWPUResetEvent(event, &ignored);
 	}
-	end(&c, error, events & FD_ACCEPT ? "FD_ACCEPT" : "nothing");
+	end(&c, error,
+	    events & FD_ACCEPT    ? "FD_ACCEPT"
+	    : events & FD_CONNECT ? "FD_CONNECT"
+				  : "nothing");
 	*ret_error = error;
 	return error ? SOCKET_ERROR : 0;
 }
@@ -383,6 +464,30 @@ static void signal_socket(struct scripted *p, SOCKET desc, long events)
 		p->upcalls.lpWPUSetEvent(event, &ignored);
 }
 
+static void add_request(struct scripted *p, SOCKET desc, const char *peer, unsigned short port)
+{
+	struct wsd_sockaddr_in in;
+	memset(&in, 0, sizeof(in));
+	in.sin_family = WSD_AF_INET;
+	in.sin_port = htons(port);
+	inet_pton(AF_INET, peer, &in.sin_addr.s_addr);
+	pthread_mutex_lock(&p->lock);
+	struct scripted_socket *l = &p->sockets[desc];
+	if (l->n_peers < SCRIPTED_REQUESTS)
+		l->peers[l->n_peers++] = in;
+	pthread_mutex_unlock(&p->lock);
+	signal_socket(p, desc, FD_ACCEPT);
+}
+
+static void end_connect(struct scripted *p, SOCKET desc, int code)
+{
+	pthread_mutex_lock(&p->lock);
+	p->sockets[desc].connect_code = code;
+	p->sockets[desc].connecting = false;
+	pthread_mutex_unlock(&p->lock);
+	signal_socket(p, desc, FD_CONNECT);
+}
+
 /* The other required slots: never called in issue A. */
 static void never(void)
 {
@@ -398,11 +503,11 @@ static const struct slot {
 	{                                                                            \
 #name, offsetof(WSPPROC_TABLE, lp##name), (void (*)(void))(function) \
 	}
-	SLOT(WSPAccept, never),
+	SLOT(WSPAccept, do_accept),
 	SLOT(WSPBind, do_bind),
 	SLOT(WSPCleanup, do_cleanup),
 	SLOT(WSPCloseSocket, do_close),
-	SLOT(WSPConnect, never),
+	SLOT(WSPConnect, do_connect),
 	SLOT(WSPDuplicateSocket, never),
 	SLOT(WSPEnumNetworkEvents, do_enum),
 	SLOT(WSPEventSelect, do_event_select),

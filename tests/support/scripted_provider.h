@@ -22,6 +22,7 @@ enum {
 	SCRIPTED_RULES = 8,
 	SCRIPTED_ADDRS = 64,
 	SCRIPTED_SOCKETS = 1024,
+	SCRIPTED_REQUESTS = 128,
 };
 
 /* What all copies write to, in the order of the calls; the test's. */
@@ -47,16 +48,21 @@ struct scripted_socket {
 	long selected, recorded;
 	struct wsd_sockaddr_in name;
 	int backlog;
+	bool connecting;
+	int connect_code;
+	struct wsd_sockaddr_in peers[SCRIPTED_REQUESTS]; /* requests that wait for WSPAccept */
+	unsigned n_peers;
 };
 
 struct scripted {
 	pthread_mutex_t lock;
 	char name[8]; /* what the lines begin with */
 	struct scripted_log *log;
-	WORD version;        /* that WSPDATA tells; 0: 2.2 */
-	char empty_slot[40]; /* this slot of the table stays NULL */
-	bool no_handle;      /* WSPSocket asks the switch for no handle */
-	bool sticky_event;   /* WSPEnumNetworkEvents does not reset the event */
+	WORD version;         /* that WSPDATA tells; 0: 2.2 */
+	char empty_slot[40];  /* this slot of the table stays NULL */
+	bool no_handle;       /* WSPSocket asks the switch for no handle */
+	bool connect_at_once; /* WSPConnect says 0 */
+	bool sticky_event;    /* WSPEnumNetworkEvents does not reset the event */
 	struct scripted_rule rules[SCRIPTED_RULES];
 	uint32_t addrs_be[SCRIPTED_ADDRS]; /* the answer to SIO_ADDRESS_LIST_QUERY */
 	unsigned n_addrs;
@@ -75,6 +81,10 @@ struct scripted {
 	void *hook_arg;
 	/* record events on a socket and set its event, as an arriving request would */
 	void (*signal)(struct scripted *p, SOCKET desc, long events);
+	/* a request of a peer (dotted, port) arrives at a listener */
+	void (*request)(struct scripted *p, SOCKET desc, const char *peer, unsigned short port);
+	/* WSPConnect, which says WSAEWOULDBLOCK unless the script knows better, ends with this */
+	void (*connected)(struct scripted *p, SOCKET desc, int code);
 };
 
 /* The symbol to look up in the module. */
