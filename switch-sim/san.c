@@ -38,7 +38,7 @@ static struct san *allocate(struct sw_process *p)
 	negcache_init(&san->negcache);
 	san->neigh.watch.fd = -1;
 	pthread_mutex_init(&san->memory_lock, NULL);
-	san->epoll_fd = san->wake_fd = -1;
+	san->wake_fd = -1;
 	san->addrs_fd = san->devices_fd = san->catalog_fd = -1;
 	return san;
 }
@@ -108,8 +108,8 @@ void san_after_fork(struct san *san)
 	trace_after_fork();
 	if (!san)
 		return;
-	const int fds[] = {san->epoll_fd,   san->wake_fd,    san->addrs_fd,
-			   san->devices_fd, san->catalog_fd, san->neigh.watch.fd};
+	const int fds[] = {san->wake_fd, san->addrs_fd, san->devices_fd, san->catalog_fd,
+			   san->neigh.watch.fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

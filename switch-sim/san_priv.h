@@ -11,6 +11,7 @@
 
 #include "neigh.h"
 #include "provider.h"
+#include "reactor.h"
 #include "san.h"
 #include "subnets.h"
 
@@ -45,6 +46,14 @@ struct failed_entry {
 	int code;
 };
 
+enum {
+	SAN_WATCH_WAKE, /* upcalls: events of SAN sockets */
+	SAN_WATCH_ADDRESSES,
+	SAN_WATCH_DEVICES,
+	SAN_WATCH_CATALOG,
+	SAN_WATCHES
+};
+
 struct san {
 	struct sw_process *process;
 	char catalog_dir[4096];
@@ -63,12 +72,14 @@ struct san {
 	pthread_mutex_t view_lock; /* the pointer `view` */
 	struct subnets *view;
 
-	/* The service thread. */
+	/* The service thread's part. */
 	pthread_mutex_t start_lock; /* starting it, and the refresh before */
 	atomic_bool running;
-	atomic_bool stopping;
-	pthread_t thread;
-	int epoll_fd, wake_fd;
+	struct reactor *reactor;
+	struct reactor_watch watches[SAN_WATCHES];
+	struct reactor_timer requery;
+	struct reactor_job late; /* listeners that came_late */
+	int wake_fd;
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
 	_Atomic uint32_t address_epoch;       /* one more before addrs_fd is emptied */
 	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */

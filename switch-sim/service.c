@@ -1,33 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * The service thread: one for each process, started with the first listener [SW-INIT-1 step 10]. It
- * takes FD_ACCEPT from the providers [SW-LISTEN-2, SW-ACCEPT-2] and changes from the system
- * [switch.md part 15]. It holds a socket's lock or none.
+ * What the service thread does for the SAN side, from the first listener on [SW-INIT-1 step 10]: it
+ * takes events of SAN sockets from the providers [SW-LISTEN-2, SW-ACCEPT-2] and changes from the
+ * system [switch.md part 15]. Callbacks of the reactor; they hold a socket's lock or none.
  */
 #include "san_priv.h"
 
 #include "log.h"
-#include "thread.h"
 #include "trace.h"
 #include "upcalls.h"
+#include "waiter.h"
 #include "wsaname.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <wsd/abi.h>
 
-enum { EVENTS_AT_ONCE = 8 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
+#define SAN_OF(member, pointer) \
+	((struct san *)(void *)((char *)(pointer)-offsetof(struct san, member)))
 
 /* [SW-ACCEPT-2.1, .2] Are there requests? Caller holds the socket's lock. */
 static bool take_events(const struct companion *c)
@@ -63,21 +57,21 @@ static void take_ready(struct san *san)
 	}
 }
 
-/* Milliseconds until the next question that SW-PNP-2 asks for; -1: none. */
-static int next_timeout(const struct san *san)
+/* The next question that SW-PNP-2 asks for. */
+static void set_requery(struct san *san)
 {
-	uint64_t now = now_ns(), next = 0;
+	uint64_t next = 0;
 	for (int i = 0; i < SAN_QUESTIONS; i++)
 		if (san->requery_ns[i] && (!next || san->requery_ns[i] < next))
 			next = san->requery_ns[i];
-	if (!next)
-		return -1;
-	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
+	if (next)
+		reactor_timer_set(san->reactor, &san->requery, next);
 }
 
-static bool requery_due(struct san *san)
+static void on_requery(struct reactor_timer *t)
 {
-	uint64_t now = now_ns();
+	struct san *san = SAN_OF(requery, t);
+	uint64_t now = waiter_now_ns();
 	bool due = false;
 	for (int i = 0; i < SAN_QUESTIONS; i++) {
 		if (!san->requery_ns[i] || san->requery_ns[i] > now)
@@ -85,68 +79,116 @@ static bool requery_due(struct san *san)
 		san->requery_ns[i] = 0;
 		due = true;
 	}
-	return due;
+	if (due)
+		san_refresh(san, 0, true);
+	set_requery(san);
 }
 
-static void *service(void *arg)
+static void arm(struct san *san, struct reactor_watch *w)
 {
-	struct san *san = arg;
-	struct epoll_event events[EVENTS_AT_ONCE];
-	pthread_setname_np(pthread_self(), "wsd-service");
-	if (san->came_late)
-		san_apply(san);
-	while (!atomic_load(&san->stopping)) {
-		int n = epoll_wait(san->epoll_fd, events, EVENTS_AT_ONCE, next_timeout(san));
-		if (n < 0 && errno != EINTR) {
-			wsd_log(WSD_LOG_ERROR, "service thread: epoll_wait: %s", strerror(errno));
-			break;
-		}
-		bool watched = false;
-		for (int i = 0; i < n; i++) {
-			uint64_t count;
-			if (events[i].data.fd != san->wake_fd)
-				watched = true;
-			else if (read(san->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-				wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
-		}
-		take_ready(san);
-		unsigned changes = watched ? san_watch_drain(san) : 0;
-		bool again = requery_due(san);
-		if (changes || again)
-			san_refresh(san, changes, true);
-	}
-	return NULL;
+	int err = w->fd < 0 ? 0 : reactor_arm(san->reactor, w, EPOLLIN);
+	if (err)
+		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(-err));
 }
 
-static int add(const struct san *san, int fd)
+/* Whichever has news: all are asked, so that changes that come together are one. */
+static void on_change(struct san *san)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-	return fd < 0 || !epoll_ctl(san->epoll_fd, EPOLL_CTL_ADD, fd, &e) ? 0 : -errno;
+	unsigned changes = san_watch_drain(san);
+	if (changes)
+		san_refresh(san, changes, true);
+	set_requery(san);
 }
 
-static void close_fds(struct san *san)
+static void on_addresses(struct reactor_watch *w, uint32_t events)
+{
+	struct san *san = SAN_OF(watches[SAN_WATCH_ADDRESSES], w);
+	on_change(san);
+	arm(san, w);
+}
+
+static void on_devices(struct reactor_watch *w, uint32_t events)
+{
+	struct san *san = SAN_OF(watches[SAN_WATCH_DEVICES], w);
+	on_change(san);
+	arm(san, w);
+}
+
+static void on_catalog(struct reactor_watch *w, uint32_t events)
+{
+	struct san *san = SAN_OF(watches[SAN_WATCH_CATALOG], w);
+	on_change(san);
+	arm(san, w);
+}
+
+static void on_wake(struct reactor_watch *w, uint32_t events)
+{
+	struct san *san = SAN_OF(watches[SAN_WATCH_WAKE], w);
+	eventfd_t count;
+	if (eventfd_read(w->fd, &count) < 0 && errno != EAGAIN)
+		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
+	take_ready(san);
+	arm(san, w);
+}
+
+/* Listeners that came before it could start. */
+static void apply(struct reactor_job *j)
+{
+	struct san *san = SAN_OF(late, j);
+	san_apply(san);
+}
+
+static void close_wake(struct san *san)
 {
 	upcalls_wake_fd(-1);
-	if (san->epoll_fd >= 0)
-		close(san->epoll_fd);
-	if (san->wake_fd >= 0)
-		close(san->wake_fd);
-	san->epoll_fd = san->wake_fd = -1;
+	if (san->wake_fd < 0)
+		return;
+	sw_fds_begin();
+	close(san->wake_fd);
+	san->wake_fd = -1;
+	sw_fds_end();
 }
 
-static int open_fds(struct san *san)
+static void unwatch(struct san *san)
 {
-	san->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	for (int i = 0; i < SAN_WATCHES; i++)
+		reactor_unwatch(san->reactor, &san->watches[i]);
+	reactor_timer_stop(san->reactor, &san->requery);
+	reactor_unpost(san->reactor, &san->late);
+	close_wake(san);
+}
+
+static int watch(struct san *san)
+{
+	sw_fds_begin();
 	san->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int err = san->epoll_fd < 0 || san->wake_fd < 0 ? -errno : add(san, san->wake_fd);
-	const int watched[] = {san->addrs_fd, san->devices_fd, san->catalog_fd};
-	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]) && !err; i++)
-		err = add(san, watched[i]);
+	int err = san->wake_fd < 0 ? -errno : 0;
+	sw_fds_end();
 	if (err)
-		close_fds(san);
-	else
-		upcalls_wake_fd(san->wake_fd);
-	return err;
+		return err;
+	const struct reactor_watch watches[SAN_WATCHES] = {
+		[SAN_WATCH_WAKE] = {.ready = on_wake, .fd = san->wake_fd},
+		[SAN_WATCH_ADDRESSES] = {.ready = on_addresses, .fd = san->addrs_fd},
+		[SAN_WATCH_DEVICES] = {.ready = on_devices, .fd = san->devices_fd},
+		[SAN_WATCH_CATALOG] = {.ready = on_catalog, .fd = san->catalog_fd},
+	};
+	memcpy(san->watches, watches, sizeof(watches));
+	san->requery = (struct reactor_timer){.fire = on_requery};
+	san->late = (struct reactor_job){.run = apply};
+	/* Only the first can fail the start: the others' callbacks may wait for the socket that our
+	 * caller has locked, so they could not be taken back. */
+	err = reactor_arm(san->reactor, &san->watches[SAN_WATCH_WAKE], EPOLLIN);
+	if (err) {
+		close_wake(san);
+		return err;
+	}
+	upcalls_wake_fd(san->wake_fd);
+	set_requery(san); /* before callbacks may do so */
+	if (san->came_late)
+		reactor_post(san->reactor, &san->late);
+	for (int i = SAN_WATCH_WAKE + 1; i < SAN_WATCHES; i++)
+		arm(san, &san->watches[i]);
+	return 0;
 }
 
 static int start_locked(struct san *san)
@@ -155,13 +197,8 @@ static int start_locked(struct san *san)
 	unsigned changes = san_watch_drain(san);
 	if (changes)
 		san_refresh(san, changes, false);
-	int err = open_fds(san);
-	if (err)
-		return err;
-	err = wsd_thread_start(&san->thread, service, san);
-	if (err)
-		close_fds(san);
-	return err;
+	int err = reactor_start(san->process, &san->reactor);
+	return err ? err : watch(san);
 }
 
 int san_service_start(struct san *san)
@@ -185,11 +222,6 @@ void san_service_stop(struct san *san)
 {
 	if (!atomic_load(&san->running))
 		return;
-	uint64_t one = 1;
-	atomic_store(&san->stopping, true);
-	if (write(san->wake_fd, &one, sizeof(one)) < 0)
-		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
-	pthread_join(san->thread, NULL);
-	close_fds(san);
+	unwatch(san);
 	atomic_store(&san->running, false);
 }
