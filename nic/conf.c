@@ -262,6 +262,9 @@ static const char *const known_keys[] = {
 	"rdma.max_sockets",
 	"rdma.max_startups",
 	"rdma.threshold",
+	"rdma.endpoints",
+	"connect.san_ms",
+	"cm.source_ports",
 	"trace",
 	"trace.json",
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSPCloseSocket, in the order of PROV-CLOSE-1: no more work, queued requests refused, names given
- * back, running upcalls waited for, lpWPUCloseSocketHandle last. Takes sock->call, then what names
- * take; nothing while it waits.
+ * WSPCloseSocket, in the order of PROV-CLOSE-1: no more work, the connection torn down, queued
+ * requests refused, names given back, pending operations completed (lost.c), running upcalls waited
+ * for, lpWPUCloseSocketHandle last. Takes sock->call, then what names take; nothing while it waits.
  */
-#include "prov.h"
+#include "conn.h"
 #include "wsp.h"
 
 /* The socket is out of the handle table already; takes the table's reference. */
@@ -12,6 +12,9 @@ void sock_close(struct sock *s)
 {
 	struct prov *p = s->p;
 	pthread_mutex_lock(&s->call);
+	struct conn *c = atomic_load(&s->conn);
+	if (c)
+		lost_close_begin(c);
 	pthread_mutex_lock(&p->lock);
 	struct use *uses = s->uses;
 	s->uses = NULL;
@@ -42,7 +45,9 @@ void sock_close(struct sock *s)
 		if (next)
 			pthread_mutex_lock(&p->lock);
 	}
-	upcall_close_handle(p, s, quiet);
+	if (c)
+		lost_close(c);
+	upcall_close_handle(p, s, quiet && !c);
 }
 
 int WSPAPI prov_WSPCloseSocket(SOCKET descriptor, LPINT lpErrno)

@@ -14,15 +14,16 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "conn.h"
 #include "log.h"
-#include "prov.h"
 #include "thread.h"
 
-enum { EVENT_BATCH = 64 };
+enum { EVENT_BATCH = 64, READY_BATCH = 32 };
 
+/* What an epoll event is of; any other number is a descriptor of a socket. */
 enum source { FROM_CM, FROM_NIC, FROM_TIMER, FROM_WAKE };
 
-static int64_t now_ms(void)
+int64_t cm_now_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -31,7 +32,7 @@ static int64_t now_ms(void)
 
 void cm_timer_locked(struct prov *p, int ms)
 {
-	int64_t at = now_ms() + ms;
+	int64_t at = cm_now_ms() + ms;
 	if (p->timer_at_ms && p->timer_at_ms <= at)
 		return;
 	struct itimerspec when = {.it_value = {at / 1000, at % 1000 * 1000000}};
@@ -78,7 +79,10 @@ static void on_timer(struct prov *p)
 	bool soon = !dev_let_go(p);
 	soon |= retry_names(p);
 	request_purge(p, NULL);
+	int ms = conn_timer(p);
 	pthread_mutex_lock(&p->lock);
+	if (ms)
+		cm_timer_locked(p, ms);
 	if (soon || p->wild_pending)
 		cm_timer_locked(p, PROV_RETRY_MS);
 	else if (p->requests)
@@ -128,6 +132,7 @@ struct cm_news {
 	struct request *request;
 	struct name *name;
 	struct ibv_context *removed;
+	struct conn_news conn; /* c is NULL if it is of none */
 };
 
 static bool read_cm_event(struct prov *p, struct cm_news *news)
@@ -146,6 +151,7 @@ static bool read_cm_event(struct prov *p, struct cm_news *news)
 		/* An id is destroyed only after its events are acknowledged. */
 		news->removed = event->id->verbs;
 	}
+	conn_read(event, &news->conn);
 	wsd_log(WSD_LOG_DEBUG, "provider: %s, status %d", rdma_event_str(event->event),
 		event->status);
 	rdma_ack_cm_event(event);
@@ -167,7 +173,9 @@ static void on_cm(struct prov *p)
 			return;
 		if (news.id)
 			request_arrived(p, news.name, news.id, news.request);
-		else if (news.removed)
+		if (news.conn.c)
+			conn_event(&news.conn);
+		if (news.removed)
 			on_removal(p, news.removed);
 	}
 }
@@ -184,10 +192,10 @@ static void *run(void *arg)
 	struct prov *p = arg;
 	pthread_setname_np(pthread_self(), "wsd-rdma");
 	while (!atomic_load(&p->stop)) {
-		struct epoll_event ready[4];
-		int n = epoll_wait(p->epoll_fd, ready, 4, -1);
+		struct epoll_event ready[READY_BATCH];
+		int n = epoll_wait(p->epoll_fd, ready, READY_BATCH, -1);
 		for (int i = 0; i < n && !atomic_load(&p->stop); i++) {
-			switch ((enum source)ready[i].data.u32) {
+			switch (ready[i].data.u64) {
 			case FROM_CM:
 				on_cm(p);
 				break;
@@ -201,6 +209,9 @@ static void *run(void *arg)
 			case FROM_WAKE:
 				drain_fd(p->wake_fd);
 				break;
+			default:
+				conn_readable(ready[i].data.u64);
+				break;
 			}
 		}
 	}
@@ -208,10 +219,20 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int watch(struct prov *p, int fd, enum source source)
+static int watch(struct prov *p, int fd, uint64_t source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = source};
 	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+int cm_watch(struct prov *p, int fd, SOCKET descriptor)
+{
+	return watch(p, fd, descriptor);
+}
+
+void cm_unwatch(struct prov *p, int fd)
+{
+	epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel)

@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "conn.h"
 #include "log.h"
-#include "prov.h"
 
 enum { LOST_BATCH = 64 };
 
@@ -59,15 +59,36 @@ static uint32_t ask_max_msg(struct ibv_context *verbs)
 
 /* After a fork librdmacm's context is the parent's and answers nothing: then one of our own is
  * asked. */
-static uint32_t query_max_msg(struct ibv_context *verbs)
+static uint32_t query_max_msg(struct ibv_context *verbs, bool *ret_foreign)
 {
 	uint32_t max = ask_max_msg(verbs);
+	*ret_foreign = !max;
 	struct ibv_context *own = max ? NULL : ibv_open_device(verbs->device);
 	if (own) {
 		max = ask_max_msg(own);
 		ibv_close_device(own);
 	}
 	return max ? max : PROV_MSG_UNBOUND;
+}
+
+/* What queue pairs are made on: librdmacm's context or, after a fork, one of our own. */
+struct ibv_context *dev_verbs(struct prov *p, struct dev *dev)
+{
+	if (!dev->foreign)
+		return dev->verbs;
+	pthread_mutex_lock(&p->dev_op);
+	if (!dev->own)
+		dev->own = ibv_open_device(dev->verbs->device);
+	struct ibv_context *verbs = dev->own;
+	pthread_mutex_unlock(&p->dev_op);
+	return verbs;
+}
+
+static void close_own(struct dev *d)
+{
+	if (d->own)
+		ibv_close_device(d->own);
+	d->own = NULL;
 }
 
 /* An id in the UDP port space on the device that has @addr_be; 0 or -errno. */
@@ -133,7 +154,7 @@ static int dev_first(struct prov *p, struct ibv_context *verbs, uint32_t addr_be
 	struct dev *d = dev_new(verbs);
 	if (!d)
 		return -ENOMEM;
-	d->max_msg = query_max_msg(verbs);
+	d->max_msg = query_max_msg(verbs, &d->foreign);
 	/* Without an anchor nobody would tell of a removal that has begun already. */
 	d->gone = make_anchor(p, d, addr_be) == -ENODEV;
 	pthread_mutex_lock(&p->lock);
@@ -242,6 +263,7 @@ void dev_removed(struct prov *p, struct ibv_context *verbs)
 		return;
 	wsd_log(WSD_LOG_INFO, "provider: device %s is removed", ibv_get_device_name(verbs->device));
 	lose_names(p, d);
+	endpoint_pool_drain(p, d);
 	request_drop_device(p, d);
 	drop_anchor(p, d);
 }
@@ -294,7 +316,7 @@ static bool make_librdmacm_look(struct prov *p, const struct dev *gone)
 		struct dev *d = known ? NULL : dev_new(list[i]);
 		if (!d)
 			continue;
-		d->max_msg = query_max_msg(list[i]);
+		d->max_msg = query_max_msg(list[i], &d->foreign);
 		pthread_mutex_lock(&p->lock);
 		DL_PREPEND(p->devs, d);
 		pthread_mutex_unlock(&p->lock);
@@ -315,6 +337,8 @@ bool dev_let_go(struct prov *p)
 		if (d)
 			gate_close_locked(p); /* d stays: this thread alone takes records away */
 		pthread_mutex_unlock(&p->lock);
+		if (d)
+			close_own(d);
 		more = d && make_librdmacm_look(p, d);
 		pthread_mutex_lock(&p->lock);
 		if (more) {
@@ -368,11 +392,14 @@ void dev_watch(struct prov *p, const struct nic_snapshot *snap)
 /* The end: no socket, no event thread any more. librdmacm keeps the devices open (README). */
 void dev_free_all(struct prov *p)
 {
-	for (struct dev *d = p->devs; d; d = d->next)
+	for (struct dev *d = p->devs; d; d = d->next) {
+		endpoint_pool_drain(p, d);
 		drop_anchor(p, d);
+	}
 	dev_let_go(p);
 	for (struct dev *d = p->devs, *next; d; d = next) {
 		next = d->next;
+		close_own(d);
 		free(d);
 	}
 	p->devs = NULL;

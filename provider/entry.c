@@ -5,14 +5,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <utlist.h>
 #include <wsd/version.h>
 
+#include "conn.h"
 #include "log.h"
-#include "prov.h"
 #include "wsp.h"
 
 struct prov_process prov_process = {
@@ -21,14 +22,14 @@ struct prov_process prov_process = {
 };
 
 static const WSPPROC_TABLE proc_table = {
-	.lpWSPAccept = refuse_WSPAccept,
+	.lpWSPAccept = prov_WSPAccept,
 	.lpWSPAddressToString = refuse_WSPAddressToString,
 	.lpWSPAsyncSelect = refuse_WSPAsyncSelect,
 	.lpWSPBind = prov_WSPBind,
 	.lpWSPCancelBlockingCall = refuse_WSPCancelBlockingCall,
 	.lpWSPCleanup = prov_WSPCleanup,
 	.lpWSPCloseSocket = prov_WSPCloseSocket,
-	.lpWSPConnect = refuse_WSPConnect,
+	.lpWSPConnect = prov_WSPConnect,
 	.lpWSPDuplicateSocket = refuse_WSPDuplicateSocket,
 	.lpWSPEnumNetworkEvents = prov_WSPEnumNetworkEvents,
 	.lpWSPEventSelect = prov_WSPEventSelect,
@@ -154,6 +155,23 @@ static int open_rdma_cm(struct prov *p)
 	return 0;
 }
 
+/* cm.source_ports: FIRST-LAST. Processes begin in different places. */
+static void read_ports(struct prov *p)
+{
+	const char *text = conf_get(p->conf, "cm.source_ports");
+	unsigned first = PROV_PORT_FIRST, last = PROV_PORT_LAST;
+	int end = 0;
+	if (text && (sscanf(text, "%u-%u%n", &first, &last, &end) != 2 || text[end] || !first ||
+		     first > last || last > UINT16_MAX)) {
+		wsd_log(WSD_LOG_WARNING, "cm.source_ports = %s: not FIRST-LAST", text);
+		first = PROV_PORT_FIRST;
+		last = PROV_PORT_LAST;
+	}
+	p->port_first = (uint16_t)first;
+	p->port_last = (uint16_t)last;
+	atomic_init(&p->next_port, (unsigned)getpid() * 61u % (last - first + 1));
+}
+
 /* Caller holds the start lock. */
 static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp, struct prov **ret)
 {
@@ -175,6 +193,11 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 						     1, 65535);
 		p->threshold = (uint32_t)conf_long(p->conf, "rdma.threshold", PROV_THRESHOLD, 0,
 						   INT32_MAX);
+		p->max_endpoints = (unsigned)conf_long(p->conf, "rdma.endpoints", PROV_ENDPOINTS, 0,
+						       INT32_MAX);
+		p->connect_ms =
+			(int)conf_long(p->conf, "connect.san_ms", PROV_CONNECT_MS, 1, 3600 * 1000);
+		read_ports(p);
 		err = open_rdma_cm(p);
 	}
 	if (!err)
@@ -282,6 +305,7 @@ int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 			sock_close(s); /* [PROV-INIT-10] */
 		htable_trim(&prov_process.handles);
 		cm_thread_stop(p);
+		conn_part_all(p);
 		prov_put(p);
 		pthread_mutex_lock(&prov_process.lock);
 		if (!prov_process.live)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The error map [PROV-INIT-8 PROV-SOCKET-5 PROV-BIND-24 PROV-LISTEN-6]. Constant data, no locks.
+ * The error map [PROV-INIT-8 PROV-SOCKET-5 PROV-BIND-24 PROV-LISTEN-6
+ * PROV-CONNECT-7 PROV-ACCEPT-9 PROV-ACCEPT-11]. Constant data, no locks.
  */
 #include "errmap.h"
 
@@ -35,6 +36,29 @@ static const struct errmap_row rows[] = {
 	{EO_LISTEN, EMFILE, WSAEMFILE, "no descriptor to open the device again"},
 	{EO_LISTEN, ENFILE, WSAEMFILE, "no descriptor in the whole system"},
 	{EO_LISTEN, 0, WSAENETDOWN, "the device, or the address, is gone"},
+
+	{EO_CONNECT, ENOMEM, WSAENOBUFS, "no memory, here, in the kernel or pinned"},
+	{EO_CONNECT, ENOBUFS, WSAENOBUFS, "no buffers in the kernel"},
+	{EO_CONNECT, ENOSPC, WSAENOBUFS, "the kernel's or the device's table is full"},
+	{EO_CONNECT, EAGAIN, WSAENOBUFS, "a limit of this user"},
+	{EO_CONNECT, EMFILE, WSAENOBUFS, "no descriptor for the completion channel"},
+	{EO_CONNECT, ENFILE, WSAENOBUFS, "no descriptor in the whole system"},
+	{EO_CONNECT, EADDRINUSE, WSAENOBUFS, "all source ports are someone's who does not share"},
+	{EO_CONNECT, EADDRNOTAVAIL, WSAENETDOWN, "the local address left the interface"},
+	{EO_CONNECT, ENODEV, WSAENETDOWN, "the device went away"},
+	{EO_CONNECT, EIO, WSAENETDOWN, "the device is being removed"},
+	{EO_CONNECT, 0, WSAETIMEDOUT, "no way there over the SAN: TCP/IP is to try"},
+
+	{EO_ACCEPT, ENOMEM, WSAENOBUFS, "no memory, here, in the kernel or pinned"},
+	{EO_ACCEPT, ENOBUFS, WSAENOBUFS, "no buffers in the kernel"},
+	{EO_ACCEPT, ENOSPC, WSAENOBUFS, "the kernel's or the device's table is full"},
+	{EO_ACCEPT, EAGAIN, WSAENOBUFS, "a limit of this user"},
+	{EO_ACCEPT, EMFILE, WSAEMFILE, "as many sockets or descriptors as there may be"},
+	{EO_ACCEPT, ENFILE, WSAEMFILE, "no descriptor in the whole system"},
+	{EO_ACCEPT, ENODEV, WSAENETDOWN, "the device went away"},
+	{EO_ACCEPT, EIO, WSAENETDOWN, "the device is being removed"},
+	{EO_ACCEPT, ESHUTDOWN, WSAENETDOWN, "the last WSPCleanup is under way"},
+	{EO_ACCEPT, 0, WSAEACCES, "the peer gave up meanwhile: the offer has expired"},
 };
 
 int errmap(enum errmap_op op, int err)

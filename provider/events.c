@@ -21,10 +21,14 @@ static bool select_locked(struct sock *s, const struct selection *want, struct s
 	s->event = want->event;
 	s->mask = want->mask;
 	s->record = 0;
-	if (!(s->mask & FD_ACCEPT) || !s->queued)
+	if ((s->mask & FD_ACCEPT) && s->queued) {
+		s->record |= FD_ACCEPT;
+		s->accept_code = 0;
+	}
+	if ((s->mask & FD_CONNECT) && s->connect_unreported)
+		s->record |= FD_CONNECT;
+	if (!s->record)
 		return false;
-	s->record = FD_ACCEPT;
-	s->accept_code = 0;
 	upcall_begin(s->p, s, u);
 	return true;
 }
@@ -107,8 +111,10 @@ int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
 		out.lNetworkEvents = s->record;
 		if (s->record & FD_ACCEPT)
 			out.iErrorCode[FD_ACCEPT_BIT] = s->accept_code;
-		if (s->record & FD_CONNECT)
+		if (s->record & FD_CONNECT) {
 			out.iErrorCode[FD_CONNECT_BIT] = s->connect_code;
+			s->connect_unreported = false;
+		}
 		s->record = 0;
 		pthread_mutex_unlock(&p->lock);
 		*lpNetworkEvents = out;

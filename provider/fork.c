@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "prov.h"
+#include "conn.h"
 
 int hollow_open(void)
 {
@@ -76,6 +76,15 @@ static void close_all(struct prov *p)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	/* Nothing is asked of libibverbs: these are the parent's in the kernel, too. */
+	for (const struct endpoint *ep = p->endpoints; ep; ep = ep->anext)
+		close(ep->channel->fd);
+	for (const struct dev *d = p->devs; d; d = d->next) {
+		if (!d->own)
+			continue;
+		close(d->own->cmd_fd);
+		close(d->own->async_fd);
+	}
 	nic_monitor_after_fork(p->nic);
 }
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "prov.h"
+#include "conn.h"
 #include "wsp.h"
 
 /* What one message can carry on the devices of the socket's names. */
@@ -14,8 +14,11 @@ static int get_max_msg(struct sock *s, uint32_t *ret)
 	struct prov *p = s->p;
 	int code = 0;
 	uint32_t min = 0;
+	const struct conn *c = atomic_load(&s->conn);
 	pthread_mutex_lock(&p->lock);
-	for (const struct use *u = s->uses; u; u = u->next) {
+	if (s->state == SS_CONNECTED && c->dev)
+		min = c->dev->max_msg;
+	for (const struct use *u = min ? NULL : s->uses; u; u = u->next) {
 		if (u->n->state == NAME_DOWN) {
 			if (!s->wildcard)
 				code = WSAENETDOWN;
@@ -24,7 +27,7 @@ static int get_max_msg(struct sock *s, uint32_t *ret)
 		}
 	}
 	/* Not bound, or to no device (yet): the least of the devices that are known. */
-	for (const struct dev *d = s->uses && min ? NULL : p->devs; d; d = d->next)
+	for (const struct dev *d = min ? NULL : p->devs; d; d = d->next)
 		if (!d->gone && (!min || d->max_msg < min))
 			min = d->max_msg;
 	pthread_mutex_unlock(&p->lock);

@@ -46,11 +46,18 @@ enum {
 	PROV_SPARES = 64,           /* sockets and names kept for the next bind */
 	PROV_THRESHOLD = 16 * 1024, /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
 	PROV_MSG_UNBOUND = 1 << 20, /* SO_MAX_MSG_SIZE while no device is known, bytes */
+	PROV_ENDPOINTS = 64,        /* rdma.endpoints: idle ones that a device keeps */
+	PROV_CONNECT_MS = 1000,     /* connect.san_ms: one attempt [PROV-CONNECT-7] */
+	PROV_PART_MS = 5000,        /* a closed connection's id waits so long for the peer's word */
+	PROV_PORT_FIRST = 28672,    /* cm.source_ports: below all ranges that are given out */
+	PROV_PORT_LAST = 29695,
 };
 
 struct prov;
 struct sock;
 struct name;
+struct conn;
+struct endpoint;
 
 /* The only mutable global of the module. */
 extern struct prov_process {
@@ -72,9 +79,13 @@ struct dev {
 	uint32_t index;            /* the kernel's number of the device */
 	uint32_t max_msg;          /* bytes: the smallest max_msg_sz of its ports */
 	struct rdma_cm_id *anchor; /* keeps librdmacm's domain, and tells of the removal */
-	unsigned ids;              /* cm ids of ours on it, the anchor not counted */
-	bool gone;                 /* removed: nothing new on it */
-	bool seen;                 /* was in a snapshot: when it is in none it is gone */
+	struct ibv_context *own;   /* ours, for queue pairs, if verbs is a parent's; by dev_op */
+	unsigned ids;              /* cm ids and endpoints of ours on it, the anchor not counted */
+	struct endpoint *pool;     /* idle endpoints, the last used first */
+	unsigned pool_count;
+	bool gone;    /* removed: nothing new on it */
+	bool seen;    /* was in a snapshot: when it is in none it is gone */
+	bool foreign; /* verbs is the parent's of a fork, and answers nothing here */
 };
 
 enum name_state {
@@ -116,6 +127,8 @@ struct sock {
 	struct wsd_sockaddr_in local; /* as given to WSPBind */
 	bool wildcard;
 	int32_t debug; /* SO_DEBUG */
+	/* Written under call, read by anyone with a reference; stays as long as the memory. */
+	_Atomic(struct conn *) conn;
 	/* Under prov->lock from here on; uses also under call. */
 	struct use *uses;
 	struct use first_use;       /* what nearly every socket needs; n is NULL while it is free */
@@ -126,8 +139,9 @@ struct sock {
 	WSAEVENT event;
 	int32_t mask, record;
 	int32_t accept_code, connect_code;
-	unsigned upcalls;  /* running now, in any thread */
-	bool close_handle; /* the last upcall that returns closes the switch's handle */
+	bool connect_unreported; /* connect_code was not enumerated yet [PROV-EVENT-3] */
+	unsigned upcalls;        /* running now, in any thread */
+	bool close_handle;       /* the last upcall that returns closes the switch's handle */
 };
 
 /* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under
@@ -163,6 +177,10 @@ struct prov {
 	bool wildcard_available;
 	unsigned max_backlog;
 	uint32_t threshold;
+	unsigned max_endpoints; /* idle ones, of each device */
+	int connect_ms;
+	uint16_t port_first, port_last; /* source ports of connections */
+	atomic_uint next_port;
 	WSPUPCALLTABLEEX up;
 	WSAPROTOCOL_INFOW tcp; /* what the switch told us of TCP/IP [PROV-INIT-4] */
 	atomic_bool closing;   /* the last cleanup has begun */
@@ -185,6 +203,9 @@ struct prov {
 	struct sock *wild; /* bound wildcard sockets */
 	struct dev *devs;
 	struct request *requests;
+	struct endpoint *endpoints; /* all, by anext: for a fork */
+	struct conn *attempts;      /* connecting sockets, the earliest deadline first */
+	struct conn *parting;       /* closed, the peer was not heard of yet; likewise */
 	struct upcall *upcalls;
 	uint64_t listen_seq;
 	unsigned in_cm;    /* threads inside the gate */
@@ -210,10 +231,16 @@ void upcall_end(struct prov *p, struct upcall *u);
 bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upcall *u);
 void upcall_drain(struct prov *p, struct sock *s);
 void upcall_close_handle(struct prov *p, struct sock *s, bool quiet);
+/* Of a completed operation, no lock held [PROV-OVL-1, -3]. */
+void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped, int code,
+		     uint32_t bytes);
 
 /* socket.c */
 int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret);
 void sock_leave(struct sock *s);
+struct sock *sock_find(SOCKET descriptor); /* with a reference, whatever its state; or NULL */
+int sock_create(struct prov *p, struct sock *spare, struct sock **ret, struct hslot **ret_slot);
+int sock_publish(struct sock *s, struct hslot *slot); /* the code */
 void sock_ref(struct sock *s);
 void sock_unref(struct sock *s);
 void sock_free_spares_locked(void);
@@ -249,7 +276,12 @@ struct request *request_read(struct prov *p, const struct rdma_cm_event *event,
 			     struct name **ret_n);
 void request_arrived(struct prov *p, struct name *n, struct rdma_cm_id *id, struct request *r);
 struct request *request_take_locked(struct sock *s, unsigned keep);
+struct request *request_next_locked(struct sock *s);
+void request_back_locked(struct sock *s, struct request *r);
 void request_refuse(struct prov *p, struct request *list, bool final);
+void request_reject(struct prov *p, struct request *r);
+bool request_alive(struct request *r, struct ibv_qp_attr *attr, int *ret_mask);
+struct rdma_cm_id *request_own(struct prov *p, struct request *r, struct dev **ret_dev);
 void request_drop_device(struct prov *p, const struct dev *dev);
 void request_purge(struct prov *p, const struct sock *only);
 
@@ -268,7 +300,8 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg);
 struct dev *dev_find_locked(struct prov *p, const struct ibv_context *verbs);
 void dev_release_locked(struct dev *dev);
 void dev_removed(struct prov *p, struct ibv_context *verbs);
-bool dev_let_go(struct prov *p); /* false: to be called again */
+struct ibv_context *dev_verbs(struct prov *p, struct dev *dev); /* in the gate; or NULL */
+bool dev_let_go(struct prov *p);                                /* false: to be called again */
 void dev_watch(struct prov *p, const struct nic_snapshot *snap);
 void dev_free_all(struct prov *p);
 
@@ -286,6 +319,11 @@ int cm_thread_start(struct prov *p);
 void cm_thread_stop(struct prov *p);
 int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel);
 void cm_timer_locked(struct prov *p, int ms); /* the event thread looks again within @ms */
+int64_t cm_now_ms(void);
+/* The event thread calls conn_readable() for this descriptor when @fd can be read, until unwatched.
+ */
+int cm_watch(struct prov *p, int fd, SOCKET descriptor);
+void cm_unwatch(struct prov *p, int fd);
 
 /* close.c */
 void sock_close(struct sock *s); /* already out of the handle table; takes that reference */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Named refusals. A bad descriptor is WSAENOTSOCK, everything else WSAEOPNOTSUPP, nothing changes.
- * The first group waits for issue B (accept, connect, data, memory, duplication); the second no
+ * The first group waits for issue B (data, memory, duplication); the second no
  * switch ever calls.
  */
 #include "prov.h"
@@ -17,21 +17,6 @@ static int refuse(SOCKET descriptor, LPINT lpErrno)
 		code = WSAEOPNOTSUPP;
 	}
 	return sock_fail(lpErrno, code);
-}
-
-SOCKET WSPAPI refuse_WSPAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen,
-			       LPCONDITIONPROC lpfnCondition, DWORD_PTR dwCallbackData,
-			       LPINT lpErrno)
-{
-	refuse(s, lpErrno);
-	return INVALID_SOCKET;
-}
-
-int WSPAPI refuse_WSPConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen,
-			     LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
-			     LPQOS lpGQOS, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
 }
 
 int WSPAPI refuse_WSPDuplicateSocket(SOCKET s, DWORD dwProcessId,

@@ -19,6 +19,8 @@ static void request_unref(struct prov *p, struct request *r)
 {
 	pthread_mutex_lock(&p->lock);
 	bool last = --r->refs == 0;
+	if (!last && !r->s)
+		prov_wake_locked(p); /* request_own() may wait */
 	pthread_mutex_unlock(&p->lock);
 	if (!last)
 		return;
@@ -53,10 +55,10 @@ struct request *request_take_locked(struct sock *s, unsigned keep)
 
 /* With our tag the refusal is final for the peer; without it, it goes on to TCP/IP
  * [PROV-CONNECT-7]. */
-static void reject_final(struct rdma_cm_id *id)
+static void reject_final(struct rdma_cm_id *id, enum cmdata_reason reason)
 {
 	uint8_t tag[CMDATA_REJECT_SIZE];
-	cmdata_put_reject(tag, CMDATA_BACKLOG);
+	cmdata_put_reject(tag, reason);
 	rdma_reject(id, tag, sizeof(tag));
 }
 
@@ -65,9 +67,59 @@ void request_refuse(struct prov *p, struct request *list, bool final)
 	for (struct request *next; list; list = next) {
 		next = list->next;
 		if (final)
-			reject_final(list->id);
+			reject_final(list->id, CMDATA_BACKLOG);
 		request_unref(p, list);
 	}
+}
+
+/* ---- for WSPAccept ---- */
+
+/* The oldest, out of the queue; the caller has the queue's reference. NULL: there is none. */
+struct request *request_next_locked(struct sock *s)
+{
+	struct request *r = s->queue;
+	if (r)
+		dequeue_locked(s->p, r);
+	return r;
+}
+
+/* To the head of the queue again, however long that is. */
+void request_back_locked(struct sock *s, struct request *r)
+{
+	r->s = s;
+	DL_PREPEND(s->queue, r);
+	DL_APPEND2(s->p->requests, r, pprev, pnext);
+	s->queued++;
+	cm_timer_locked(s->p, PROV_PURGE_MS);
+}
+
+/* The application said no [PROV-ACCEPT-7]. Takes r. */
+void request_reject(struct prov *p, struct request *r)
+{
+	reject_final(r->id, CMDATA_REFUSED);
+	request_unref(p, r);
+}
+
+/* rdma_cm says nothing to a queued id whose peer gave up; asking for queue pair attributes (here
+ * those of INIT) fails then. */
+bool request_alive(struct request *r, struct ibv_qp_attr *attr, int *ret_mask)
+{
+	*attr = (struct ibv_qp_attr){.qp_state = IBV_QPS_INIT};
+	return !rdma_init_qp_attr(r->id, attr, ret_mask) || errno == ENOMEM;
+}
+
+/* Takes r, which is in no queue, and gives its id and the count of the device. The event thread may
+ * be looking at it for a moment. */
+struct rdma_cm_id *request_own(struct prov *p, struct request *r, struct dev **ret_dev)
+{
+	struct rdma_cm_id *id = r->id;
+	pthread_mutex_lock(&p->lock);
+	while (r->refs > 1)
+		prov_wait_locked(p);
+	*ret_dev = r->dev;
+	pthread_mutex_unlock(&p->lock);
+	free(r);
+	return id;
 }
 
 /* The CM's names, and over them the true ones that a peer of our kind claims. False: reject it. */
@@ -155,7 +207,8 @@ static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 		return;
 	}
 	if (fate == FULL)
-		reject_final(r->id); /* and nothing is signalled here [PROV-LISTEN-3] */
+		reject_final(r->id,
+			     CMDATA_BACKLOG); /* and nothing is signalled here [PROV-LISTEN-3] */
 	request_unref(p, r);
 }
 
@@ -212,15 +265,6 @@ void request_arrived(struct prov *p, struct name *n, struct rdma_cm_id *id, stru
 	name_put(n);
 }
 
-/* rdma_cm says nothing to a queued id whose peer gave up; asking for queue pair attributes fails
- * then. */
-static bool given_up(struct rdma_cm_id *id)
-{
-	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_INIT};
-	int mask;
-	return rdma_init_qp_attr(id, &attr, &mask) && errno != ENOMEM;
-}
-
 /* One look at each queued request, of one socket or all. The event thread alone. */
 void request_purge(struct prov *p, const struct sock *only)
 {
@@ -239,7 +283,9 @@ void request_purge(struct prov *p, const struct sock *only)
 		}
 		pthread_mutex_unlock(&p->lock);
 		for (unsigned i = 0; i < n; i++) {
-			bool dead = given_up(batch[i]->id);
+			struct ibv_qp_attr attr;
+			int mask;
+			bool dead = !request_alive(batch[i], &attr, &mask);
 			pthread_mutex_lock(&p->lock);
 			dead = dead && batch[i]->s;
 			if (dead)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn.h"
 #include "errmap.h"
-#include "prov.h"
 #include "wsp.h"
 
 int sock_fail(LPINT lpErrno, int code)
@@ -33,6 +33,7 @@ void sock_unref(struct sock *s)
 	if (atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	struct prov *p = s->p;
+	conn_free(atomic_load(&s->conn));
 	pthread_mutex_lock(&prov_process.lock);
 	bool keep = prov_process.live && prov_process.spare_count < PROV_SPARES;
 	if (keep) {
@@ -59,13 +60,18 @@ void sock_free_spares_locked(void)
 	prov_process.spare_count = 0;
 }
 
+struct sock *sock_find(SOCKET descriptor)
+{
+	return htable_get(&prov_process.handles, descriptor, ref_object);
+}
+
 /*
  * The socket of a descriptor, with a reference and its call lock, if @call is legal in its state
  * (SC_COUNT: whatever its state). Otherwise the code, and nothing is held.
  */
 int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret)
 {
-	struct sock *s = htable_get(&prov_process.handles, descriptor, ref_object);
+	struct sock *s = sock_find(descriptor);
 	if (!s)
 		return WSAENOTSOCK;
 	pthread_mutex_lock(&s->call);
@@ -103,8 +109,7 @@ static int check_kind(int af, int type, int protocol, GROUP g, DWORD flags)
 }
 
 /* Takes @spare, and on success the caller's reference to p. */
-static int sock_create(struct prov *p, struct sock *spare, struct sock **ret,
-		       struct hslot **ret_slot)
+int sock_create(struct prov *p, struct sock *spare, struct sock **ret, struct hslot **ret_slot)
 {
 	struct sock *s = spare ? spare : malloc(sizeof(*s));
 	if (!s)
@@ -127,7 +132,7 @@ static int sock_create(struct prov *p, struct sock *spare, struct sock **ret,
 }
 
 /* From now on the descriptor is found, unless the last cleanup came first. The code. */
-static int sock_publish(struct sock *s, struct hslot *slot)
+int sock_publish(struct sock *s, struct hslot *slot)
 {
 	struct prov *p = s->p;
 	SOCKET descriptor = s->descriptor;

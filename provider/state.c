@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The state table of provider.md part 5 as data, and the only writer of a socket's state. No locks
+ * The state table of provider.md part 5 as data, and the only writers of a socket's state. No locks
  * of its own: callers hold sock->call.
  */
 #include "state.h"
@@ -157,6 +157,27 @@ _Static_assert(sizeof(call_names) / sizeof(call_names[0]) == SC_COUNT, "name eve
 void sock_move(struct sock *s, enum sock_call call)
 {
 	s->state = sock_next(s->state, call);
+}
+
+enum sock_state sock_after(enum sock_state state, enum sock_news news)
+{
+	static const struct {
+		enum sock_state from, to;
+	} turns[SN_COUNT] = {
+		[SN_ACCEPTED] = {SS_CREATED, SS_CONNECTED},
+		[SN_ESTABLISHED] = {SS_CONNECTING, SS_CONNECTED},
+		[SN_FAILED] = {SS_CONNECTING, SS_BOUND},
+		[SN_LOST] = {SS_CONNECTED, SS_BROKEN},
+	};
+	return turns[news].from == state ? turns[news].to : SS_COUNT;
+}
+
+bool sock_turn(struct sock *s, enum sock_news news)
+{
+	enum sock_state to = sock_after(s->state, news);
+	if (to != SS_COUNT)
+		s->state = to;
+	return to != SS_COUNT;
 }
 
 const char *sock_state_name(enum sock_state state)

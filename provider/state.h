@@ -5,6 +5,8 @@
 #ifndef WSD_PROVIDER_STATE_H
 #define WSD_PROVIDER_STATE_H
 
+#include <stdbool.h>
+
 struct sock;
 
 enum sock_state {
@@ -41,6 +43,15 @@ struct sock_step {
 	unsigned char to; /* the next state + 1; 0: it stays */
 };
 
+/* What happens to a socket without a call. */
+enum sock_news {
+	SN_ACCEPTED,    /* made by WSPAccept */
+	SN_ESTABLISHED, /* a connect has succeeded */
+	SN_FAILED,      /* a connect has failed: as before it */
+	SN_LOST,        /* reset by the peer, or the transport failed */
+	SN_COUNT
+};
+
 extern const struct sock_step sock_steps[SS_COUNT][SC_COUNT];
 
 static inline int sock_check(enum sock_state state, enum sock_call call)
@@ -55,8 +66,13 @@ static inline enum sock_state sock_next(enum sock_state state, enum sock_call ca
 	return to ? (enum sock_state)(to - 1) : state;
 }
 
-/* The only writer of s->state. Caller holds s->call, the call was legal and has succeeded. */
+/* The state after @news, or SS_COUNT where it means nothing. */
+enum sock_state sock_after(enum sock_state state, enum sock_news news);
+
+/* The only writers of s->state. Caller holds s->call, the call was legal and has succeeded. */
 void sock_move(struct sock *s, enum sock_call call);
+/* False, and nothing has changed, where @news means nothing. Caller holds s->call. */
+bool sock_turn(struct sock *s, enum sock_news news);
 
 const char *sock_state_name(enum sock_state state);
 const char *sock_call_name(enum sock_call call);

@@ -67,6 +67,22 @@ bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upc
 	return ok;
 }
 
+void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped, int code,
+		     uint32_t bytes)
+{
+	struct upcall u;
+	int err = 0;
+	pthread_mutex_lock(&p->lock);
+	upcall_begin(p, s, &u);
+	pthread_mutex_unlock(&p->lock);
+	if (p->up.lpWPUCompleteOverlappedRequest(s->switch_handle, overlapped, (DWORD)code, bytes,
+						 &err) == SOCKET_ERROR)
+		wsd_log(WSD_LOG_WARNING,
+			"provider: socket %#lx: the switch takes no completion: %d",
+			(unsigned long)s->descriptor, err);
+	upcall_end(p, &u);
+}
+
 /* How many upcalls of s run in other threads; *ret_inside: whether this thread is in one, of any.
  */
 static unsigned others(const struct prov *p, const struct sock *s, bool *ret_inside)

@@ -14,6 +14,12 @@ SOCKET WSPAPI prov_WSPSocket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW
 			     GROUP g, DWORD dwFlags, LPINT lpErrno);
 int WSPAPI prov_WSPBind(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPINT lpErrno);
 int WSPAPI prov_WSPListen(SOCKET s, int backlog, LPINT lpErrno);
+SOCKET WSPAPI prov_WSPAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen,
+			     LPCONDITIONPROC lpfnCondition, DWORD_PTR dwCallbackData,
+			     LPINT lpErrno);
+int WSPAPI prov_WSPConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen,
+			   LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS, LPQOS lpGQOS,
+			   LPINT lpErrno);
 int WSPAPI prov_WSPCloseSocket(SOCKET s, LPINT lpErrno);
 int WSPAPI prov_WSPEventSelect(SOCKET s, WSAEVENT hEventObject, LONG lNetworkEvents, LPINT lpErrno);
 int WSPAPI prov_WSPEnumNetworkEvents(SOCKET s, WSAEVENT hEventObject,
@@ -30,12 +36,6 @@ int WSPAPI prov_WSPIoctl(SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer, DW
 			 LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /* Issue B. */
-SOCKET WSPAPI refuse_WSPAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen,
-			       LPCONDITIONPROC lpfnCondition, DWORD_PTR dwCallbackData,
-			       LPINT lpErrno);
-int WSPAPI refuse_WSPConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen,
-			     LPWSABUF lpCallerData, LPWSABUF lpCalleeData, LPQOS lpSQOS,
-			     LPQOS lpGQOS, LPINT lpErrno);
 int WSPAPI refuse_WSPDuplicateSocket(SOCKET s, DWORD dwProcessId,
 				     LPWSAPROTOCOL_INFOW lpProtocolInfo, LPINT lpErrno);
 BOOL WSPAPI refuse_WSPGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,

@@ -5,6 +5,8 @@
  */
 #include "prov_harness.h"
 
+#include "check.h"
+
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <signal.h>
@@ -258,6 +260,78 @@ int ph_enum(SOCKET s, struct ph_event *e, WSANETWORKEVENTS *out)
 	int code = -1;
 	int result = ph.proc.lpWSPEnumNetworkEvents(s, e, out, &code);
 	return outcome(result, code);
+}
+
+int ph_connect(SOCKET s, const char *ip, unsigned short port)
+{
+	struct wsd_sockaddr_in in = ph_addr(ip, port);
+	int code = -1;
+	int r = ph.proc.lpWSPConnect(s, (struct wsd_sockaddr *)&in, sizeof(in), NULL, NULL, NULL,
+				     NULL, &code);
+	cr_assert_eq(r, code ? SOCKET_ERROR : 0);
+	return code;
+}
+
+SOCKET ph_accept(SOCKET l, int *ret_code)
+{
+	*ret_code = -1;
+	return ph.proc.lpWSPAccept(l, NULL, NULL, NULL, 0, ret_code);
+}
+
+enum { CONNECT_WAIT_MS = 20000, WARM_SETTLE_US = 200000 };
+
+int ph_connected(SOCKET s, struct ph_event *e)
+{
+	WSANETWORKEVENTS events = {0};
+	cr_assert(WSD_UNTIL(atomic_load(&e->set), CONNECT_WAIT_MS), "no result of connect");
+	cr_assert_eq(ph_enum(s, e, &events), 0);
+	cr_assert(events.lNetworkEvents & FD_CONNECT);
+	return events.iErrorCode[FD_CONNECT_BIT];
+}
+
+SOCKET ph_accepted(SOCKET l)
+{
+	SOCKET s;
+	int code;
+	cr_assert(WSD_UNTIL((s = ph_accept(l, &code)) != INVALID_SOCKET || code != WSAEWOULDBLOCK,
+			    CONNECT_WAIT_MS),
+		  "no request");
+	cr_assert_neq(s, INVALID_SOCKET, "accept: %d", code);
+	return s;
+}
+
+void ph_pair(struct ph_pair *v, const char *ip)
+{
+	memset(v, 0, sizeof(*v));
+	v->port = ph_port();
+	v->client_port = ph_port();
+	v->listener = ph_listener(ip, v->port, 5);
+	v->client = ph_listener(ip, v->client_port, 0);
+	cr_assert_eq(ph_select(v->client, &v->event, FD_CONNECT), 0);
+	cr_assert_eq(ph_connect(v->client, ip, v->port), WSAEWOULDBLOCK);
+	v->server = ph_accepted(v->listener);
+	int code = ph_connected(v->client, &v->event);
+	cr_assert_eq(code, 0, "connect: %d", code);
+}
+
+void ph_unpair(struct ph_pair *v)
+{
+	cr_assert_eq(ph_close(v->client), 0);
+	cr_assert_eq(ph_close(v->server), 0);
+	cr_assert_eq(ph_close(v->listener), 0);
+}
+
+void ph_up_warm(const char *ip)
+{
+	struct ph_pair v[2];
+	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
+	ph_up();
+	for (int i = 0; i < 2; i++)
+		ph_pair(&v[i], ip);
+	for (int i = 0; i < 2; i++)
+		ph_unpair(&v[i]);
+	usleep(WARM_SETTLE_US); /* the peers of those that were closed first have answered */
+	ph.creates = ph.closes = 0;
 }
 
 SOCKET ph_listener(const char *ip, unsigned short port, int backlog)

@@ -78,6 +78,24 @@ int ph_select(SOCKET s, struct ph_event *e, LONG mask);
 int ph_enum(SOCKET s, struct ph_event *e, WSANETWORKEVENTS *out);
 /* A socket bound, and listening if backlog > 0; asserts. */
 SOCKET ph_listener(const char *ip, unsigned short port, int backlog);
+int ph_connect(SOCKET s, const char *ip, unsigned short port);
+/* Without a condition function; INVALID_SOCKET with the code. */
+SOCKET ph_accept(SOCKET l, int *ret_code);
+/* Waits until FD_CONNECT is reported, and gives its code; asserts. */
+int ph_connected(SOCKET s, struct ph_event *e);
+/* Waits for a request and accepts it; asserts. */
+SOCKET ph_accepted(SOCKET l);
+/* Two connected sockets on one address; asserts. */
+struct ph_pair {
+	SOCKET listener, client, server;
+	unsigned short port, client_port;
+	struct ph_event event; /* the client's */
+};
+void ph_pair(struct ph_pair *v, const char *ip);
+void ph_unpair(struct ph_pair *v);
+/* As ph_up(), and the pool of idle endpoints of @ip's device is full, at 4: so the descriptors that
+ * are open then are those that are open when all connections are closed again. */
+void ph_up_warm(const char *ip);
 unsigned short ph_port(void); /* one that no other test of this run uses */
 
 unsigned ph_open_handles(void);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Endpoints: what a connection needs of a device, made once and recycled through a pool of the
+ * device [PROV-MEM-8]. A protection domain each, so that one connection's keys are nothing to
+ * another. Takes prov->lock; is inside the gate while it makes one, so that a fork finds every
+ * descriptor on record. PROV-DATA-8 (the early buffer).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "conn.h"
+
+enum {
+	RNR_TIMER = 8, /* 0.16 ms: a receiver that has nothing posted is asked again soon */
+	RETRIES = 7,
+	RNR_FOREVER = 7,
+};
+
+static int make_queues(struct endpoint *ep)
+{
+	ep->pd = ibv_alloc_pd(ep->verbs);
+	if (!ep->pd)
+		return -errno;
+	ep->channel = ibv_create_comp_channel(ep->verbs);
+	if (!ep->channel || fcntl(ep->channel->fd, F_SETFL, O_NONBLOCK))
+		return -errno;
+	ep->cq = ibv_create_cq(ep->verbs, EP_CQ_DEPTH, NULL, ep->channel, 0);
+	if (!ep->cq)
+		return -errno;
+	struct ibv_qp_init_attr attr = {
+		.send_cq = ep->cq,
+		.recv_cq = ep->cq,
+		.cap = {EP_SEND_DEPTH, EP_RECV_DEPTH, EP_SGE, EP_SGE, EP_INLINE},
+		.qp_type = IBV_QPT_RC,
+	};
+	ep->qp = ibv_create_qp(ep->pd, &attr);
+	if (!ep->qp)
+		return -errno;
+	ep->max_inline = attr.cap.max_inline_data;
+	ep->max_sge = attr.cap.max_send_sge < attr.cap.max_recv_sge ? attr.cap.max_send_sge
+								    : attr.cap.max_recv_sge;
+	ep->send_depth = attr.cap.max_send_wr;
+	ep->recv_depth = attr.cap.max_recv_wr;
+	return 0;
+}
+
+static int make_memory(struct endpoint *ep)
+{
+	ep->early = aligned_alloc(EP_EARLY_SIZE, EP_EARLY_SIZE);
+	if (!ep->early)
+		return -ENOMEM;
+	ep->early_mr = ibv_reg_mr(ep->pd, ep->early, EP_EARLY_SIZE, IBV_ACCESS_LOCAL_WRITE);
+	return ep->early_mr ? memory_create(ep) : -errno;
+}
+
+/* Everything but the channel. */
+static void unmake(struct endpoint *ep)
+{
+	if (ep->memory)
+		memory_destroy(ep);
+	if (ep->qp)
+		ibv_destroy_qp(ep->qp);
+	if (ep->cq)
+		ibv_destroy_cq(ep->cq);
+	if (ep->early_mr)
+		ibv_dereg_mr(ep->early_mr);
+	free(ep->early);
+	if (ep->pd)
+		ibv_dealloc_pd(ep->pd);
+}
+
+/* Off the record before its descriptor is closed: a child of a fork must not close another's. */
+static void forget(struct endpoint *ep)
+{
+	struct prov *p = ep->p;
+	pthread_mutex_lock(&p->lock);
+	gate_enter_locked(p);
+	DL_DELETE2(p->endpoints, ep, aprev, anext);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void leave(struct prov *p, struct dev *dev)
+{
+	pthread_mutex_lock(&p->lock);
+	dev_release_locked(dev);
+	gate_leave_locked(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void destroy(struct endpoint *ep)
+{
+	forget(ep);
+	unmake(ep);
+	ibv_destroy_comp_channel(ep->channel);
+	leave(ep->p, ep->dev);
+	free(ep);
+}
+
+int endpoint_hollow(struct endpoint *ep)
+{
+	int fd = ep->channel->fd;
+	int ready = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	forget(ep);
+	unmake(ep);
+	/* Its number stays taken; libibverbs, whose context may go, is not asked again: it would
+	 * close the number, and free this. */
+	int saved = ready < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (saved >= 0) {
+		ep->channel->fd = saved;
+		dup3(ready, fd, O_CLOEXEC);
+	}
+	ibv_destroy_comp_channel(ep->channel);
+	if (ready >= 0)
+		close(ready);
+	leave(ep->p, ep->dev);
+	free(ep);
+	return saved < 0 ? -1 : fd;
+}
+
+/* Inside the gate. */
+static int make(struct prov *p, struct dev *dev, struct endpoint **ret)
+{
+	struct endpoint *ep = calloc(1, sizeof(*ep));
+	if (!ep)
+		return -ENOMEM;
+	ep->p = p;
+	ep->dev = dev;
+	ep->verbs = dev_verbs(p, dev);
+	errno = ENODEV;
+	int err = ep->verbs ? make_queues(ep) : -ENODEV;
+	if (!err)
+		err = make_memory(ep);
+	if (!err) {
+		*ret = ep;
+		return 0;
+	}
+	unmake(ep);
+	if (ep->channel)
+		ibv_destroy_comp_channel(ep->channel);
+	free(ep);
+	return err;
+}
+
+int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret)
+{
+	struct endpoint *ep;
+	int err = 0;
+	pthread_mutex_lock(&p->lock);
+	if (dev->gone) {
+		err = -ENODEV;
+	} else if ((ep = dev->pool)) {
+		DL_DELETE(dev->pool, ep);
+		dev->pool_count--;
+	} else {
+		dev->ids++;
+		gate_enter_locked(p);
+		pthread_mutex_unlock(&p->lock);
+		err = make(p, dev, &ep);
+		pthread_mutex_lock(&p->lock);
+		if (err)
+			dev_release_locked(dev);
+		else
+			DL_APPEND2(p->endpoints, ep, aprev, anext);
+		gate_leave_locked(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!err)
+		*ret = ep;
+	return err;
+}
+
+static bool reset(struct endpoint *ep)
+{
+	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RESET};
+	return !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+}
+
+void endpoint_put(struct endpoint *ep, bool reuse)
+{
+	struct prov *p = ep->p;
+	struct dev *dev = ep->dev;
+	reuse = reuse && reset(ep);
+	pthread_mutex_lock(&p->lock);
+	if (reuse && !dev->gone && !atomic_load(&p->closing) &&
+	    dev->pool_count < p->max_endpoints) {
+		struct timespec now;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ep->closed_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		DL_PREPEND(dev->pool, ep);
+		dev->pool_count++;
+		ep = NULL;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (ep)
+		destroy(ep);
+}
+
+void endpoint_pool_drain(struct prov *p, struct dev *dev)
+{
+	struct endpoint *ep;
+	do {
+		pthread_mutex_lock(&p->lock);
+		ep = dev->pool;
+		if (ep) {
+			DL_DELETE(dev->pool, ep);
+			dev->pool_count--;
+		}
+		pthread_mutex_unlock(&p->lock);
+		if (ep)
+			destroy(ep);
+	} while (ep);
+}
+
+int endpoint_init(struct endpoint *ep, struct ibv_qp_attr *attr, int mask)
+{
+	/* rdma_cm does not know yet what the peer may do; what it really may, registrations say. */
+	attr->qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
+	return -ibv_modify_qp(ep->qp, attr, mask | IBV_QP_ACCESS_FLAGS);
+}
+
+int endpoint_ready(struct endpoint *ep, struct rdma_cm_id *id)
+{
+	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RTR};
+	int mask;
+	if (rdma_init_qp_attr(id, &attr, &mask))
+		return -errno;
+	attr.min_rnr_timer = RNR_TIMER;
+	int err = ibv_modify_qp(ep->qp, &attr, mask | IBV_QP_MIN_RNR_TIMER);
+	if (err)
+		return -err;
+	attr = (struct ibv_qp_attr){.qp_state = IBV_QPS_RTS};
+	if (rdma_init_qp_attr(id, &attr, &mask))
+		return -errno;
+	attr.retry_cnt = RETRIES;
+	attr.rnr_retry = RNR_FOREVER;
+	return -ibv_modify_qp(ep->qp, &attr, mask | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY);
+}
+
+void endpoint_err(struct endpoint *ep)
+{
+	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_ERR};
+	ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+}
