@@ -13,6 +13,7 @@
 #define WSD_SWITCH_PROCESS_H
 
 #include "session_config.h"
+#include "waiter.h"
 
 #include <wsd/abi.h>
 
@@ -27,6 +28,7 @@ struct san;
 struct control;
 struct trace;
 struct handles;
+struct tcp_io;
 
 /* Which documented behaviour wins where the documents and Windows differ ([DUAL] clauses). */
 enum sw_profile { SW_PROFILE_DOCUMENTED, SW_PROFILE_OBSERVED };
@@ -70,6 +72,9 @@ struct sw_process {
 	pthread_mutex_t reactor_lock;          /* starting it; a leaf but for a fork's wait */
 	_Atomic(struct reactor *) reactor;     /* the service thread; NULL: not needed so far */
 	_Atomic(struct reactor *) reactor_fds; /* the same, as long as its descriptors are open */
+	pthread_mutex_t drain_lock; /* the list of closed sockets that still send [tcp_io.h] */
+	struct tcp_io *drains;
+	struct waiter_list drained; /* one has left it */
 	WSPPROC_TABLE tcpip; /* the TCP/IP provider's table, wrapped by the trace when it is on */
 	int tcpip_set;       /* of trace_wrap_begin; negative: unwrapped */
 	WSAPROTOCOL_INFOW tcpip_info;

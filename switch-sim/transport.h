@@ -48,7 +48,8 @@ struct sw_transport {
 	int (*shutdown)(struct sw_socket *s, int how); /* WSA code; caller holds s->lock */
 	/* FIONREAD, SIOCATMARK. WSA code. */
 	int (*readable)(struct sw_socket *s, uint32_t *ret_bytes);
-	int (*at_mark)(struct sw_socket *s, bool *ret_at);
+	int (*at_mark)(struct sw_socket *s, bool *ret_at); /* no urgent byte lies ahead */
+	bool pieces; /* submit takes sends that consist of r->pieces */
 };
 
 extern const struct sw_transport transport_tcp; /* transport_tcp.c */

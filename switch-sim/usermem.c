@@ -86,6 +86,22 @@ int memory_read(void *to, const void *from, size_t n)
 	return r == (ssize_t)n ? 0 : -EFAULT;
 }
 
+int memory_read_long(void *to, const void *from, size_t n)
+{
+	int saved = errno;
+	ssize_t r = by_kernel(process_vm_readv, to, from, n);
+	errno = saved;
+	if (r == -ENOSYS || r == -EPERM || r > 0) { /* one call ends at 2 GiB */
+		for (size_t at = r > 0 ? (size_t)r : 0, piece; at < n; at += piece) {
+			piece = n - at < PIECE ? n - at : PIECE;
+			if (memory_read((char *)to + at, (const char *)from + at, piece) < 0)
+				return -EFAULT;
+		}
+		return 0;
+	}
+	return r < 0 && n ? -EFAULT : 0;
+}
+
 int memory_write(void *to, const void *from, size_t n)
 {
 	if (!n)
