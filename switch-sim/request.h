@@ -25,7 +25,6 @@ struct sw_request {
 	struct sw_socket *s;            /* overlapped: a reference */
 	enum sw_op op;
 	bool nonblocking; /* the answer is due now: never left pending */
-	bool waited;      /* its thread waits for it and drives the transport meanwhile */
 	DWORD flags;      /* MSG_*, as asked */
 	DWORD ret_flags;  /* receives: MSG_PARTIAL, MSG_OOB, ... */
 	WSABUF *buffers;  /* a copy: the application's array may go when the call returns */
@@ -49,7 +48,6 @@ struct sw_request {
 	int name_len;
 	void *control;
 	DWORD control_len;
-	_Atomic bool settled; /* data.c's: the finish() of a waited request has run */
 	/* The transport's own bookkeeping. */
 	bool queued;
 	uint64_t offset;

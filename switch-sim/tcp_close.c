@@ -18,7 +18,7 @@ static void end_all(struct tcp_direction *d, bool with_rest)
 		next = r->next;
 		if (tcp_is_rest(r) && !with_rest)
 			continue;
-		r->code = r->waited ? WSAEINTR : WSA_OPERATION_ABORTED;
+		r->code = tcp_is_waited(r) ? WSAEINTR : WSA_OPERATION_ABORTED;
 		tcp_unlink(d, r);
 		tcp_ended(d, r);
 	}
@@ -111,8 +111,8 @@ void tcp_io_closed(struct sw_socket *s)
 		return;
 	if (io->ours && !io->draining)
 		let_go(io);
-	tcp_finish(&io->direction[SW_OP_SEND]);
-	tcp_finish(&io->direction[SW_OP_RECV]);
+	tcp_finish(io, &io->direction[SW_OP_SEND]);
+	tcp_finish(io, &io->direction[SW_OP_RECV]);
 }
 
 static void drop_drain(struct tcp_io *io)
@@ -124,7 +124,7 @@ static void drop_drain(struct tcp_io *io)
 	end_all(d, true);
 	io->fd = INVALID_SOCKET;
 	pthread_mutex_unlock(&d->lock);
-	tcp_finish(d);
+	tcp_finish(io, d);
 	let_go(io);
 	waiter_list_wake(gone, SW_READY_CLOSE);
 	sw_socket_put(s);
@@ -183,8 +183,8 @@ void tcp_io_cleanup(struct sw_process *p)
 	pthread_mutex_unlock(&p->drain_lock);
 	if (!io)
 		return;
-	bool waiting = waiter_begin(&w) == 0;
-	if (waiting)
+	bool begun = waiter_begin(&w) == 0, waiting = begun;
+	if (begun)
 		waiter_link(&p->drained, &link, &w, SW_READY_CLOSE);
 	for (;;) {
 		pthread_mutex_lock(&p->drain_lock);
@@ -201,10 +201,10 @@ void tcp_io_cleanup(struct sw_process *p)
 		}
 		sw_socket_put(io->s);
 	}
-	if (link.list)
+	if (begun) {
 		waiter_unlink(&link);
-	if (w.fd >= 0)
 		waiter_end(&w);
+	}
 }
 
 void tcp_io_after_fork(struct tcp_io *io)

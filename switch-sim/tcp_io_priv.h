@@ -48,9 +48,14 @@ bool tcp_attempt(struct tcp_io *io, struct sw_request *r);
 int tcp_enqueue(struct tcp_io *io, struct sw_request *r);
 void tcp_unlink(struct tcp_direction *d, struct sw_request *r);
 void tcp_ended(struct tcp_direction *d, struct sw_request *r);
+/* Its thread waits for it and polls the descriptor itself. */
+static inline bool tcp_is_waited(const struct sw_request *r)
+{
+	return !r->finish;
+}
 bool tcp_is_rest(const struct sw_request *r);
 /* Calls the finish() of what has ended, in its order. No lock held. */
-void tcp_finish(struct tcp_direction *d);
+void tcp_finish(struct tcp_io *io, struct tcp_direction *d);
 /* After the queue may have become empty. Caller holds the direction's lock. */
 void tcp_emptied(struct tcp_io *io, struct tcp_direction *d);
 

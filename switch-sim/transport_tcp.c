@@ -135,7 +135,7 @@ static uint32_t events_of(const struct sw_request *r)
 int tcp_enqueue(struct tcp_io *io, struct sw_request *r)
 {
 	append(&io->direction[r->op], r);
-	int code = r->waited ? 0 : arm(io, events_of(r));
+	int code = tcp_is_waited(r) ? 0 : arm(io, events_of(r));
 	if (code)
 		tcp_unlink(&io->direction[r->op], r);
 	return code;
@@ -156,12 +156,12 @@ static void rearm(struct tcp_io *io, struct tcp_direction *d)
 {
 	uint32_t events = 0;
 	for (struct sw_request *r = d->first; r; r = r->next)
-		if (!r->waited)
+		if (!tcp_is_waited(r))
 			events |= events_of(r);
 	int code = events ? arm(io, events) : 0;
 	for (struct sw_request *r = d->first, *next; code && r; r = next) {
 		next = r->next;
-		if (r->waited)
+		if (tcp_is_waited(r))
 			continue;
 		r->code = code; /* nobody would ever serve it */
 		tcp_unlink(d, r);
@@ -185,10 +185,10 @@ static void serve(struct tcp_io *io, struct tcp_direction *d, bool fired)
 	if (fired)
 		rearm(io, d);
 	pthread_mutex_unlock(&d->lock);
-	tcp_finish(d);
+	tcp_finish(io, d);
 }
 
-void tcp_finish(struct tcp_direction *d)
+void tcp_finish(struct tcp_io *io, struct tcp_direction *d)
 {
 	struct sw_request *r;
 	pthread_mutex_lock(&d->lock);
@@ -200,8 +200,12 @@ void tcp_finish(struct tcp_direction *d)
 	while ((r = d->ended)) {
 		d->ended = r->next;
 		pthread_mutex_unlock(&d->lock);
+		void (*finish)(struct sw_request *) = r->finish;
 		atomic_store(&r->over, true);
-		r->finish(r);
+		if (finish)
+			finish(r);
+		else /* its call may have returned already */
+			waiter_list_wake(&io->s->waiters, SW_READY_REQUEST);
 		pthread_mutex_lock(&d->lock);
 	}
 	d->finishing = false;
