@@ -165,10 +165,10 @@ int wsd_WSARecvEx(SOCKET s, char *buffer, int len, int *flags)
 	int asked;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvEx", "s=%s, len=%d", API_S, len);
-	int code = !flags                                           ? WSAEINVAL
-		   : memory_read(&asked, flags, sizeof(asked)) < 0 ||
-				     !one_buffer(&c, buffer, len) ? WSAEFAULT
-								  : 0;
+	int code = !flags ? WSAEINVAL
+		   : memory_read(&asked, flags, sizeof(asked)) < 0 || !one_buffer(&c, buffer, len)
+			   ? WSAEFAULT
+			   : 0;
 	if (!code) {
 		c.flags = (DWORD)asked;
 		code = sw_data(p, s, &c, &moved, &got);

@@ -16,8 +16,8 @@
 
 enum {
 	SEND_FLAGS = WSD_MSG_OOB | WSD_MSG_DONTROUTE,
-	RECV_FLAGS = WSD_MSG_OOB | WSD_MSG_PEEK | WSD_MSG_WAITALL | MSG_PARTIAL |
-		     MSG_PUSH_IMMEDIATE,
+	RECV_FLAGS =
+		WSD_MSG_OOB | WSD_MSG_PEEK | WSD_MSG_WAITALL | MSG_PARTIAL | MSG_PUSH_IMMEDIATE,
 	CANCEL_LOOK_MS = 10, /* between looks at a request that cannot be cancelled yet */
 };
 
@@ -200,6 +200,8 @@ static int read_call(const struct sw_socket *s, const struct data_call *c, struc
 		return WSAEFAULT;
 	if (c->by_message)
 		return read_message(s, c, d);
+	if (c->op == SW_OP_RECV && !c->plain && !c->flags_at)
+		return WSAEFAULT;
 	if (c->flags_at && memory_read(&d->r.flags, c->flags_at, sizeof(DWORD)) < 0)
 		return WSAEFAULT;
 	if (c->plain) {
@@ -231,8 +233,7 @@ static int check_flags(const struct sw_socket *s, const struct sw_request *r)
 	if ((r->flags & WSD_MSG_OOB) && (!stream || s->af == WSD_AF_UNIX))
 		return WSAEOPNOTSUPP;
 	if ((r->flags & WSD_MSG_WAITALL) &&
-	    (!stream || r->nonblocking ||
-	     (r->flags & (WSD_MSG_PEEK | WSD_MSG_OOB | MSG_PARTIAL))))
+	    (!stream || r->nonblocking || (r->flags & (WSD_MSG_PEEK | WSD_MSG_OOB | MSG_PARTIAL))))
 		return WSAEOPNOTSUPP;
 	return 0;
 }
@@ -253,7 +254,8 @@ static int bind_for_send(struct sw_socket *s)
 	return unbound && s->type == WSD_SOCK_DGRAM ? bind_implicit(s) : 0;
 }
 
-static int judge_datagram(struct sw_socket *s, const struct data_call *c, const struct sw_request *r)
+static int judge_datagram(struct sw_socket *s, const struct data_call *c,
+			  const struct sw_request *r)
 {
 	uint32_t four;
 	if (s->state == SW_CLOSED)

@@ -8,7 +8,6 @@
 
 #define WEAK __attribute__((weak))
 
-WEAK const struct sw_transport transport_tcp = {.name = "TCP/IP"};
 WEAK const struct sw_transport transport_san = {.name = "SAN"};
 
 WEAK void session_close(struct session *ss, uint32_t linger_ms)

@@ -67,8 +67,8 @@ void sw_request_release(struct sw_request *r)
 	r->count = 0;
 }
 
-unsigned sw_request_window(const struct sw_request *r, uint64_t skip, uint64_t bytes,
-			   WSABUF *ret, unsigned max)
+unsigned sw_request_window(const struct sw_request *r, uint64_t skip, uint64_t bytes, WSABUF *ret,
+			   unsigned max)
 {
 	uint64_t at = r->done + skip;
 	unsigned n = 0;

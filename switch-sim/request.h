@@ -62,7 +62,7 @@ int sw_request_buffers(struct sw_request *r, const WSABUF *array, DWORD count);
 void sw_request_one(struct sw_request *r, const void *buffer, DWORD len);
 void sw_request_release(struct sw_request *r); /* the copy of the array */
 /* The buffers from r->done + @skip on, at most @bytes and @max of them. Return: their number. */
-unsigned sw_request_window(const struct sw_request *r, uint64_t skip, uint64_t bytes,
-			   WSABUF *ret, unsigned max);
+unsigned sw_request_window(const struct sw_request *r, uint64_t skip, uint64_t bytes, WSABUF *ret,
+			   unsigned max);
 
 #endif

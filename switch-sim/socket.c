@@ -16,6 +16,7 @@
 #include "san_connect.h"
 #include "reason.h"
 #include "sw_step.h"
+#include "tcp_io.h"
 #include "transport.h"
 
 #include <stdlib.h>
@@ -48,6 +49,7 @@ void sw_socket_put(struct sw_socket *s)
 	netevents_free(s);
 	if (s->session)
 		san_session_drop(s->session);
+	tcp_io_free(atomic_load(&s->tcp_io));
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -215,7 +217,9 @@ int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name
 static void tear_down(struct sw_socket *s)
 {
 	struct sw_process *p = s->process;
+	struct wsd_linger linger;
 	INT error;
+	memcpy(&linger, &s->options.linger, sizeof(linger));
 	if (s->san)
 		san_unlisten(p->san, s);
 	SW_STEP(companion_closed);
@@ -224,10 +228,12 @@ static void tear_down(struct sw_socket *s)
 	if (s->kernel_listening && (atomic_load_explicit(&p->forked, memory_order_relaxed) ||
 				    atomic_load(&s->waiters.first)))
 		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
-	sw_fds_begin();
-	p->tcpip.lpWSPCloseSocket(s->tcp, &error);
-	s->tcp = INVALID_SOCKET;
-	sw_fds_end();
+	if (!tcp_io_close(s, linger.l_onoff && !linger.l_linger)) {
+		sw_fds_begin();
+		p->tcpip.lpWSPCloseSocket(s->tcp, &error);
+		s->tcp = INVALID_SOCKET;
+		sw_fds_end();
+	}
 	SW_STEP(kernel_closed);
 	if (s->named) {
 		names_release(p->names, s->name_id);
@@ -255,6 +261,7 @@ static int close_handle(struct sw_process *p, SOCKET handle)
 	pthread_mutex_lock(&s->lock);
 	tear_down(s);
 	pthread_mutex_unlock(&s->lock);
+	tcp_io_closed(s);
 	sw_socket_put(s);
 	return 0;
 }
@@ -297,6 +304,7 @@ void sw_socket_after_fork(struct sw_socket *s)
 	static struct sw_socket *abandoned;
 	if (s->tcp != INVALID_SOCKET)
 		close((int)s->tcp); /* the TCP/IP provider's descriptor is the kernel's */
+	tcp_io_after_fork(atomic_load(&s->tcp_io));
 	if (pthread_mutex_trylock(&s->lock)) {
 		/* the fork came while a thread was changing it: kept reachable, never touched */
 		s->abandoned = abandoned;

@@ -21,6 +21,7 @@
 #include "san.h"
 #include "settings.h"
 #include "socket.h"
+#include "tcp_io.h"
 #include "tcpip.h"
 #include "trace.h"
 #include "waiter.h"
@@ -47,7 +48,9 @@ static struct {
 	.idle = PTHREAD_COND_INITIALIZER,
 	.process = {.startup = PTHREAD_MUTEX_INITIALIZER,
 		    .lock = PTHREAD_MUTEX_INITIALIZER,
-		    .reactor_lock = PTHREAD_MUTEX_INITIALIZER},
+		    .reactor_lock = PTHREAD_MUTEX_INITIALIZER,
+		    .drain_lock = PTHREAD_MUTEX_INITIALIZER,
+		    .drained = WAITER_LIST_INITIALIZER},
 	.handles = HANDLES_INITIALIZER,
 };
 
@@ -170,7 +173,9 @@ static void after_fork_child(void)
 	conf_free(p->conf);
 	*p = (struct sw_process){.startup = PTHREAD_MUTEX_INITIALIZER,
 				 .lock = PTHREAD_MUTEX_INITIALIZER,
-				 .reactor_lock = PTHREAD_MUTEX_INITIALIZER};
+				 .reactor_lock = PTHREAD_MUTEX_INITIALIZER,
+				 .drain_lock = PTHREAD_MUTEX_INITIALIZER,
+				 .drained = WAITER_LIST_INITIALIZER};
 	pthread_mutex_init(&global.idle_lock, NULL);
 	pthread_cond_init(&global.idle, NULL);
 	atomic_store(&global.gate, 0);
@@ -244,6 +249,7 @@ static void stop(struct sw_process *p)
 	p->control = NULL;
 	atomic_store(&p->control_tried, false);
 	san_stop(san);
+	tcp_io_cleanup(p);
 	reactor_stop(atomic_load(&p->reactor));
 	waiter_cleanup();
 	pthread_mutex_lock(&p->lock);

@@ -207,8 +207,14 @@ void tcp_io_cleanup(struct sw_process *p)
 	}
 }
 
+/* Requests may wait: all stays reachable. */
 void tcp_io_after_fork(struct tcp_io *io)
 {
-	if (io && io->ours && io->closing != INVALID_SOCKET)
+	static struct tcp_io *abandoned;
+	if (!io)
+		return;
+	if (io->ours && io->closing != INVALID_SOCKET)
 		close((int)io->closing);
+	io->drain_next = abandoned;
+	abandoned = io;
 }

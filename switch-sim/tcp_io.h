@@ -39,7 +39,7 @@ int tcp_io_flush(struct sw_socket *s, uint64_t deadline_ns);
 void tcp_io_cleanup(struct sw_process *p);
 
 void tcp_io_free(struct tcp_io *io); /* the last reference to the socket is gone; NULL is fine */
-/* In the child after fork: close the copy of a descriptor that is ours. */
+/* In the child after fork: close the copy of a descriptor that is ours; the memory stays. */
 void tcp_io_after_fork(struct tcp_io *io);
 
 #endif

@@ -25,7 +25,7 @@ struct tcp_io {
 	struct tcp_direction direction[2]; /* by enum sw_op */
 	/* INVALID_SOCKET: closed. Changed under both directions' locks, used under one. */
 	_Atomic SOCKET fd;
-	_Atomic int lost; /* why the stream is, WSA code [WS-DATA-2]; 0: it is not */
+	_Atomic int lost;        /* why the stream is, WSA code [WS-DATA-2]; 0: it is not */
 	atomic_bool unreachable; /* a datagram could not be delivered, and a send has heard it */
 	/* The reactor serves requests that no thread waits for. */
 	pthread_mutex_t watch_lock;
@@ -34,9 +34,9 @@ struct tcp_io {
 	uint32_t wanted; /* epoll events */
 	bool armed;      /* holds a reference to s */
 	/* After closesocket: */
-	bool ours;      /* we close this descriptor: */
+	bool ours; /* we close this descriptor: */
 	SOCKET closing;
-	bool draining;  /* a rest is sent; holds a reference to s, until it leaves this list: */
+	bool draining; /* a rest is sent; holds a reference to s, until it leaves this list: */
 	struct tcp_io *drain_prev, *drain_next; /* of the process's list */
 };
 

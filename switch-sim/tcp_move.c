@@ -11,9 +11,9 @@ enum { WINDOW = 16 };
 /* After one of these the connection is gone for good. */
 static bool fatal(int code)
 {
-	static const int codes[] = {WSAECONNRESET, WSAECONNABORTED, WSAENETRESET, WSAETIMEDOUT,
-				    WSAEHOSTUNREACH, WSAENETUNREACH, WSAENETDOWN, WSAEHOSTDOWN,
-				    WSAECONNREFUSED};
+	static const int codes[] = {WSAECONNRESET, WSAECONNABORTED, WSAENETRESET,
+				    WSAETIMEDOUT,  WSAEHOSTUNREACH, WSAENETUNREACH,
+				    WSAENETDOWN,   WSAEHOSTDOWN,    WSAECONNREFUSED};
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (codes[i] == code)
 			return true;
@@ -130,11 +130,11 @@ static bool receive_stream(struct tcp_io *io, struct sw_request *r)
 		DWORD got = 0, flags = r->flags & WSD_MSG_PEEK;
 		INT error = 0;
 		unsigned n = sw_request_window(r, 0, r->total - r->done, window, WINDOW);
-		int lost = tcpip->lpWSPRecv(io->fd, window, n, &got, &flags, NULL, NULL, NULL,
-					    &error)
-				   ? error
-			   : got ? 0
-				 : atomic_load(&io->lost); /* the kernel tells a loss once */
+		int lost =
+			tcpip->lpWSPRecv(io->fd, window, n, &got, &flags, NULL, NULL, NULL, &error)
+				? error
+			: got ? 0
+			      : atomic_load(&io->lost); /* the kernel tells a loss once */
 		if (lost && !failed(io, r, lost))
 			return false;
 		if (lost && r->done) /* what has come is not lost with the connection */

@@ -5,6 +5,7 @@
 #include "tcpip.h"
 #include "address.h"
 #include "errmap.h"
+#include "tcpip_data.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -189,6 +190,10 @@ int tcpip_WSPStartupEx(WORD version, LPWSPDATA data, LPWSAPROTOCOL_INFOW info,
 	table->lpWSPGetSockOpt = tcpip_WSPGetSockOpt;
 	table->lpWSPIoctl = tcpip_WSPIoctl;
 	table->lpWSPListen = tcpip_WSPListen;
+	table->lpWSPRecv = tcpip_WSPRecv;
+	table->lpWSPRecvFrom = tcpip_WSPRecvFrom;
+	table->lpWSPSend = tcpip_WSPSend;
+	table->lpWSPSendTo = tcpip_WSPSendTo;
 	table->lpWSPSetSockOpt = tcpip_WSPSetSockOpt;
 	table->lpWSPShutdown = tcpip_WSPShutdown;
 	table->lpWSPSocket = tcpip_WSPSocket;

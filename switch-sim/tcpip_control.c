@@ -72,8 +72,7 @@ static ssize_t put_one(const WSACMSGHDR *c, const char *data, char *to, size_t r
 {
 	const struct row *row = find_winsock(c);
 	size_t len = c->cmsg_len - sizeof(*c);
-	if (!row || len < row->winsock_size ||
-	    CMSG_SPACE(row->linux_size) > room)
+	if (!row || len < row->winsock_size || CMSG_SPACE(row->linux_size) > room)
 		return -EINVAL;
 	struct cmsghdr l = {.cmsg_len = CMSG_LEN(row->linux_size),
 			    .cmsg_level = row->linux_level,

@@ -146,8 +146,8 @@ static int take_extras(struct tcpip_message *m, struct msghdr *h)
 	m->flags = (h->msg_flags & MSG_OOB ? WSD_MSG_OOB : 0) |
 		   (h->msg_flags & MSG_TRUNC ? WSD_MSG_TRUNC : 0) |
 		   (h->msg_flags & MSG_CTRUNC ? WSD_MSG_CTRUNC : 0);
-	if (m->name && (!h->msg_namelen || address_from_linux(h->msg_name, h->msg_namelen, m->name,
-							      &m->name_len) < 0))
+	if (m->name && (!h->msg_namelen ||
+			address_from_linux(h->msg_name, h->msg_namelen, m->name, &m->name_len) < 0))
 		m->name_len = 0;
 	int r = tcpip_control_from_linux(h, m->control, &m->control_len);
 	if (r == -ENOSPC)
@@ -207,8 +207,7 @@ int tcpip_WSPRecv(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPD
 
 int tcpip_WSPRecvFrom(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
 		      struct wsd_sockaddr *from, LPINT from_len, LPWSAOVERLAPPED overlapped,
-		      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, LPWSATHREADID thread,
-		      LPINT error)
+		      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, LPWSATHREADID thread, LPINT error)
 {
 	struct wsd_sockaddr_storage name;
 	struct tcpip_message m = {.buffers = buffers,
@@ -257,16 +256,15 @@ static void sigpipe_unblock(const struct no_sigpipe *n, bool broken)
 static ssize_t copy_file(SOCKET s, int file, uint64_t offset, uint64_t length, bool more)
 {
 	char bytes[COPY_BYTES];
-	ssize_t n = pread(file, bytes, length < sizeof(bytes) ? length : sizeof(bytes),
-			  (off_t)offset);
+	ssize_t n =
+		pread(file, bytes, length < sizeof(bytes) ? length : sizeof(bytes), (off_t)offset);
 	if (n > 0)
 		n = send((int)s, bytes, (size_t)n,
 			 MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 	return n < 0 ? -errno : n;
 }
 
-int tcpip_sendfile(SOCKET s, int file, uint64_t offset, uint64_t length, bool more,
-		   DWORD *ret_sent)
+int tcpip_sendfile(SOCKET s, int file, uint64_t offset, uint64_t length, bool more, DWORD *ret_sent)
 {
 	struct no_sigpipe guard;
 	off_t at = (off_t)offset;

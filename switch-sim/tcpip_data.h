@@ -20,8 +20,8 @@ struct tcpip_message {
 	DWORD flags; /* MSG_* in and out */
 	DWORD moved; /* out: bytes */
 	struct wsd_sockaddr_storage *name;
-	int name_len;  /* 0: none; receives: out */
-	void *control; /* the application's, in Winsock's shape */
+	int name_len;      /* 0: none; receives: out */
+	void *control;     /* the application's, in Winsock's shape */
 	DWORD control_len; /* receives: room in, size out */
 };
 

@@ -247,7 +247,8 @@ static void go_on(struct transmit *x)
 
 static void part_finished(struct sw_request *r)
 {
-	struct transmit *x = (struct transmit *)(void *)((char *)r - offsetof(struct transmit, part));
+	struct transmit *x =
+		(struct transmit *)(void *)((char *)r - offsetof(struct transmit, part));
 	x->d.r.code = r->code;
 	x->d.r.done += r->done;
 	if (r->code)

@@ -19,7 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define IO_OF(watch) ((struct tcp_io *)(void *)((char *)(watch)-offsetof(struct tcp_io, watch)))
+#define IO_OF(w) ((struct tcp_io *)(void *)((char *)(w)-offsetof(struct tcp_io, watch)))
 
 static void ready_on_reactor(struct reactor_watch *w, uint32_t events);
 

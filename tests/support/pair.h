@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A connected pair within this process, over the transport that the environment names: so that one
+ * source of tests runs over TCP/IP and over a SAN, and says so when it did not.
+ *
+ *   WSD_TEST_TRANSPORT   "tcp" (default) or "san"
+ *   WSD_TEST_ADDRESS     the server's; default 127.0.0.1
+ *
+ * Everything else (catalogue, provider, namespace) is in place before: see
+ * tests/switch/meson.build. Links the switch statically, to look at what a socket's transport is.
+ */
+#ifndef WSD_TESTS_PAIR_H
+#define WSD_TESTS_PAIR_H
+
+#include "conn.h"
+
+struct pair {
+	SOCKET listener, a, b; /* a has connected, b was accepted */
+};
+
+bool pair_on_san(void);
+const char *pair_address(void);
+
+/* Connected; asserts that it is the transport that was asked for. */
+struct pair pair_open(void);
+/* The same with options of both ends set before (SO_RCVBUF, SO_SNDBUF); 0: left alone. */
+struct pair pair_open_small(DWORD sndbuf, DWORD rcvbuf);
+void pair_close(struct pair *p); /* those that are not INVALID_SOCKET */
+
+/* The transport of a connected socket: "TCP/IP", "SAN". */
+const char *pair_transport(SOCKET s);
+
+/* ---- bytes ---- */
+
+/* Byte @at of stream @seed: a pattern in which a lost, doubled or swapped byte shows. */
+unsigned char pair_byte(unsigned seed, uint64_t at);
+void pair_fill(void *buffer, size_t n, unsigned seed, uint64_t at);
+/* True if the bytes are those; otherwise the place of the first that is not in *ret_at. */
+bool pair_same(const void *buffer, size_t n, unsigned seed, uint64_t at, size_t *ret_at);
+
+/* A code, or 0: until all is moved. The receiver checks the pattern (fails the test). */
+int pair_send_all(SOCKET s, unsigned seed, uint64_t bytes, size_t piece);
+int pair_recv_all(SOCKET s, unsigned seed, uint64_t bytes, size_t piece);
+
+/* The same on a thread of its own. */
+struct pair_flow {
+	SOCKET s;
+	bool send;
+	unsigned seed;
+	uint64_t bytes;
+	size_t piece;
+	int code;
+	pthread_t thread;
+	_Atomic bool over;
+};
+void pair_flow_start(struct pair_flow *f);
+int pair_flow_end(struct pair_flow *f);
+
+#endif
