@@ -33,13 +33,12 @@ static BOOL leave_bool(struct sw_process *p, struct trace_span *span, int code)
 	return api_leave(p, span, code) == 0;
 }
 
-/* The buffer of a short form; a negative length fits nowhere. */
-static bool one_buffer(struct data_call *c, const char *buffer, int len)
+/* The buffer of a short form; none has a negative length: WSAEFAULT in its turn. */
+static void one_buffer(struct data_call *c, const char *buffer, int len)
 {
 	c->plain = true;
-	c->one.buf = (CHAR *)(uintptr_t)buffer;
+	c->one.buf = len < 0 ? NULL : (CHAR *)(uintptr_t)buffer;
 	c->one.len = (ULONG)len;
-	return len >= 0;
 }
 
 /* ---- sending ---- */
@@ -50,8 +49,8 @@ int wsd_send(SOCKET s, const char *buffer, int len, int flags)
 	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("send", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	int code = one_buffer(&c, buffer, len) ? sw_data(p, s, &c, &moved, &got) : WSAEFAULT;
-	return leave_count(p, &span, code, moved);
+	one_buffer(&c, buffer, len);
+	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
 }
 
 int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct wsd_sockaddr *to,
@@ -67,8 +66,8 @@ int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct ws
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("sendto", "s=%s, len=%d, flags=0x%x, to=%s", API_S, len, (unsigned)flags,
 		  API_NAME(to, to_len));
-	int code = one_buffer(&c, buffer, len) ? sw_data(p, s, &c, &moved, &got) : WSAEFAULT;
-	return leave_count(p, &span, code, moved);
+	one_buffer(&c, buffer, len);
+	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
 }
 
 int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
@@ -138,8 +137,8 @@ int wsd_recv(SOCKET s, char *buffer, int len, int flags)
 	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recv", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	int code = one_buffer(&c, buffer, len) ? sw_data(p, s, &c, &moved, &got) : WSAEFAULT;
-	return leave_count(p, &span, code, moved);
+	one_buffer(&c, buffer, len);
+	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
 }
 
 int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr *from,
@@ -153,31 +152,40 @@ int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr
 	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recvfrom", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	int code = one_buffer(&c, buffer, len) ? sw_data(p, s, &c, &moved, &got) : WSAEFAULT;
-	return leave_count(p, &span, code, moved);
+	one_buffer(&c, buffer, len);
+	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
 }
 
-/* A datagram that was cut is no failure here, but MSG_PARTIAL. */
+/* WSARecvEx: a datagram that was cut is no failure, but MSG_PARTIAL. */
+static int receive_ex(struct sw_process *p, SOCKET s, struct data_call *c, int *flags,
+		      DWORD *ret_moved)
+{
+	DWORD got = 0;
+	int value;
+	struct sw_socket *found = sw_socket_find(p, s);
+	sw_socket_put(found);
+	if (!found)
+		return WSAENOTSOCK;
+	if (!flags)
+		return WSAEINVAL;
+	if (memory_read(&value, flags, sizeof(value)) < 0)
+		return WSAEFAULT;
+	c->flags = (DWORD)value;
+	int code = sw_data(p, s, c, ret_moved, &got);
+	if (code && code != WSAEMSGSIZE)
+		return code;
+	value = (int)got;
+	return memory_write(flags, &value, sizeof(value)) < 0 ? WSAEFAULT : 0;
+}
+
 int wsd_WSARecvEx(SOCKET s, char *buffer, int len, int *flags)
 {
 	struct data_call c = {.name = "WSARecvEx", .op = SW_OP_RECV};
-	DWORD moved = 0, got = 0;
-	int asked;
+	DWORD moved = 0;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvEx", "s=%s, len=%d", API_S, len);
-	int code = !flags ? WSAEINVAL
-		   : memory_read(&asked, flags, sizeof(asked)) < 0 || !one_buffer(&c, buffer, len)
-			   ? WSAEFAULT
-			   : 0;
-	if (!code) {
-		c.flags = (DWORD)asked;
-		code = sw_data(p, s, &c, &moved, &got);
-		code = code == WSAEMSGSIZE ? 0 : code;
-		asked = (int)got;
-		if (!code && memory_write(flags, &asked, sizeof(asked)) < 0)
-			code = WSAEFAULT;
-	}
-	return leave_count(p, &span, code, moved);
+	one_buffer(&c, buffer, len);
+	return leave_count(p, &span, receive_ex(p, s, &c, flags, &moved), moved);
 }
 
 int wsd_WSARecv(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
