@@ -50,7 +50,8 @@ int wsd_send(SOCKET s, const char *buffer, int len, int flags)
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("send", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct wsd_sockaddr *to,
@@ -67,7 +68,8 @@ int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct ws
 	API_TRACE("sendto", "s=%s, len=%d, flags=0x%x, to=%s", API_S, len, (unsigned)flags,
 		  API_NAME(to, to_len));
 	one_buffer(&c, buffer, len);
-	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
@@ -85,7 +87,8 @@ int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD fla
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASend", "s=%s, count=%u, flags=0x%x, overlapped=%p", API_S, count, flags,
 		  (void *)overlapped);
-	return leave_moved(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_moved(p, &span, code, moved);
 }
 
 int wsd_WSASendTo(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
@@ -107,7 +110,8 @@ int wsd_WSASendTo(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD f
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASendTo", "s=%s, count=%u, flags=0x%x, to=%s, overlapped=%p", API_S, count,
 		  flags, API_NAME(to, to_len), (void *)overlapped);
-	return leave_moved(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_moved(p, &span, code, moved);
 }
 
 int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
@@ -126,7 +130,8 @@ int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASendMsg", "s=%s, flags=0x%x, overlapped=%p", API_S, flags,
 		  (void *)overlapped);
-	return leave_moved(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_moved(p, &span, code, moved);
 }
 
 /* ---- receiving ---- */
@@ -138,7 +143,8 @@ int wsd_recv(SOCKET s, char *buffer, int len, int flags)
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recv", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr *from,
@@ -153,7 +159,8 @@ int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recvfrom", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	return leave_count(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_count(p, &span, code, moved);
 }
 
 /* WSARecvEx: a datagram that was cut is no failure, but MSG_PARTIAL. */
@@ -185,7 +192,8 @@ int wsd_WSARecvEx(SOCKET s, char *buffer, int len, int *flags)
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvEx", "s=%s, len=%d", API_S, len);
 	one_buffer(&c, buffer, len);
-	return leave_count(p, &span, receive_ex(p, s, &c, flags, &moved), moved);
+	int code = receive_ex(p, s, &c, flags, &moved);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_WSARecv(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
@@ -228,7 +236,8 @@ INT wsd_WSARecvMsg(SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAOVERLAPPED
 	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvMsg", "s=%s, overlapped=%p", API_S, (void *)overlapped);
-	return leave_moved(p, &span, sw_data(p, s, &c, &moved, &got), moved);
+	int code = sw_data(p, s, &c, &moved, &got);
+	return leave_moved(p, &span, code, moved);
 }
 
 BOOL wsd_WSAGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped, LPDWORD transfer, BOOL wait,
