@@ -20,7 +20,8 @@ enum { BUFFER = 8192 };
 static void take_neighbour(struct negcache *cache, const struct nlmsghdr *h)
 {
 	const struct ndmsg *m = NLMSG_DATA(h);
-	size_t left = NLMSG_PAYLOAD(h, sizeof(*m)), len = 0;
+	int left = (int)NLMSG_PAYLOAD(h, sizeof(*m));
+	size_t len = 0;
 	const void *lladdr = NULL;
 	uint32_t addr_be = 0;
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->ndm_family != AF_INET)
@@ -43,7 +44,8 @@ static void take_neighbour(struct negcache *cache, const struct nlmsghdr *h)
 void neigh_take(struct negcache *cache, const void *messages, size_t size)
 {
 	const struct nlmsghdr *h = messages;
-	for (; NLMSG_OK(h, size); h = NLMSG_NEXT(h, size)) {
+	int left = (int)size; /* signed: the last message's padding may be missing */
+	for (; left > 0 && NLMSG_OK(h, (unsigned)left); h = NLMSG_NEXT(h, left)) {
 		switch (h->nlmsg_type) {
 		case RTM_NEWLINK:
 		case RTM_DELLINK:

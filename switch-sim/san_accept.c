@@ -93,8 +93,14 @@ void san_accept_event(struct san *san, struct sw_socket *s, SOCKET handle)
 	int n = 0;
 	while (n < AT_ONCE && accept_one(san, s, handle, r))
 		n++;
-	if (n == AT_ONCE) /* whatever the provider thinks of it [SW-ACCEPT-3] */
-		upcalls_again(handle);
+	if (n < AT_ONCE)
+		return;
+	pthread_mutex_lock(&s->lock);
+	struct companion *m = san_find_companion(s, handle);
+	if (m)
+		m->more = true; /* whatever the provider records [SW-ACCEPT-3] */
+	pthread_mutex_unlock(&s->lock);
+	upcalls_again(handle);
 }
 
 /* The negotiation has ended, or the listener has, or everything does. */

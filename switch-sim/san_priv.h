@@ -24,6 +24,7 @@ struct companion {
 	uint32_t addr_be; /* 0: the wildcard [SW-WILD-1] */
 	SOCKET desc;      /* the provider's, for downcalls */
 	SOCKET handle;    /* the switch's, for upcalls */
+	bool more;        /* requests were left for the next turn */
 };
 
 /* sw_socket.san; guarded by the socket's lock, but for the counter. */

@@ -24,10 +24,12 @@
 	((struct san *)(void *)((char *)(pointer)-offsetof(struct san, member)))
 
 /* [SW-ACCEPT-2.1, .2] Are there requests? Caller holds the socket's lock. */
-static bool take_events(const struct companion *c)
+static bool take_events(struct companion *c)
 {
 	WSANETWORKEVENTS events;
 	int error = 0;
+	bool more = c->more;
+	c->more = false;
 	memset(&events, 0, sizeof(events));
 	if (c->provider->table.lpWSPEnumNetworkEvents(c->desc, upcalls_event(c->handle), &events,
 						      &error) == SOCKET_ERROR) {
@@ -35,9 +37,9 @@ static bool take_events(const struct companion *c)
 		upcalls_reset(c->handle);
 		wsd_log(WSD_LOG_WARNING, "provider %s: WSPEnumNetworkEvents: %s",
 			c->provider->label, wsaname(error) ? wsaname(error) : "failed");
-		return false;
+		return more;
 	}
-	return events.lNetworkEvents & FD_ACCEPT;
+	return more || events.lNetworkEvents & FD_ACCEPT;
 }
 
 static void take_ready(struct san *san)
@@ -46,7 +48,7 @@ static void take_ready(struct san *san)
 	SOCKET handle;
 	while (upcalls_take_ready(&s, &handle)) {
 		pthread_mutex_lock(&s->lock);
-		const struct companion *c = san_find_companion(s, handle);
+		struct companion *c = san_find_companion(s, handle);
 		bool requests = c && take_events(c);
 		pthread_mutex_unlock(&s->lock);
 		if (requests)
