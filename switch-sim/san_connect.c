@@ -311,9 +311,10 @@ void san_connect_cancel(struct san *san, struct sw_socket *s)
 	struct san_conn *c = s->attempt;
 	if (!c)
 		return;
+	struct session *session = c->session;
 	s->attempt = NULL;
 	san_conn_unlink(c); /* while it is asked for: prompt [SW-BLOCK-1] */
-	if (c->session)
-		session_close(c->session, 0);
 	san_conn_over(c);
+	if (session) /* and then c, perhaps, is no more */
+		session_close(session, 0);
 }

@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <wsd/abi.h>
 
+enum { EVENTS_AT_ONCE = 32 };
+
 #define SAN_OF(member, pointer) \
 	((struct san *)(void *)((char *)(pointer)-offsetof(struct san, member)))
 
@@ -42,11 +44,14 @@ static bool take_events(struct companion *c)
 	return more || events.lNetworkEvents & FD_ACCEPT;
 }
 
-static void take_ready(struct san *san)
+/* False: there may be more, and others have their turn first. */
+static bool take_ready(struct san *san)
 {
 	struct sw_socket *s;
 	SOCKET handle;
-	while (upcalls_take_ready(&s, &handle)) {
+	for (int i = 0; i < EVENTS_AT_ONCE; i++) {
+		if (!upcalls_take_ready(&s, &handle))
+			return true;
 		pthread_mutex_lock(&s->lock);
 		struct companion *c = san_find_companion(s, handle);
 		bool requests = c && take_events(c);
@@ -57,6 +62,7 @@ static void take_ready(struct san *san)
 			san_connect_event(s, handle);
 		sw_socket_put(s);
 	}
+	return false;
 }
 
 /* The next question that SW-PNP-2 asks for. */
@@ -129,7 +135,8 @@ static void on_wake(struct reactor_watch *w, uint32_t events)
 	eventfd_t count;
 	if (eventfd_read(w->fd, &count) < 0 && errno != EAGAIN)
 		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
-	take_ready(san);
+	if (!take_ready(san) && eventfd_write(w->fd, 1) < 0)
+		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
 	arm(san, w);
 }
 
