@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wsd/abi.h>
+#include <wsd/attend.h>
 
 enum {
 	SPI_VERSION = 0x0202,
@@ -187,6 +188,18 @@ static int get_extensions(struct san_provider *p)
 	return 0;
 }
 
+/* An extension of this project, asked for last: whatever the answer, the provider serves. */
+static void get_attend(struct san_provider *p)
+{
+	GUID id = WSAID_WSDATTEND;
+	procedure function = NULL;
+	DWORD bytes = 0;
+	int error = 0;
+	if (p->table.lpWSPIoctl(p->utility, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
+				&function, sizeof(function), &bytes, NULL, NULL, NULL, &error) == 0)
+		p->attend = function;
+}
+
 int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
 		       const struct catalog_entry *entry, struct san_provider **ret)
 {
@@ -222,6 +235,7 @@ int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
 		san_provider_stop(p);
 		return code;
 	}
+	get_attend(p);
 	*ret = p;
 	return 0;
 }
@@ -237,6 +251,7 @@ void san_provider_stop(struct san_provider *p)
 		wsd_log(WSD_LOG_WARNING, "provider %s: WSPCleanup: %s", p->label,
 			wsaname(error) ? wsaname(error) : "failed");
 	trace_unwrap(p->trace_set);
+	slab_drop(&p->slab);
 	free(p->addrs_be);
 	free(p);
 }

@@ -10,6 +10,7 @@
 
 #include "catalog.h"
 #include "process.h"
+#include "session_slab.h"
 
 /* The extension functions [SW-INIT-3]; the last two are optional [SW-INIT-4]. */
 enum san_extension {
@@ -33,6 +34,8 @@ struct san_provider {
 	int trace_set;
 	SOCKET utility, utility_handle; /* for address queries [SW-INIT-1.5] */
 	void (*extensions[SAN_EXTENSION_COUNT])(void);
+	void (*attend)(void); /* LPFN_WSDATTEND, or NULL: it has no such thing [wsd/attend.h] */
+	struct session_slab slab;
 	uint32_t *addrs_be; /* its last answer to SIO_ADDRESS_LIST_QUERY */
 	size_t n_addrs;
 	atomic_bool no_wildcard; /* refused 0.0.0.0 in legacy mode [SW-WILD-1] */

@@ -23,6 +23,8 @@
 struct session;
 struct reactor;
 
+#define SESSION_SPIN UINT32_MAX
+
 /* The connected SAN socket beneath. */
 struct session_link {
 	struct san_provider *provider;
@@ -55,6 +57,7 @@ struct session_stats {
  * session_create - begin on a connected SAN socket: buffers, receives, and as initiator the HELLO
  * The session closes link->desc in the end, whatever happens; on failure here it is left to the
  * caller. Time-outs (10 s without HELLO: SW-ACCEPT-7) by @reactor's timers.
+ * `up` may come before this returns (*ret is set before); later failures are told by it.
  * Return: 0, or a WSA code.
  */
 int session_create(const struct session_link *link, bool initiator,
@@ -70,13 +73,16 @@ void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, 
 /* As struct sw_transport; see there. */
 bool session_submit(struct session *ss, struct sw_request *r);
 bool session_cancel(struct session *ss, struct sw_request *r, int code);
-/* Harvest completions for at most @spin_us, until @r is over (r may be NULL: until any event). */
+/* Harvest completions for at most @spin_us (SESSION_SPIN: as configured), until @r is over (r may
+ * be NULL: until any event). */
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);
 /* This thread will sleep: *ret_fd becomes readable with the next completion, or is -1 when the
  * provider has no such thing and its own thread serves. False: look again first. Balanced by
  * session_attended. */
 bool session_attend(struct session *ss, int *ret_fd);
 void session_attended(struct session *ss);
+/* Nobody of this session's callers will look for a while: the provider's thread attends again. */
+void session_detach(struct session *ss);
 unsigned session_ready(struct session *ss, unsigned want);
 int session_shutdown(struct session *ss, int how);
 uint32_t session_readable(struct session *ss);
@@ -89,9 +95,11 @@ void session_get_stats(struct session *ss, struct session_stats *ret);
 /**
  * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, then it waits for
  * the peer's, at most @linger_ms; 0: abortive, at once. Pending requests end with
- * WSA_OPERATION_ABORTED. ops->ended comes, perhaps before this returns.
+ * WSA_OPERATION_ABORTED. ops->ended comes, perhaps before this returns. The caller holds no lock
+ * that a finish() or ops->up takes: WSPCloseSocket waits for upcalls that run.
  */
 void session_close(struct session *ss, uint32_t linger_ms);
+/* After `ended`, also within it. Nobody else uses the session any more. NULL is fine. */
 void session_free(struct session *ss);
 
 #endif

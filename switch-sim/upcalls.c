@@ -34,6 +34,8 @@ struct slot {
 	bool live, set, queued;
 	DWORD_PTR context;
 	struct sw_socket *owner;
+	const struct upcall_sink *sink;
+	void *sink_ctx;
 };
 
 /* An upcall has no context to reach the process object by. */
@@ -109,6 +111,7 @@ static void give_back(struct slot *s)
 	uint32_t index = (uint32_t)(s - table.slots);
 	s->live = false;
 	s->owner = NULL;
+	s->sink = NULL;
 	s->generation++;
 	table.live--;
 	/* a queued slot goes to the free list when the service thread comes to it */
@@ -193,6 +196,18 @@ void upcalls_detach(SOCKET handle)
 	if (s)
 		s->owner = NULL;
 	pthread_mutex_unlock(&table.lock);
+}
+
+bool upcalls_set_sink(SOCKET handle, const struct upcall_sink *sink, void *ctx)
+{
+	pthread_mutex_lock(&table.lock);
+	struct slot *s = find(handle);
+	if (s) {
+		s->sink = sink;
+		s->sink_ctx = ctx;
+	}
+	pthread_mutex_unlock(&table.lock);
+	return s != NULL;
 }
 
 bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle)
@@ -322,9 +337,13 @@ static int up_close_socket_handle(SOCKET handle, LPINT error)
 {
 	pthread_mutex_lock(&table.lock);
 	struct slot *s = find(handle);
+	const struct upcall_sink *sink = s ? s->sink : NULL;
+	void *ctx = s ? s->sink_ctx : NULL;
 	if (s)
 		give_back(s);
 	pthread_mutex_unlock(&table.lock);
+	if (sink)
+		sink->closed(ctx);
 	return s ? succeed(error, 0) : fail(error, WSAENOTSOCK, SOCKET_ERROR);
 }
 
@@ -391,10 +410,18 @@ static int up_complete_overlapped_request(SOCKET handle, LPWSAOVERLAPPED overlap
 	if (!overlapped)
 		return fail(error, WSAEINVAL, SOCKET_ERROR);
 	pthread_mutex_lock(&table.lock);
-	bool known = find(handle) != NULL;
+	struct slot *s = find(handle);
+	const struct upcall_sink *sink = s ? s->sink : NULL;
+	void *ctx = s ? s->sink_ctx : NULL;
 	pthread_mutex_unlock(&table.lock);
-	if (!known)
+	if (!s)
 		return fail(error, WSAENOTSOCK, SOCKET_ERROR);
+	if (sink) {
+		/* the provider waits for this upcall before it gives the handle back
+		 * [PROV-CLOSE-1], so the session is there */
+		sink->complete(ctx, overlapped, (int)code, transferred);
+		return succeed(error, 0);
+	}
 	overlapped->InternalHigh = transferred;
 	overlapped->OffsetHigh = code;
 	/* results first, then the word that says they are there [PROV-OVL-2] */

@@ -50,6 +50,16 @@ bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle);
 /* Set the event of a handle by hand. */
 void upcalls_again(SOCKET handle);
 
+/* Who hears of a connected socket's completions, on the thread of the upcall and with no lock held;
+ * `closed`, from WPUCloseSocketHandle, is the last call. Kept by reference. */
+struct upcall_sink {
+	void (*complete)(void *ctx, LPWSAOVERLAPPED overlapped, int code, uint32_t bytes);
+	void (*closed)(void *ctx);
+};
+
+/* @sink NULL: nobody from now on; a call may be under way. False: no such handle. */
+bool upcalls_set_sink(SOCKET handle, const struct upcall_sink *sink, void *ctx);
+
 /* Reset by hand an event that the provider left set after it failed. */
 void upcalls_reset(SOCKET handle);
 

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A session's life and its lock: who enters, what is drained on the way out, timers, polling
+ * [switch.md parts 9 to 12]. Lock: session.lock; see session_priv.h.
+ */
+#include "session_priv.h"
+
+#include "upcalls.h"
+
+#include <stdlib.h>
+
+/* ---- the lock ---- */
+
+static void take_ref(struct session *ss)
+{
+	atomic_fetch_add_explicit(&ss->refs, 1, memory_order_relaxed);
+}
+
+void ss_unref(struct session *ss)
+{
+	if (atomic_fetch_sub_explicit(&ss->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	ss_regions_close(ss);
+	free(ss->urgent);
+	pthread_mutex_destroy(&ss->lock);
+	free(ss);
+}
+
+void ss_enter(struct session *ss)
+{
+	take_ref(ss);
+	pthread_mutex_lock(&ss->lock);
+}
+
+static void receive_over(struct session *ss, struct ss_op *op)
+{
+	((struct ss_buf *)(void *)op)->done = true;
+}
+
+static void send_over(struct session *ss, struct ss_op *op)
+{
+	if (op->code)
+		ss_broken(ss, op->code);
+}
+
+/* Take what was completed, in its order. */
+void ss_drain(struct session *ss)
+{
+	static void (*const over[OP_KINDS])(struct session *, struct ss_op *) = {
+		[OP_RECEIVE] = receive_over,
+		[OP_SEND] = send_over,
+		[OP_READ] = ss_read_over,
+		[OP_WRITE] = ss_write_over,
+	};
+	struct ss_op *list = atomic_exchange_explicit(&ss->completions, NULL, memory_order_acquire);
+	struct ss_op *first = NULL;
+	while (list) {
+		struct ss_op *op = list;
+		list = op->next;
+		op->next = first;
+		first = op;
+	}
+	while (first) {
+		struct ss_op *op = first;
+		first = op->next;
+		op->posted = false;
+		over[op->kind](ss, op);
+	}
+	ss_received(ss);
+}
+
+/* A request is over: its owner hears of it when the lock is free. */
+void ss_end_request(struct session *ss, struct sw_request *r, int code)
+{
+	r->code = code;
+	if (ss_tx_private(r)) {
+		free(r);
+		return;
+	}
+	if (r->mark == &ss->due_at[T_CANCEL])
+		ss->due_at[T_CANCEL] = 0;
+	ss->tell |= SW_READY_REQUEST;
+	if (r == ss->submitting) {
+		ss->submitting = NULL;
+		atomic_store_explicit(&r->over, true, memory_order_release);
+	} else if (!r->finish) {
+		atomic_store_explicit(&r->over, true, memory_order_release);
+	} else {
+		r->prev = NULL;
+		r->next = NULL;
+		if (ss->over_last)
+			ss->over_last->next = r;
+		else
+			ss->over_first = r;
+		ss->over_last = r;
+	}
+}
+
+static bool something_to_do(struct session *ss)
+{
+	return atomic_load(&ss->completions) != NULL;
+}
+
+/* Nothing of the provider's is left: the last word. */
+static bool is_ended(struct session *ss)
+{
+	if (ss->ended_told || !ss->closing || !ss->desc_closed || !atomic_load(&ss->handle_closed))
+		return false;
+	ss->ended_told = true;
+	return true;
+}
+
+/* Give the lock back and tell. True: `ended` was told. */
+static bool unlock_and_tell(struct session *ss)
+{
+	struct sw_request *r = ss->over_first;
+	ss->over_first = ss->over_last = NULL;
+	unsigned bits = ss->tell;
+	ss->tell = 0;
+	bool up = ss->up_due;
+	ss->up_due = false;
+	bool ended = is_ended(ss);
+	/* before the lock is free: who sees the level later than the wake-up would sleep again */
+	if (bits && ss->ops->ready && !ended)
+		ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
+	pthread_mutex_unlock(&ss->lock);
+	while (r) {
+		struct sw_request *next = r->next;
+		r->next = NULL;
+		atomic_store_explicit(&r->over, true, memory_order_release);
+		r->finish(r);
+		r = next;
+	}
+	if (up)
+		ss->ops->up(ss->ctx, ss->up_code);
+	if (ended)
+		ss->ops->ended(ss->ctx);
+	return ended;
+}
+
+void ss_leave(struct session *ss)
+{
+	do {
+		ss_pump(ss);
+		/* what a downcall completed on the way */
+		while (something_to_do(ss)) {
+			ss_drain(ss);
+			ss_pump(ss);
+		}
+		if (unlock_and_tell(ss))
+			break;
+		/* who completed meanwhile found the lock taken, and left it to us */
+	} while ((something_to_do(ss) || (atomic_load(&ss->handle_closed) && !ss->ended_told)) &&
+		 pthread_mutex_trylock(&ss->lock) == 0);
+	ss_unref(ss);
+}
+
+/* ---- completions ---- */
+
+void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, uint32_t bytes)
+{
+	struct ss_op *op = (struct ss_op *)(void *)overlapped;
+	take_ref(ss);
+	op->code = code;
+	op->bytes = bytes;
+	struct ss_op *first = atomic_load_explicit(&ss->completions, memory_order_relaxed);
+	do
+		op->next = first;
+	while (!atomic_compare_exchange_weak(&ss->completions, &first, op));
+	if (pthread_mutex_trylock(&ss->lock) == 0)
+		ss_leave(ss);
+	else
+		ss_unref(ss);
+}
+
+static void sink_complete(void *ctx, LPWSAOVERLAPPED overlapped, int code, uint32_t bytes)
+{
+	session_complete(ctx, overlapped, code, bytes);
+}
+
+static void sink_closed(void *ctx)
+{
+	struct session *ss = ctx;
+	take_ref(ss);
+	atomic_store(&ss->handle_closed, true);
+	if (pthread_mutex_trylock(&ss->lock) == 0)
+		ss_leave(ss);
+	else
+		ss_unref(ss);
+}
+
+static const struct upcall_sink sink = {sink_complete, sink_closed};
+
+/* ---- time ---- */
+
+void ss_timer(struct session *ss, enum session_timer which, uint32_t ms)
+{
+	uint64_t when = ms ? waiter_now_ns() + ms * UINT64_C(1000000) : 0;
+	ss->due_at[which] = when;
+	if (!when)
+		return; /* the reactor's may stand: it finds nothing due */
+	if (ss->reactor && (!ss->timer_when || when < ss->timer_when)) {
+		ss->timer_when = when;
+		reactor_timer_set(ss->reactor, &ss->timer, when);
+	}
+}
+
+static void detach(struct session *ss)
+{
+	int fd = -1, error = 0;
+	if (!ss->attended || ss->attending || ss->desc_closed)
+		return;
+	ss->attended = false;
+	ss->attend(ss->link.desc, FALSE, &fd, &error);
+}
+
+static void attend_lapses(struct session *ss)
+{
+	if (ss->attending || !ss->attended || ss->desc_closed)
+		return; /* the last sleeper sets the timer again */
+	if (ss->attend_uses != ss->attend_seen) {
+		ss->attend_seen = ss->attend_uses;
+		ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
+		return;
+	}
+	detach(ss);
+}
+
+static void timer_over(struct session *ss, enum session_timer which)
+{
+	switch (which) {
+	case T_HELLO:
+		ss_lost(ss, WSAETIMEDOUT);
+		break;
+	case T_BROKEN:
+		ss_lost(ss, ss->tx_broken ? ss->tx_broken : WSAENOBUFS);
+		break;
+	case T_LINGER:
+	case T_CANCEL:
+	case T_ABORT:
+		ss_lost(ss, WSAECONNABORTED);
+		ss_close_desc(ss);
+		break;
+	case T_IDLE:
+		ss_idle(ss);
+		break;
+	case T_BOUNCE:
+		ss->kick = true;
+		break;
+	case T_KEEP:
+		ss_keepalive(ss);
+		break;
+	case T_ATTEND:
+		attend_lapses(ss);
+		break;
+	case T_COUNT:
+		break;
+	}
+}
+
+void ss_timers_run(struct session *ss, uint64_t now_ns)
+{
+	uint64_t next = 0;
+	ss->timer_when = 0;
+	for (int i = 0; i < T_COUNT; i++) {
+		if (!ss->due_at[i] || ss->due_at[i] > now_ns)
+			continue;
+		ss->due_at[i] = 0;
+		timer_over(ss, (enum session_timer)i);
+	}
+	for (int i = 0; i < T_COUNT; i++)
+		if (ss->due_at[i] && (!next || ss->due_at[i] < next))
+			next = ss->due_at[i];
+	ss->timer_when = next;
+	if (next && ss->reactor)
+		reactor_timer_set(ss->reactor, &ss->timer, next);
+}
+
+static void timer_fired(struct reactor_timer *t)
+{
+	struct session *ss =
+		(struct session *)(void *)((char *)t - offsetof(struct session, timer));
+	ss_enter(ss);
+	ss_drain(ss);
+	if (!ss->ended_told)
+		ss_timers_run(ss, waiter_now_ns());
+	ss_leave(ss);
+}
+
+/* ---- life ---- */
+
+void (*ss_extension(const struct session *ss, unsigned which))(void)
+{
+	return ss->link.provider->extensions[which];
+}
+
+int session_create(const struct session_link *link, bool initiator,
+		   const struct session_config *config, const struct session_ops *ops, void *ctx,
+		   struct reactor *reactor, struct session **ret)
+{
+	struct session *ss = calloc(1, sizeof(*ss));
+	if (!ss)
+		return WSAENOBUFS;
+	pthread_mutex_init(&ss->lock, NULL);
+	atomic_init(&ss->refs, 1);
+	ss->link = *link;
+	ss->config = *config;
+	ss->ops = ops;
+	ss->ctx = ctx;
+	ss->reactor = reactor;
+	ss->call = &link->provider->table;
+	ss->initiator = initiator;
+	ss->timer.fire = timer_fired;
+	ss->attend = (LPFN_WSDATTEND)link->provider->attend;
+	for (int i = 0; i < SESSION_XFERS; i++) {
+		ss->out[i].op.kind = OP_WRITE;
+		ss->in[i].op.kind = OP_READ;
+		ss->in[i].seg.kind = SEG_XFER;
+	}
+	if (!upcalls_set_sink(link->handle, &sink, ss)) {
+		ss_unref(ss);
+		return WSAENOTSOCK;
+	}
+	ss_enter(ss);
+	/* `up` may come from another thread as soon as receives are posted */
+	*ret = ss;
+	int code = ss_begin(ss);
+	if (code) {
+		upcalls_set_sink(link->handle, NULL, NULL);
+		*ret = NULL;
+		pthread_mutex_unlock(&ss->lock);
+		ss_unref(ss);
+		ss_unref(ss);
+		return code;
+	}
+	ss_leave(ss);
+	return 0;
+}
+
+void session_free(struct session *ss)
+{
+	if (!ss)
+		return;
+	if (ss->reactor)
+		reactor_timer_stop(ss->reactor, &ss->timer);
+	ss_unref(ss);
+}
+
+/* ---- the application's side ---- */
+
+bool session_submit(struct session *ss, struct sw_request *r)
+{
+	ss_enter(ss);
+	r->done = 0;
+	r->offset = 0;
+	r->mark = NULL;
+	r->ret_flags = 0;
+	r->code = 0;
+	ss->submitting = r;
+	bool over = r->op == SW_OP_SEND ? ss_submit_send(ss, r) : ss_submit_receive(ss, r);
+	ss->submitting = NULL;
+	/* an overlapped one: nobody need come back to look after it */
+	if (!over && r->finish)
+		detach(ss);
+	ss_leave(ss);
+	return over;
+}
+
+bool session_cancel(struct session *ss, struct sw_request *r, int code)
+{
+	bool out = r->op == SW_OP_SEND, cancelled = false;
+	ss_enter(ss);
+	struct sw_request *at = out ? ss->tx_first : ss->rx_first;
+	while (at && at != r)
+		at = at->next;
+	if (at && (out ? ss_out_busy(ss, r) : ss_in_busy(ss, r))) {
+		if (!ss->due_at[T_CANCEL])
+			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
+		r->mark = &ss->due_at[T_CANCEL]; /* to be known when it ends */
+	} else if (at) {
+		cancelled = true;
+		if (out)
+			ss_tx_unlink(ss, r);
+		else
+			ss_rx_unlink(ss, r);
+		r->done = out ? r->offset : r->done;
+		r->code = code;
+		atomic_store_explicit(&r->over, true, memory_order_release);
+	}
+	ss_leave(ss);
+	return cancelled;
+}
+
+/* One look at the provider; it hands over by upcalls what it finds. */
+static void harvest(struct session *ss)
+{
+	DWORD bytes = 0, flags = 0;
+	int error = 0;
+	struct ss_buf *b = ss->posted ? ss->posted : ss->flight;
+	if (b && b->op.posted && !ss->desc_closed)
+		ss->call->lpWSPGetOverlappedResult(ss->link.desc, &b->op.ov, &bytes, FALSE, &flags,
+						   &error);
+}
+
+void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
+{
+	uint64_t end = 0;
+	if (spin_us == SESSION_SPIN)
+		spin_us = ss->config.spin_us;
+	for (;;) {
+		ss_enter(ss);
+		bool over = r && atomic_load_explicit(&r->over, memory_order_acquire), news = false;
+		if (!over) {
+			harvest(ss);
+			news = something_to_do(ss);
+			ss_drain(ss);
+		}
+		ss_leave(ss);
+		if (over || (!r && news) || !spin_us ||
+		    (r && atomic_load_explicit(&r->over, memory_order_acquire)))
+			return;
+		uint64_t now = waiter_now_ns();
+		if (!end)
+			end = now + spin_us * UINT64_C(1000);
+		if (now >= end)
+			return;
+		__builtin_ia32_pause();
+	}
+}
+
+bool session_attend(struct session *ss, int *ret_fd)
+{
+	int fd = -1, error = 0, result = SOCKET_ERROR;
+	ss_enter(ss);
+	if (ss->attend && !ss->desc_closed)
+		result = ss->attend(ss->link.desc, TRUE, &fd, &error);
+	bool news = result == 1 || something_to_do(ss);
+	ss_drain(ss);
+	if (result == 0 || result == 1)
+		ss->attended = true;
+	if (news) {
+		if (ss->attended && !ss->attending && !ss->due_at[T_ATTEND])
+			ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
+	} else {
+		ss->attending++;
+	}
+	ss_leave(ss);
+	if (news)
+		return false;
+	*ret_fd = result == 0 ? fd : -1;
+	return true;
+}
+
+void session_attended(struct session *ss)
+{
+	ss_enter(ss);
+	ss->attending--;
+	ss->attend_uses++;
+	if (!ss->attending && ss->attended && !ss->due_at[T_ATTEND])
+		ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
+	ss_leave(ss);
+}
+
+void session_detach(struct session *ss)
+{
+	ss_enter(ss);
+	detach(ss);
+	ss_leave(ss);
+}
+
+static unsigned levels(struct session *ss)
+{
+	unsigned bits = 0;
+	if (ss->state == SESSION_LOST || ss->tx_broken)
+		bits |= SW_READY_WRITE;
+	if (ss->state == SESSION_LOST)
+		bits |= SW_READY_CLOSE | SW_READY_ERROR | SW_READY_READ;
+	if (ss->state == SESSION_UP &&
+	    (ss->shut_send || ss->tx_private == 0 || ss->tx_private < ss->config.sndbuf))
+		bits |= SW_READY_WRITE;
+	if (ss->buffered || (ss->peer_shut && !ss->seg_first) || ss_urgent_here(ss))
+		bits |= SW_READY_READ;
+	if (ss->peer_shut && !ss->seg_first)
+		bits |= SW_READY_CLOSE;
+	if (!ss->config.oob_inline && ss_urgent_unread(ss))
+		bits |= SW_READY_URGENT;
+	return bits;
+}
+
+unsigned session_ready(struct session *ss, unsigned want)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	unsigned bits = levels(ss) & want;
+	if (want & SW_READY_READ && !(bits & SW_READY_READ))
+		ss->kick = true; /* a large transfer that waits for its receive is fetched */
+	if (want & SW_READY_WRITE && !(bits & SW_READY_WRITE))
+		ss->want_write = true;
+	ss_leave(ss);
+	return bits;
+}
+
+uint32_t session_readable(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	uint64_t n = ss->buffered;
+	if (ss_urgent_here(ss))
+		n++;
+	if (!n)
+		ss->kick = true;
+	ss_leave(ss);
+	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+bool session_at_mark(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	bool at = ss_rx_limit(ss) == UINT64_MAX || ss_urgent_here(ss);
+	ss_leave(ss);
+	return at;
+}
+
+int session_error(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	int code = ss->lost;
+	ss_leave(ss);
+	return code;
+}
+
+void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline)
+{
+	ss_enter(ss);
+	ss->config.sndbuf = sndbuf;
+	ss->config.rcvbuf = rcvbuf;
+	ss->config.oob_inline = oob_inline;
+	ss_leave(ss);
+}
+
+void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count)
+{
+	ss_enter(ss);
+	ss->keep_idle = idle_ms;
+	ss->keep_interval = interval_ms ? interval_ms : 1000;
+	ss->keep_count = count ? count : 10;
+	ss->keep_missed = 0;
+	ss->keep_seen = ss->stats.messages_received;
+	ss_timer(ss, T_KEEP, idle_ms);
+	ss_leave(ss);
+}
+
+void session_get_stats(struct session *ss, struct session_stats *ret)
+{
+	ss_enter(ss);
+	*ret = ss->stats;
+	ret->credits = ss->grant[0].credits + ss->grant[1].credits;
+	ret->buffers = ss->rx ? ss->rx->count : 0;
+	ss_leave(ss);
+}

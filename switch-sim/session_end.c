@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How a session ends: shut down, closed, lost, or cut off for what the peer sent [SW-CLOSE-1, -2,
+ * -5, SW-FLOW-11, -14, SW-BLOCK-1]. Lock: session.lock, held, but for the public functions.
+ */
+#include "session_priv.h"
+
+#include "log.h"
+
+/* A code that the application may see. */
+static int outward(const struct session *ss, int code)
+{
+	return code == WSA_OPERATION_ABORTED && !ss->closing ? WSAECONNABORTED : code;
+}
+
+void ss_lost(struct session *ss, int code)
+{
+	if (ss->state == SESSION_LOST)
+		return;
+	ss->lost = outward(ss, code);
+	ss->state = SESSION_LOST;
+	ss->due = 0;
+	ss_timer(ss, T_KEEP, 0);
+	ss_timer(ss, T_IDLE, 0);
+	ss_up(ss, ss->lost);
+	ss_xfers_lost(ss);
+	ss_tx_drop(ss, ss->lost);
+	ss_urgent_drop(ss);
+	ss_rx_fail(ss);
+	ss->tell |= SW_READY_READ | SW_READY_WRITE | SW_READY_CLOSE | SW_READY_ERROR;
+}
+
+/* What came before may still lie in receives: they say when all is lost. */
+void ss_broken(struct session *ss, int code)
+{
+	if (!ss->tx_broken)
+		ss->tx_broken = outward(ss, code);
+	if (!ss->posted || ss->state != SESSION_UP)
+		ss_lost(ss, ss->tx_broken);
+	else if (!ss->due_at[T_BROKEN])
+		ss_timer(ss, T_BROKEN, SESSION_ABORT_MS);
+}
+
+void ss_protocol(struct session *ss, const char *what)
+{
+	struct sm_message m = {.opcode = SM_ABORT, .code = WSAECONNABORTED};
+	if (ss->state == SESSION_LOST)
+		return;
+	wsd_log(WSD_LOG_WARNING, "session: cut off, the peer sent %s", what);
+	if (ss_send(ss, &m, true))
+		ss->abort_buf = ss->flight_last;
+	ss_lost(ss, WSAECONNABORTED);
+	if (ss->abort_buf)
+		ss_timer(ss, T_ABORT, SESSION_ABORT_MS);
+	else
+		ss_close_desc(ss);
+}
+
+void ss_close_desc(struct session *ss)
+{
+	int error = 0;
+	if (ss->desc_closed)
+		return;
+	ss_reclaim(ss);
+	ss_regions_idle(ss);
+	/* upcalls in it find the lock taken: what they bring is drained later */
+	ss->call->lpWSPCloseSocket(ss->link.desc, &error);
+	ss->desc_closed = true;
+	ss->abort_buf = NULL;
+	for (int i = 0; i < T_COUNT; i++)
+		ss->due_at[i] = 0;
+	ss_xfers_lost(ss);
+	if (ss->closing)
+		ss_tx_drop(ss, WSA_OPERATION_ABORTED);
+}
+
+/* SW-CLOSE-2 (3) to (5), whenever something has happened. */
+void ss_end_step(struct session *ss)
+{
+	if (ss->desc_closed)
+		return;
+	if (ss->abort_buf) {
+		if (ss_sent(ss->abort_buf))
+			ss_close_desc(ss);
+		return;
+	}
+	if (!ss->closing)
+		return;
+	if (ss->state == SESSION_LOST) {
+		ss_close_desc(ss);
+		return;
+	}
+	ss_rx_discard(ss);
+	ss_reclaim(ss);
+	/* who sends to one that is gone is reset, as over TCP, but not before it has all of ours */
+	if (ss->shut_arrived && (ss->peer_shut || ss->discarded))
+		ss_close_desc(ss);
+}
+
+void ss_on_shut(struct session *ss)
+{
+	if (ss->peer_shut) {
+		ss_protocol(ss, "a second SHUT_SEND");
+		return;
+	}
+	ss->peer_shut = true;
+	ss->tell |= SW_READY_READ | SW_READY_CLOSE;
+}
+
+void ss_on_abort(struct session *ss, const struct sm_message *m)
+{
+	wsd_log(WSD_LOG_INFO, "session: the peer gives up with code %u", m->code);
+	ss_lost(ss, WSAECONNRESET);
+}
+
+/* Nothing has come for a while: ask [SW-OPT-3]. */
+void ss_keepalive(struct session *ss)
+{
+	if (ss->state != SESSION_UP || !ss->keep_idle)
+		return;
+	if (ss->keep_seen != ss->stats.messages_received) {
+		ss->keep_seen = ss->stats.messages_received;
+		ss->keep_missed = 0;
+		ss_timer(ss, T_KEEP, ss->keep_idle);
+	} else if (ss->keep_missed >= ss->keep_count) {
+		ss_lost(ss, WSAENETRESET);
+	} else {
+		ss->keep_missed++;
+		ss->due |= DUE_PING;
+		ss_timer(ss, T_KEEP, ss->keep_interval);
+	}
+}
+
+int session_shutdown(struct session *ss, int how)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	if (how != WSD_SD_SEND)
+		ss->shut_receive = true;
+	if (how != WSD_SD_RECEIVE && !ss->shut_send) {
+		ss->shut_send = true;
+		ss->due |= DUE_SHUT;
+	}
+	ss_leave(ss);
+	return 0;
+}
+
+/* Sends that were not begun are given up; what the caller was told is sent goes out. */
+static void abort_sends(struct session *ss)
+{
+	struct sw_request *next;
+	for (struct sw_request *r = ss->tx_first; r; r = next) {
+		next = r->next;
+		if (ss_tx_private(r))
+			continue;
+		if (ss_out_busy(ss, r)) {
+			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
+			continue;
+		}
+		ss_tx_unlink(ss, r);
+		r->done = r->offset;
+		ss_end_request(ss, r, WSA_OPERATION_ABORTED);
+	}
+}
+
+void session_close(struct session *ss, uint32_t linger_ms)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	if (!ss->closing) {
+		ss->closing = true;
+		if (ss->seg_first)
+			ss->discarded = true;
+		abort_sends(ss);
+		ss_rx_abort(ss, WSA_OPERATION_ABORTED);
+		if (ss->rx_first)
+			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
+		if (!linger_ms || ss->state != SESSION_UP) {
+			ss_lost(ss, WSAECONNABORTED);
+		} else {
+			if (!ss->shut_send)
+				ss->due |= DUE_SHUT;
+			ss->shut_send = true;
+			ss_timer(ss, T_LINGER, linger_ms);
+		}
+	}
+	ss_leave(ss);
+}

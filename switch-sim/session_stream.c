@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The outgoing stream: requests in order, small ones into control buffers, what must not wait into
+ * private memory [SW-FLOW-4, -13, WS-DATA-3]. Lock: session.lock, held.
+ *
+ * The queue holds requests from their submission until all their bytes are gone and, of large
+ * transfers, fetched. tx_cur is the first that is not all handed over.
+ */
+#include "session_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A request of our own: bytes that a caller was told are sent. */
+struct private_send {
+	struct sw_request r;
+	uint32_t room;
+	uint8_t data[];
+};
+
+enum { PRIVATE_MIN = 4096 };
+
+static char private_mark, plain_mark; /* plain: never by RDMA [SW-OOB-3] */
+
+bool ss_tx_private(const struct sw_request *r)
+{
+	return r->mark == &private_mark || r->mark == &plain_mark;
+}
+
+static void link_last(struct session *ss, struct sw_request *r)
+{
+	r->next = NULL;
+	r->prev = ss->tx_last;
+	if (ss->tx_last)
+		ss->tx_last->next = r;
+	else
+		ss->tx_first = r;
+	ss->tx_last = r;
+	if (!ss->tx_cur) {
+		ss->tx_cur = r;
+		ss->tx_index = ss->tx_into = 0;
+	}
+	if (ss_tx_private(r))
+		ss->tx_private += r->total;
+	else
+		ss->tx_real++;
+	ss->tx_accepted += r->total;
+}
+
+/* Urgent marks lie behind bytes that will not be sent. */
+static void move_marks(struct session *ss, const struct sw_request *r)
+{
+	uint64_t gone = r->total - r->offset, at = ss->tx_pos;
+	for (const struct sw_request *q = ss->tx_cur; q && q != r; q = q->next)
+		at += q->total - q->offset;
+	ss->tx_accepted -= gone;
+	for (struct ss_out_urgent *u = ss->urgent_out; u; u = u->next)
+		if (u->offset >= at + gone)
+			u->offset -= gone;
+}
+
+void ss_tx_unlink(struct session *ss, struct sw_request *r)
+{
+	if (r->offset < r->total)
+		move_marks(ss, r);
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		ss->tx_first = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	else
+		ss->tx_last = r->prev;
+	if (ss->tx_cur == r) {
+		ss->tx_cur = r->next;
+		ss->tx_index = ss->tx_into = 0;
+	}
+	if (ss_tx_private(r))
+		ss->tx_private -= r->total - r->offset;
+	else
+		ss->tx_real--;
+}
+
+void ss_tx_advance(struct session *ss, uint32_t n)
+{
+	struct sw_request *r = ss->tx_cur;
+	r->offset += n;
+	ss->tx_into += n;
+	ss->tx_pos += n;
+	ss->stats.bytes_sent += n;
+	if (ss_tx_private(r))
+		ss->tx_private -= n;
+	if (r->offset == r->total) {
+		ss->tx_cur = r->next;
+		ss->tx_index = ss->tx_into = 0;
+	}
+}
+
+/* Bytes in one piece at the cursor. */
+static uint32_t piece(struct session *ss, char **ret_at)
+{
+	struct sw_request *r = ss->tx_cur;
+	while (ss->tx_into == r->buffers[ss->tx_index].len) {
+		ss->tx_index++;
+		ss->tx_into = 0;
+	}
+	*ret_at = r->buffers[ss->tx_index].buf + ss->tx_into;
+	return r->buffers[ss->tx_index].len - ss->tx_into;
+}
+
+static bool is_large(const struct session *ss, uint32_t n)
+{
+	return n > ss->threshold && ss->tx_cur->mark != &plain_mark && ss_rdma_possible(ss);
+}
+
+/* One DATA message with all that fits from the cursor on. False: not now. */
+static bool send_data(struct session *ss)
+{
+	struct ss_buf *b = ss_tx_get(ss, 3);
+	if (!b)
+		return false;
+	uint32_t room = ss_tx_room(ss), used = 0;
+	if (room > b->region->size - SM_HEADER)
+		room = b->region->size - SM_HEADER;
+	while (ss->tx_cur && used < room) {
+		char *at;
+		uint32_t n = piece(ss, &at);
+		if (used && is_large(ss, n))
+			break;
+		if (n > room - used)
+			n = room - used;
+		memcpy(b->at + SM_HEADER + used, at, n);
+		used += n;
+		ss_tx_advance(ss, n);
+	}
+	ss->stats.copied += used;
+	return ss_tx_post(ss, b, SM_DATA, ss->tx_cur ? 0 : SM_LAST, 0, used, false);
+}
+
+/* The source cannot be registered [SW-FLOW-9]. */
+static void announce_failed(struct session *ss, struct sw_request *r, int code)
+{
+	if (ss_tx_private(r)) {
+		r->mark = &plain_mark; /* its caller is gone: by messages, then */
+	} else if (!r->offset) {
+		ss_tx_unlink(ss, r);
+		ss_end_request(ss, r, code == WSAEFAULT ? code : WSAENOBUFS);
+	} else {
+		ss_lost(ss, WSAENOBUFS);
+	}
+}
+
+void ss_tx_stream(struct session *ss)
+{
+	while (ss->tx_cur && ss->state == SESSION_UP && !ss->tx_broken) {
+		char *at;
+		uint32_t n = piece(ss, &at);
+		if (!is_large(ss, n)) {
+			if (!send_data(ss))
+				return;
+			continue;
+		}
+		struct sw_request *r = ss->tx_cur;
+		int code = ss_announce(ss, r, at, n < ss->max_rdma ? n : ss->max_rdma);
+		if (code == WSAEWOULDBLOCK)
+			return;
+		if (code)
+			announce_failed(ss, r, code);
+	}
+}
+
+void ss_tx_reap(struct session *ss)
+{
+	struct sw_request *r;
+	while ((r = ss->tx_first) && r->offset == r->total && !ss_out_busy(ss, r)) {
+		ss_tx_unlink(ss, r);
+		r->done = r->total;
+		ss_end_request(ss, r, 0);
+	}
+}
+
+void ss_tx_drop(struct session *ss, int code)
+{
+	struct sw_request *next;
+	for (struct sw_request *r = ss->tx_first; r; r = next) {
+		next = r->next;
+		if (ss_out_busy(ss, r))
+			continue; /* ends as soon as the provider lets go */
+		ss_tx_unlink(ss, r);
+		r->done = r->offset;
+		ss_end_request(ss, r, code);
+	}
+}
+
+/* ---- submission ---- */
+
+/* The answer is due at once. */
+static bool at_once(struct sw_request *r, int code, uint64_t done)
+{
+	r->code = code;
+	r->done = done;
+	atomic_store_explicit(&r->over, true, memory_order_release);
+	return true;
+}
+
+/* Bytes of @r from @index, @into on, one after the other. */
+static void flatten(const struct sw_request *r, uint32_t index, uint32_t into, uint8_t *to)
+{
+	for (; index < r->count; index++, into = 0) {
+		const WSABUF *w = &r->buffers[index];
+		if (w->len > into)
+			memcpy(to, w->buf + into, w->len - into);
+		to += w->len - into;
+	}
+}
+
+static struct private_send *last_private(struct session *ss, uint64_t n)
+{
+	struct sw_request *r = ss->tx_last;
+	if (!r || !ss_tx_private(r) || r->offset == r->total)
+		return NULL;
+	struct private_send *p = (struct private_send *)(void *)r;
+	return p->room - r->first[0].len >= n ? p : NULL;
+}
+
+/* Keep what is left of @r, from the cursor @index, @into. False: no memory. */
+static bool keep(struct session *ss, const struct sw_request *r, uint32_t index, uint32_t into,
+		 uint64_t n, bool plain)
+{
+	struct private_send *p = last_private(ss, n);
+	ss->stats.copied += n;
+	if (p) { /* several small ones make one message */
+		flatten(r, index, into, p->data + p->r.first[0].len);
+		p->r.first[0].len += (ULONG)n;
+		p->r.total += n;
+		ss->tx_private += n;
+		ss->tx_accepted += n;
+		return true;
+	}
+	uint64_t room = n < PRIVATE_MIN ? PRIVATE_MIN : n;
+	if (room > UINT32_MAX - sizeof(*p) || !(p = malloc(sizeof(*p) + room)))
+		return false;
+	memset(&p->r, 0, sizeof(p->r));
+	p->room = (uint32_t)room;
+	p->r.op = SW_OP_SEND;
+	p->r.mark = plain ? &plain_mark : &private_mark;
+	p->r.buffers = p->r.first;
+	p->r.first[0] = (WSABUF){.len = (ULONG)n, .buf = (CHAR *)p->data};
+	p->r.count = 1;
+	p->r.total = n;
+	flatten(r, index, into, p->data);
+	link_last(ss, &p->r);
+	return true;
+}
+
+static int refusal(const struct session *ss)
+{
+	if (ss->shut_send || ss->closing)
+		return WSAESHUTDOWN;
+	return ss->lost ? ss->lost : ss->tx_broken;
+}
+
+/* Whether @n more bytes may be kept: any number when nothing is kept yet [WS-DATA-3]. */
+static bool may_keep(const struct session *ss, uint64_t n)
+{
+	return !ss->tx_private || ss->tx_private + n <= ss->config.sndbuf;
+}
+
+/* Nothing is before it: what has room goes out now. True: it is all gone. */
+static bool straight(struct session *ss, struct sw_request *r)
+{
+	link_last(ss, r);
+	ss_tx_stream(ss);
+	ss_tx_reap(ss);
+	return atomic_load_explicit(&r->over, memory_order_relaxed);
+}
+
+/* @r, in the queue and in part sent, becomes private memory. */
+static bool swap_for_private(struct session *ss, struct sw_request *r)
+{
+	uint32_t index = 0, into = 0;
+	uint64_t n = r->total - r->offset;
+	if (ss->tx_cur == r) {
+		index = ss->tx_index;
+		into = ss->tx_into;
+	}
+	ss_tx_unlink(ss, r); /* it is the last: marks stay where they are */
+	if (keep(ss, r, index, into, n, false))
+		return true;
+	link_last(ss, r);
+	ss->tx_accepted -= r->offset;
+	if (ss->tx_cur == r) {
+		ss->tx_index = index;
+		ss->tx_into = into;
+	}
+	return false;
+}
+
+static bool submit_nonblocking(struct session *ss, struct sw_request *r, bool large)
+{
+	if (!ss->tx_first && !large && ss->state == SESSION_UP) {
+		if (straight(ss, r))
+			return true;
+		if (swap_for_private(ss, r))
+			return at_once(r, 0, r->total);
+		ss_tx_unlink(ss, r);
+		return at_once(r, r->offset ? 0 : WSAENOBUFS, r->offset);
+	}
+	if (!may_keep(ss, r->total)) {
+		ss->want_write = true;
+		return at_once(r, WSAEWOULDBLOCK, 0);
+	}
+	if (!keep(ss, r, 0, 0, r->total, false))
+		return at_once(r, WSAENOBUFS, 0);
+	return at_once(r, 0, r->total);
+}
+
+bool ss_submit_send(struct session *ss, struct sw_request *r)
+{
+	int code = refusal(ss);
+	if (code)
+		return at_once(r, code, 0);
+	if (r->flags & WSD_MSG_OOB)
+		return ss_submit_urgent(ss, r);
+	if (!r->total)
+		return at_once(r, 0, 0);
+	bool large = r->total > ss->threshold && ss_rdma_possible(ss);
+	if (r->nonblocking)
+		return submit_nonblocking(ss, r, large);
+	bool alone = !ss->tx_real;
+	if (straight(ss, r))
+		return true;
+	if (ss->state == SESSION_LOST || large || !alone)
+		return false;
+	/* as over TCP/IP: a send that fits the buffer does not wait for the peer */
+	uint64_t n = r->total - r->offset;
+	if (ss->tx_private + n <= ss->config.sndbuf && swap_for_private(ss, r))
+		return at_once(r, 0, r->total);
+	return false;
+}
+
+/* ---- urgent sends: the bytes before the last one [SW-OOB-2] ---- */
+
+bool ss_submit_urgent(struct session *ss, struct sw_request *r)
+{
+	enum { MOST = 4096 };
+	struct ss_out_urgent *u = NULL;
+	if (!r->total)
+		return at_once(r, WSAEINVAL, 0);
+	if (ss->n_urgent_out >= MOST || (r->nonblocking && !may_keep(ss, r->total))) {
+		ss->want_write = true;
+		return at_once(r, r->nonblocking ? WSAEWOULDBLOCK : WSAENOBUFS, 0);
+	}
+	u = calloc(1, sizeof(*u));
+	/* the last byte is kept, too, and then cut off */
+	if (!u || !keep(ss, r, 0, 0, r->total, true)) {
+		free(u);
+		return at_once(r, WSAENOBUFS, 0);
+	}
+	struct private_send *p = (struct private_send *)(void *)ss->tx_last;
+	p->r.first[0].len--;
+	p->r.total--;
+	ss->tx_private--;
+	ss->tx_accepted--;
+	u->byte = p->data[p->r.first[0].len];
+	u->offset = ss->tx_accepted;
+	if (p->r.offset == p->r.total)
+		ss_tx_unlink(ss, &p->r), free(p);
+	if (ss->urgent_out_last)
+		ss->urgent_out_last->next = u;
+	else
+		ss->urgent_out = u;
+	ss->urgent_out_last = u;
+	ss->n_urgent_out++;
+	ss->due |= DUE_URGENT;
+	return at_once(r, 0, r->total);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Urgent bytes: they overtake the stream, their marks do not [SW-OOB-1 to -3, WS-DATA-4]. Lock:
+ * session.lock, held.
+ */
+#include "session_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- out ---- */
+
+void ss_urgent_send(struct session *ss)
+{
+	while (ss->urgent_out) {
+		struct ss_out_urgent *u = ss->urgent_out;
+		struct sm_message m = {
+			.opcode = SM_DATA_OOB,
+			.flags = SM_OOB,
+			.offset = u->offset,
+			.payload = &u->byte,
+			.payload_length = 1,
+		};
+		if (!ss_send(ss, &m, false))
+			return;
+		ss->urgent_out = u->next;
+		if (!u->next)
+			ss->urgent_out_last = NULL;
+		ss->n_urgent_out--;
+		ss->stats.bytes_sent++;
+		free(u);
+	}
+	ss->due &= ~(unsigned)DUE_URGENT;
+}
+
+void ss_urgent_drop(struct session *ss)
+{
+	while (ss->urgent_out) {
+		struct ss_out_urgent *u = ss->urgent_out;
+		ss->urgent_out = u->next;
+		free(u);
+	}
+	ss->urgent_out_last = NULL;
+	ss->n_urgent_out = 0;
+	ss->due &= ~(unsigned)DUE_URGENT;
+}
+
+/* ---- in ---- */
+
+void ss_on_urgent(struct session *ss, const struct sm_message *m)
+{
+	if (ss->peer_shut) {
+		ss_protocol(ss, "urgent data after SHUT_SEND");
+		return;
+	}
+	if (ss->n_urgent == SESSION_URGENT_MAX) {
+		ss_protocol(ss, "more urgent bytes than anybody reads");
+		return;
+	}
+	if (ss->n_urgent == ss->urgent_room) {
+		uint32_t room = ss->urgent_room ? ss->urgent_room * 2 : 4;
+		struct ss_urgent *more = realloc(ss->urgent, room * sizeof(*more));
+		if (!more) {
+			ss_lost(ss, WSAENOBUFS);
+			return;
+		}
+		ss->urgent = more;
+		ss->urgent_room = room;
+	}
+	/* marks lie in order, and not in what was read */
+	uint64_t least = ss->n_urgent ? ss->urgent[ss->n_urgent - 1].offset : ss->rx_pos;
+	ss->urgent[ss->n_urgent++] = (struct ss_urgent){
+		.offset = m->offset > least ? m->offset : least,
+		.byte = m->payload[0],
+	};
+	ss->stats.bytes_received++;
+	ss->tell |= ss->config.oob_inline ? SW_READY_READ : SW_READY_URGENT;
+}
+
+static void forget(struct session *ss, uint32_t i)
+{
+	ss->n_urgent--;
+	memmove(&ss->urgent[i], &ss->urgent[i + 1], (ss->n_urgent - i) * sizeof(ss->urgent[0]));
+}
+
+struct ss_urgent *ss_urgent_here(struct session *ss)
+{
+	if (!ss->config.oob_inline)
+		return NULL;
+	for (uint32_t i = 0; i < ss->n_urgent && ss->urgent[i].offset <= ss->rx_pos; i++)
+		if (!ss->urgent[i].taken)
+			return &ss->urgent[i];
+	return NULL;
+}
+
+/* Marks that the reader has passed and whose bytes were read are history. */
+void ss_urgent_passed(struct session *ss)
+{
+	for (uint32_t i = 0; i < ss->n_urgent && ss->urgent[i].offset <= ss->rx_pos;) {
+		const struct ss_urgent *u = &ss->urgent[i];
+		if (u->taken && (ss->config.oob_inline || u->offset < ss->rx_pos))
+			forget(ss, i);
+		else
+			i++;
+	}
+}
+
+bool ss_urgent_unread(const struct session *ss)
+{
+	for (uint32_t i = 0; i < ss->n_urgent; i++)
+		if (!ss->urgent[i].taken)
+			return true;
+	return false;
+}
+
+/* Bytes that may be read before the next mark. */
+uint64_t ss_rx_limit(const struct session *ss)
+{
+	for (uint32_t i = 0; i < ss->n_urgent; i++)
+		if (ss->urgent[i].offset > ss->rx_pos)
+			return ss->urgent[i].offset - ss->rx_pos;
+	return UINT64_MAX;
+}
+
+/* recv with MSG_OOB: one byte, or none, at once. */
+bool ss_receive_urgent(struct session *ss, struct sw_request *r)
+{
+	struct ss_urgent *u = NULL;
+	for (uint32_t i = 0; i < ss->n_urgent && !u; i++)
+		if (!ss->urgent[i].taken)
+			u = &ss->urgent[i];
+	r->code = 0;
+	if (ss->config.oob_inline)
+		r->code = WSAEINVAL;
+	else if (!u)
+		r->code = ss->lost ? ss->lost : WSAEWOULDBLOCK;
+	for (DWORD i = 0; !r->code && i < r->count; i++) {
+		if (!r->buffers[i].len)
+			continue;
+		r->buffers[i].buf[0] = (CHAR)u->byte;
+		r->done = 1;
+		r->ret_flags = WSD_MSG_OOB;
+		if (!(r->flags & WSD_MSG_PEEK)) {
+			u->taken = true;
+			ss_urgent_passed(ss);
+		}
+		break;
+	}
+	atomic_store_explicit(&r->over, true, memory_order_release);
+	return true;
+}

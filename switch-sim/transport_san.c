@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of transport.h over a SAN session, and what waits for it [SW-BLOCK-1, -4]. No lock of
+ * its own; blocking calls drive the session themselves.
+ */
+#include "transport.h"
+
+#include "session.h"
+
+#include <errno.h>
+
+static bool san_submit(struct sw_socket *s, struct sw_request *r)
+{
+	return session_submit(s->session, r);
+}
+
+static bool san_cancel(struct sw_socket *s, struct sw_request *r, int code)
+{
+	return session_cancel(s->session, r, code);
+}
+
+static bool is_over(const struct sw_request *r)
+{
+	return atomic_load_explicit(&r->over, memory_order_acquire);
+}
+
+/* Sleep until @r is over; the waiter is linked. 0, WSAETIMEDOUT or WSAEINTR. */
+static int sleep_for(struct session *ss, struct waiter *w, struct sw_request *r,
+		     uint64_t deadline_ns)
+{
+	while (!is_over(r)) {
+		struct pollfd fds[2] = {{.fd = -1, .events = POLLIN}};
+		int fd = -1;
+		if (!session_attend(ss, &fd))
+			continue;
+		int woken = 0;
+		fds[0].fd = fd;
+		if (!is_over(r))
+			woken = waiter_sleep(w, fds, fd >= 0, deadline_ns);
+		session_attended(ss);
+		session_poll(ss, r, 0);
+		if (is_over(r))
+			break;
+		if (woken == -ETIMEDOUT)
+			return WSAETIMEDOUT;
+		if (woken > 0 && woken & SW_READY_GONE)
+			return WSAEINTR;
+	}
+	return 0;
+}
+
+static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline_ns)
+{
+	struct waiter w = {0};
+	struct waiter_link link = {0};
+	session_poll(s->session, r, SESSION_SPIN);
+	if (is_over(r))
+		return 0;
+	if (waiter_begin(&w) < 0) {
+		/* no descriptor to sleep on: the processor, then */
+		while (!is_over(r) && waiter_now_ns() < deadline_ns)
+			session_poll(s->session, r, 1000);
+		return is_over(r) ? 0 : WSAETIMEDOUT;
+	}
+	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
+	int code = sleep_for(s->session, &w, r, deadline_ns);
+	waiter_unlink(&link);
+	waiter_end(&w);
+	return code;
+}
+
+static unsigned san_ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
+{
+	unsigned bits = session_ready(s->session, want);
+	if (fd) {
+		fd->fd = -1;
+		fd->events = 0;
+		if (!bits)
+			session_detach(s->session);
+	}
+	return bits;
+}
+
+static int san_shutdown(struct sw_socket *s, int how)
+{
+	return session_shutdown(s->session, how);
+}
+
+static int san_readable(struct sw_socket *s, uint32_t *ret_bytes)
+{
+	*ret_bytes = session_readable(s->session);
+	return 0;
+}
+
+static int san_at_mark(struct sw_socket *s, bool *ret_at)
+{
+	*ret_at = session_at_mark(s->session);
+	return 0;
+}
+
+const struct sw_transport transport_san = {
+	.name = "SAN",
+	.submit = san_submit,
+	.cancel = san_cancel,
+	.wait = san_wait,
+	.ready = san_ready,
+	.shutdown = san_shutdown,
+	.readable = san_readable,
+	.at_mark = san_at_mark,
+};
