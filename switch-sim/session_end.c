@@ -163,11 +163,18 @@ static void abort_sends(struct session *ss)
 	}
 }
 
+void *session_context(const struct session *ss)
+{
+	return ss->ctx;
+}
+
 void session_close(struct session *ss, uint32_t linger_ms)
 {
 	ss_enter(ss);
 	ss_drain(ss);
-	if (!ss->closing) {
+	if (ss->closing && !linger_ms) { /* no more patience */
+		ss_lost(ss, WSAECONNABORTED);
+	} else if (!ss->closing) {
 		ss->closing = true;
 		if (ss->seg_first)
 			ss->discarded = true;

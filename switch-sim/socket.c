@@ -14,6 +14,7 @@
 #include "netevents.h"
 #include "san.h"
 #include "san_connect.h"
+#include "session.h"
 #include "reason.h"
 #include "sw_step.h"
 #include "tcp_io.h"
@@ -66,7 +67,7 @@ void sw_socket_each(struct sw_process *p, void (*fn)(struct sw_socket *s, void *
 
 /* ---- creation ---- */
 
-enum { RAW_PROTOCOL_MAX = 255 };
+enum { RAW_PROTOCOL_MAX = 255, SESSION_MS = 30000 };
 
 static bool known_type(int type)
 {
@@ -243,6 +244,15 @@ static void tear_down(struct sw_socket *s)
 	s->named = s->head = s->kernel_listening = s->kernel_bound = false;
 }
 
+/* The session ends in the background; it has a reference to s until then [SW-CLOSE-2]. Caller holds
+ * s->lock. */
+static void close_session(struct sw_socket *s)
+{
+	struct wsd_linger l;
+	memcpy(&l, &s->options.linger, sizeof(l));
+	session_close(s->session, l.l_onoff ? l.l_linger * 1000u : SESSION_MS);
+}
+
 static int close_handle(struct sw_process *p, SOCKET handle)
 {
 	struct sw_socket *s = handles_remove(p->handles, HANDLE_SOCKET, handle);
@@ -259,6 +269,8 @@ static int close_handle(struct sw_process *p, SOCKET handle)
 	if (accepts)
 		accept_stop(s);
 	pthread_mutex_lock(&s->lock);
+	if (s->session)
+		close_session(s);
 	tear_down(s);
 	pthread_mutex_unlock(&s->lock);
 	tcp_io_closed(s);
