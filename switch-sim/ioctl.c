@@ -5,6 +5,8 @@
  * Locks: s->lock, held over the TCP/IP provider's WSPIoctl.
  */
 #include "ioctl.h"
+#include "extension.h"
+#include "transport.h"
 #include "netevents.h"
 #include "usermem.h"
 
@@ -51,13 +53,53 @@ static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
 	return code;
 }
 
+/* FIONREAD and SIOCATMARK of a connection that TCP/IP knows nothing of. No lock held. */
+static int ask_transport(struct sw_socket *s, const struct sw_transport *t,
+			 const struct sw_ioctl *call)
+{
+	DWORD n = sizeof(DWORD);
+	uint32_t value = 0;
+	bool at = true;
+	if (call->overlapped || call->routine)
+		return WSAEOPNOTSUPP;
+	if (!call->ret_len || memory_probe(call->ret_len, sizeof(n)) < 0 || !call->out ||
+	    call->out_len < sizeof(value) || memory_probe(call->out, sizeof(value)) < 0)
+		return WSAEFAULT;
+	int code = call->code == WSD_FIONREAD ? t->readable(s, &value) : t->at_mark(s, &at);
+	if (code)
+		return code;
+	if (call->code == WSD_SIOCATMARK)
+		value = at;
+	memory_write(call->out, &value, sizeof(value));
+	memory_write(call->ret_len, &n, sizeof(n));
+	return 0;
+}
+
+/* The transport, if it is another than TCP/IP and is to be asked. */
+static const struct sw_transport *asked(struct sw_socket *s, DWORD code)
+{
+	if (code != WSD_FIONREAD && code != WSD_SIOCATMARK)
+		return NULL;
+	pthread_mutex_lock(&s->lock);
+	const struct sw_transport *t = s->transport;
+	pthread_mutex_unlock(&s->lock);
+	return t == &transport_tcp ? NULL : t;
+}
+
 int sw_ioctl(struct sw_process *p, SOCKET handle, const struct sw_ioctl *call)
 {
+	const struct sw_transport *t;
 	struct sw_socket *s = sw_socket_find(p, handle);
 	if (!s)
 		return WSAENOTSOCK;
 	int code = WSAENETDOWN;
-	if (!sw_fault_netdown(p, "ioctl")) {
+	if (sw_fault_netdown(p, "ioctl")) {
+		/* the knob */
+	} else if (call->code == SIO_GET_EXTENSION_FUNCTION_POINTER) {
+		code = extension_pointer(call);
+	} else if ((t = asked(s, call->code))) {
+		code = ask_transport(s, t, call);
+	} else {
 		pthread_mutex_lock(&s->lock);
 		code = ioctl_locked(s, call);
 		pthread_mutex_unlock(&s->lock);

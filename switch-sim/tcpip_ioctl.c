@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,12 +54,16 @@ static int readable(struct call *c)
 	return store(c, (DWORD)n);
 }
 
+/* On Windows it is TRUE unless an urgent byte lies ahead; Linux asks for the place alone. */
 static int at_mark(struct call *c)
 {
-	int n = sockatmark((int)c->s);
-	if (n < 0)
+	int n = sockatmark((int)c->s), in_line = 0;
+	socklen_t len = sizeof(in_line);
+	struct pollfd urgent = {.fd = (int)c->s, .events = POLLPRI};
+	if (n < 0 || getsockopt((int)c->s, SOL_SOCKET, SO_OOBINLINE, &in_line, &len) < 0 ||
+	    poll(&urgent, 1, 0) < 0)
 		return errmap(ERRMAP_IOCTL, errno, ERRMAP_ANY_STATE);
-	return store(c, (DWORD)n);
+	return store(c, !(urgent.revents & POLLPRI) || (in_line && n));
 }
 
 static int keepalive(struct call *c)

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Urgent data, over the transport of the environment (pair.h). [WS-DATA-4, SW-OOB-1]
+ */
+#include "pair.h"
+
+static int count(int r)
+{
+	return r == SOCKET_ERROR ? -wsd_WSAGetLastError() : r;
+}
+
+/* select for one socket's exceptional conditions: urgent data, at once. */
+static bool urgent(SOCKET s)
+{
+	static const struct timeval now;
+	struct wsd_fd_set set = {.fd_count = 1, .fd_array = {s}};
+	int r = wsd_select(0, NULL, NULL, &set, &now);
+	cr_assert_geq(r, 0);
+	return r == 1;
+}
+
+static ULONG at_mark(SOCKET s)
+{
+	ULONG at = 7;
+	WS_OK(wsd_ioctlsocket(s, (LONG)WSD_SIOCATMARK, &at));
+	return at;
+}
+
+Test(oob, WS_DATA_4_one_byte_beside_the_stream)
+{
+	char b[16];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	cr_assert_not(urgent(p.b));
+	cr_assert_eq(at_mark(p.b), 1, "none waits");
+	cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), -WSAEINVAL, "there is none");
+	cr_assert_eq(count(wsd_send(p.a, "abc", 3, 0)), 3);
+	cr_assert_eq(count(wsd_send(p.a, "de!", 3, WSD_MSG_OOB)), 3, "the last is urgent");
+	cr_assert_eq(count(wsd_send(p.a, "fgh", 3, 0)), 3);
+	cr_assert(WSD_UNTIL(urgent(p.b), CONN_WAIT_MS));
+	cr_assert_eq(at_mark(p.b), 0);
+	cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB | WSD_MSG_PEEK)), 1);
+	cr_assert_eq(b[0], '!');
+	cr_assert_eq(count(wsd_recv(p.b, b, sizeof(b), WSD_MSG_OOB)), 1);
+	cr_assert_eq(b[0], '!');
+	cr_assert_not(urgent(p.b));
+	cr_assert_eq(at_mark(p.b), 1);
+	/* the stream is without it; a receive may end at the mark */
+	int n = 0, r;
+	while (n < 8 && (r = count(wsd_recv(p.b, b + n, (int)sizeof(b) - n, 0))) > 0)
+		n += r;
+	cr_assert_eq(n, 8);
+	cr_assert_arr_eq(b, "abcdefgh", 8);
+	pair_close(&p);
+	WS_END();
+}
+
+Test(oob, WS_DATA_4_in_line)
+{
+	char b[16];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_OOBINLINE, 1));
+	cr_assert_eq(count(wsd_send(p.a, "abc", 3, 0)), 3);
+	cr_assert_eq(count(wsd_send(p.a, "!", 1, WSD_MSG_OOB)), 1);
+	cr_assert_eq(count(wsd_send(p.a, "def", 3, 0)), 3);
+	int n = 0, r;
+	while (n < 7 && (r = count(wsd_recv(p.b, b + n, (int)sizeof(b) - n, 0))) > 0)
+		n += r;
+	cr_assert_eq(n, 7);
+	cr_assert_arr_eq(b, "abc!def", 7);
+	cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), -WSAEINVAL);
+	cr_assert_not(urgent(p.b), "in line it is data like any other");
+	pair_close(&p);
+	WS_END();
+}
+
+/* Two: Windows queues both. Linux's TCP has room for one; the first, unread, is lost. */
+Test(oob, WS_DATA_4_two_urgent_bytes)
+{
+	char b[16];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	cr_assert_eq(count(wsd_send(p.a, "1", 1, WSD_MSG_OOB)), 1);
+	if (!pair_on_san()) {
+		cr_assert(WSD_UNTIL(urgent(p.b), CONN_WAIT_MS));
+		cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), 1);
+		cr_assert_eq(b[0], '1');
+	}
+	cr_assert_eq(count(wsd_send(p.a, "2", 1, WSD_MSG_OOB)), 1);
+	for (char want = pair_on_san() ? '1' : '2'; want <= '2'; want++) {
+		cr_assert(WSD_UNTIL(urgent(p.b), CONN_WAIT_MS));
+		cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), 1);
+		cr_assert_eq(b[0], want);
+	}
+	pair_close(&p);
+	WS_END();
+}
+
+/* Also in the middle of much data, from a sender that must wait. */
+Test(oob, WS_DATA_4_large_urgent_send)
+{
+	enum { BYTES = 3 * 1024 * 1024 };
+	char *b = malloc(BYTES), c = 0;
+	WS_BEGIN();
+	struct pair p = pair_open_small(16 * 1024, 16 * 1024);
+	conn_nonblocking(p.a, true);
+	pair_fill(b, BYTES, 2, 0);
+	cr_assert_eq(count(wsd_send(p.a, b, BYTES, WSD_MSG_OOB)), BYTES);
+	cr_assert_eq(pair_recv_all(p.b, 2, BYTES - 1, 100000), 0);
+	cr_assert(WSD_UNTIL(urgent(p.b), CONN_WAIT_MS));
+	cr_assert_eq(count(wsd_recv(p.b, &c, 1, WSD_MSG_OOB)), 1);
+	cr_assert_eq((unsigned char)c, pair_byte(2, BYTES - 1));
+	pair_close(&p);
+	free(b);
+	WS_END();
+}
+
+Test(oob, WS_DATA_4_not_for_others)
+{
+	SOCKADDR_IN to = ws_in(LOOPBACK, 9);
+	WS_BEGIN();
+	SOCKET u = ws_socket(WSD_AF_INET, WSD_SOCK_DGRAM);
+	cr_assert_eq(count(wsd_sendto(u, "x", 1, WSD_MSG_OOB, (SOCKADDR *)&to, sizeof(to))),
+		     -WSAEOPNOTSUPP);
+	WS_OK(ws_bind(u, LOOPBACK, 0));
+	char b[1];
+	cr_assert_eq(count(wsd_recv(u, b, 1, WSD_MSG_OOB)), -WSAEOPNOTSUPP);
+	WS_OK(wsd_closesocket(u));
+	WS_END();
+}
