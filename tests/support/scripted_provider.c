@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsd/attend.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -406,6 +407,7 @@ static const struct {
 	{"WSPRdmaWrite", WSAID_RDMAWRITE},
 	{"WSPRdmaRead", WSAID_RDMAREAD},
 	{"WSPMemoryRegistrationCacheCallback", WSAID_MEMORYREGISTRATIONCACHECALLBACK},
+	{"WSDAttend", WSAID_WSDATTEND},
 };
 
 static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
@@ -424,7 +426,8 @@ static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOI
 		    !memcmp(&extensions[i].id, in, sizeof(GUID)))
 			name = extensions[i].name;
 	begin(&c, name, "WSPIoctl(%d, %s)", (int)s, name);
-	int error = *name == '?' ? WSAEOPNOTSUPP : check(&c, s);
+	bool offered = *name != '?' && strcmp(name, "WSDAttend") != 0;
+	int error = offered ? check(&c, s) : WSAEOPNOTSUPP;
 	if (!error && out_size >= sizeof(void *)) {
 		void (*function)(void) = extension;
 		memcpy(out, &function, sizeof(function));
