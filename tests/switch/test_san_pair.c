@@ -6,6 +6,13 @@
 #include "pair.h"
 #include "reason.h"
 
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+enum { MIB = 1 << 20, PATIENCE_MS = 5000 };
+
 /* Send, get it back, be told of the end. */
 static void echo(SOCKET s, const char *text)
 {
@@ -41,6 +48,328 @@ Test(san_pair, SW_CONNECT_01_a_client_and_a_server_find_the_san)
 	cr_assert_str_eq(server.seen.transport, "SAN");
 	cr_assert_geq(atomic_load(&loop_san->messages), 4, "it was the SAN that carried it");
 	cr_assert_geq(atomic_load(&loop_san->message_bytes), 28);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+static void fill(unsigned char *data, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] = (unsigned char)(seed += 2654435761u, seed >> 24);
+}
+
+struct sending {
+	SOCKET s;
+	const unsigned char *data;
+	int len;
+};
+
+static void *send_all(void *arg)
+{
+	const struct sending *x = arg;
+	pair_send(x->s, x->data, x->len);
+	wsd_shutdown(x->s, WSD_SD_SEND);
+	return NULL;
+}
+
+/* There and back, with the sender in a thread of its own. */
+static void bounce(SOCKET s, int len)
+{
+	unsigned char *out = malloc((size_t)len), *in = malloc((size_t)len + 1);
+	pthread_t thread;
+	struct sending x = {s, out, len};
+	fill(out, (size_t)len, (unsigned)len);
+	cr_assert_eq(pthread_create(&thread, NULL, send_all, &x), 0);
+	cr_assert_eq(pair_recv(s, in, len + 1), len);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(memcmp(in, out, (size_t)len), 0);
+	free(out);
+	free(in);
+}
+
+static void bounce_on_san(int len)
+{
+	struct pair_server server;
+	pair_start(&server, "10.77.0.1", BED_PORT, 1);
+	SOCKET s = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	cr_assert_str_eq(pair_look(s).transport, "SAN");
+	bounce(s, len);
+	bed_close(s);
+	pair_stop(&server);
+}
+
+Test(san_pair, SW_FLOW_05_large_transfers_go_by_rdma_read)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	bounce_on_san(5 * MIB + 3);
+	cr_assert_gt(atomic_load(&loop_san->rdma_reads), 0);
+	cr_assert_eq(atomic_load(&loop_san->rdma_writes), 0);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_FLOW_06_without_wspRdmaRead_they_go_by_rdma_write)
+{
+	PAIR_BEGIN();
+	setenv("LOOP_NO_READ", "1", 1);
+	bed_start(&bed);
+	bounce_on_san(5 * MIB + 3);
+	cr_assert_gt(atomic_load(&loop_san->rdma_writes), 0);
+	cr_assert_eq(atomic_load(&loop_san->rdma_reads), 0);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_FLOW_08_small_limits_cut_transfers)
+{
+	PAIR_BEGIN();
+	setenv("LOOP_MAX_RDMA", "65536", 1);
+	setenv("LOOP_MAX_MSG", "2048", 1);
+	setenv("LOOP_THRESHOLD", "4096", 1);
+	bed_start(&bed);
+	bounce_on_san(MIB + 1);
+	cr_assert_geq(atomic_load(&loop_san->rdma_reads), 16);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+/* A provider may complete from inside any downcall, and may let the switch attend. */
+Test(san_pair, SW_FLOW_02_completions_from_inside_downcalls_and_by_attending)
+{
+	static const char *const options[] = {"LOOP_INLINE", "LOOP_ATTEND"};
+	PAIR_BEGIN();
+	for (int i = 0; i < 3; i++) {
+		for (int k = 0; k < 2; k++)
+			if ((i + 1) & (1 << k))
+				setenv(options[k], "1", 1);
+			else
+				unsetenv(options[k]);
+		bed_start(&bed);
+		bounce_on_san(MIB + 7);
+		bed_stop(&bed);
+	}
+	PAIR_END();
+}
+
+/* ---- when TCP/IP serves ---- */
+
+static int kernel_listener(void)
+{
+	int fd = netbed_bind_reuse("10.77.0.1", BED_PORT);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(listen(fd, 16), 0);
+	return fd;
+}
+
+static long long connect_reason(int reason)
+{
+	SOCKET s = bed_socket();
+	long long before = wsd_check_now_ms();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	long long took = wsd_check_now_ms() - before;
+	struct pair_view v = pair_look(s);
+	cr_assert_str_eq(v.transport, "TCP/IP");
+	cr_assert_eq(v.reason, reason, "%s", sw_reason_text((enum sw_reason)v.reason));
+	bed_close(s);
+	return took;
+}
+
+Test(san_pair, SW_FALLBACK_02_a_host_without_wsd_falls_back_at_once)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	int fd = kernel_listener();
+	cr_assert_lt(connect_reason(SW_REASON_NO_WSD), 500);
+	cr_assert_lt(connect_reason(SW_REASON_NO_WSD), 500, "a reject is not remembered");
+	close(fd);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_FALLBACK_06_silence_is_waited_for_once)
+{
+	PAIR_BEGIN();
+	setenv("LOOP_LOST", "10.77.0.1", 1);
+	bed_start(&bed);
+	int fd = kernel_listener();
+	long long took = connect_reason(SW_REASON_TIMEOUT);
+	cr_assert(took >= 950 && took < 2000, "%lld ms", took);
+	cr_assert_lt(connect_reason(SW_REASON_REMEMBERED), 200);
+	cr_assert_eq(atomic_load(&loop_san->attempts), 1);
+	close(fd);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_FALLBACK_01_codes_that_are_final_and_others)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	int fd = kernel_listener();
+	loop_san->options.refuse = WSAECONNREFUSED;
+	SOCKET s = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), WSAECONNREFUSED);
+	loop_san->options.refuse = WSAENETDOWN;
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0, "the same socket again");
+	cr_assert_eq(pair_look(s).reason, SW_REASON_BUSY);
+	bed_close(s);
+	loop_san->options.refuse = 0;
+	loop_san->options.refuse_now = WSAENOBUFS;
+	connect_reason(SW_REASON_BUSY);
+	close(fd);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_FALLBACK_04_a_peer_that_talks_garbage_is_served_over_tcp)
+{
+	PAIR_BEGIN();
+	setenv("LOOP_GARBAGE", "1", 1); /* the HELLO */
+	bed_start(&bed);
+	struct pair_server server;
+	pair_start(&server, "10.77.0.1", BED_PORT, 1);
+	SOCKET s = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	cr_assert_str_eq(pair_look(s).transport, "TCP/IP");
+	cr_assert_eq(pair_look(s).reason, SW_REASON_NEGOTIATION);
+	echo(s, "over TCP/IP then");
+	end(s);
+	pair_stop(&server);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+/* ---- the end of a connection ---- */
+
+Test(san_pair, SW_CLOSE_05_a_connection_that_is_cut_ends_on_both_sides)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_listener("10.77.0.1", BED_PORT), s = bed_socket(), other = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	SOCKET a = wsd_accept(l, NULL, NULL);
+	char c;
+	cr_assert_str_eq(pair_look(a).transport, "SAN");
+	loop_san->cut_all();
+	cr_assert_eq(wsd_recv(s, &c, 1, 0), SOCKET_ERROR);
+	int one = wsd_WSAGetLastError();
+	cr_assert_eq(wsd_recv(a, &c, 1, 0), SOCKET_ERROR);
+	int two = wsd_WSAGetLastError();
+	cr_assert(one == WSAECONNABORTED || one == WSAECONNRESET, "%d", one);
+	cr_assert(two == WSAECONNABORTED || two == WSAECONNRESET, "%d", two);
+	/* the listener does not notice */
+	cr_assert_eq(pair_connect(other, "10.77.0.1", BED_PORT), 0);
+	SOCKET b = wsd_accept(l, NULL, NULL);
+	cr_assert_str_eq(pair_look(b).transport, "SAN");
+	bed_close(s);
+	bed_close(a);
+	bed_close(b);
+	bed_close(other);
+	bed_close(l);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_CLOSE_02_what_was_sent_before_the_close_arrives)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_listener("10.77.0.1", BED_PORT);
+	for (int i = 0; i < 30; i++) {
+		static unsigned char out[40000], in[40001];
+		SOCKET s = bed_socket();
+		cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+		int len = i * 100;
+		fill(out, (size_t)len, (unsigned)i);
+		pair_send(s, out, len);
+		bed_close(s);
+		SOCKET a = wsd_accept(l, NULL, NULL);
+		cr_assert_str_eq(pair_look(a).transport, "SAN");
+		cr_assert_eq(pair_recv(a, in, len + 1), len);
+		cr_assert_eq(memcmp(in, out, (size_t)len), 0);
+		bed_close(a);
+	}
+	bed_close(l);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+/* ---- two processes ---- */
+
+Test(san_pair, SW_CLOSE_06_another_process_and_its_death)
+{
+	PAIR_BEGIN();
+	int ready[2], status;
+	char c;
+	cr_assert_eq(pipe(ready), 0);
+	fflush(NULL);
+	pid_t child = fork();
+	if (!child) {
+		bed_start(&bed);
+		SOCKET l = bed_listener("10.77.0.1", BED_PORT);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		SOCKET s = wsd_accept(l, NULL, NULL);
+		static char buffer[65536];
+		for (int n; (n = wsd_recv(s, buffer, sizeof(buffer), 0)) > 0;)
+			pair_send(s, buffer, n);
+		pause();
+	}
+	cr_assert_eq(read(ready[0], &c, 1), 1);
+	bed_start(&bed);
+	SOCKET s = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	cr_assert_str_eq(pair_look(s).transport, "SAN");
+	echo(s, "hello, other process");
+	static unsigned char out[200000], in[200000];
+	struct sending x = {s, out, sizeof(out)};
+	pthread_t thread;
+	fill(out, sizeof(out), 9);
+	cr_assert_eq(pthread_create(&thread, NULL, send_all, &x), 0);
+	cr_assert_eq(pair_recv(s, in, sizeof(in)), (int)sizeof(in));
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(memcmp(in, out, sizeof(in)), 0);
+	cr_assert_gt(atomic_load(&loop_san->rdma_reads), 0, "between processes");
+	cr_assert_eq(kill(child, SIGKILL), 0);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(wsd_recv(s, &c, 1, 0), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAECONNRESET);
+	bed_close(s);
+	close(ready[0]);
+	close(ready[1]);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_ACCEPT_04_many_connections_come_and_go)
+{
+	enum { ROUNDS = 8, AT_ONCE = 25 };
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_bound("0.0.0.0", BED_PORT);
+	cr_assert_eq(wsd_listen(l, 100), 0);
+	for (int r = 0; r < ROUNDS; r++) {
+		SOCKET c[AT_ONCE], a[AT_ONCE];
+		for (int i = 0; i < AT_ONCE; i++) {
+			c[i] = bed_socket();
+			cr_assert_eq(
+				pair_connect(c[i], i % 2 ? "10.77.0.1" : "10.77.1.1", BED_PORT), 0);
+			cr_assert_str_eq(pair_look(c[i]).transport, "SAN");
+		}
+		for (int i = 0; i < AT_ONCE; i++) {
+			a[i] = wsd_accept(l, NULL, NULL);
+			pair_send(a[i], "x", 1);
+		}
+		for (int i = 0; i < AT_ONCE; i++) {
+			char x = 0;
+			cr_assert_eq(pair_recv(c[i], &x, 1), 1);
+			bed_close(c[i]);
+			bed_close(a[i]);
+		}
+	}
+	bed_close(l);
 	bed_stop(&bed);
 	PAIR_END();
 }
