@@ -94,6 +94,8 @@ void lost_event(struct conn *c, const struct conn_news *news)
 	switch ((int)news->event) {
 	case RDMA_CM_EVENT_ESTABLISHED:
 		c->established = true;
+		if (c->parted || s->state == SS_BROKEN)
+			tell(c);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
 	case RDMA_CM_EVENT_REJECTED:
@@ -142,7 +144,11 @@ void lost_close(struct conn *c)
 		memory_recycle(ep);
 	pthread_mutex_lock(&s->call);
 	struct rdma_cm_id *id = NULL;
-	bool part = c->id && c->told && !c->ended;
+	/* What was accepted and is not established yet is so for a moment: an id destroyed now
+	 * would refuse the peer, which would go on to TCP/IP. */
+	if (c->id)
+		tell(c);
+	bool part = c->id && !c->ended && (c->told || !c->established);
 	if (part) {
 		c->parting_ep = ep;
 		c->parted = true;

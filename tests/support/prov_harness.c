@@ -180,9 +180,8 @@ int ph_cleanup(void)
 	return ph.proc.lpWSPCleanup(&code) ? code : 0;
 }
 
-void ph_up(void)
+static void start_all(void)
 {
-	ph_load();
 	cr_assert_eq(ph_startup(), 0, "the provider does not start");
 	static const char *const all[] = {PH_SAN0, PH_SAN1, PH_SAN2};
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -191,6 +190,12 @@ void ph_up(void)
 		cr_assert_eq(ph_close(s), 0);
 	}
 	ph.creates = ph.closes = 0;
+}
+
+void ph_up(void)
+{
+	ph_load();
+	start_all();
 }
 
 void ph_down(void)
@@ -321,17 +326,30 @@ void ph_unpair(struct ph_pair *v)
 	cr_assert_eq(ph_close(v->listener), 0);
 }
 
-void ph_up_warm(const char *ip)
+static void warm(const char *ip)
 {
 	struct ph_pair v[2];
-	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
-	ph_up();
 	for (int i = 0; i < 2; i++)
 		ph_pair(&v[i], ip);
 	for (int i = 0; i < 2; i++)
 		ph_unpair(&v[i]);
 	usleep(WARM_SETTLE_US); /* the peers of those that were closed first have answered */
 	ph.creates = ph.closes = 0;
+}
+
+void ph_up_warm(const char *ip)
+{
+	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
+	ph_up();
+	warm(ip);
+}
+
+void ph_up_linked(LPWSPSTARTUPEX startup, const char *ip)
+{
+	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
+	ph_use(startup);
+	start_all();
+	warm(ip);
 }
 
 SOCKET ph_listener(const char *ip, unsigned short port, int backlog)

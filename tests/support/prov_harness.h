@@ -96,6 +96,7 @@ void ph_unpair(struct ph_pair *v);
 /* As ph_up(), and the pool of idle endpoints of @ip's device is full, at 4: so the descriptors that
  * are open then are those that are open when all connections are closed again. */
 void ph_up_warm(const char *ip);
+void ph_up_linked(LPWSPSTARTUPEX startup, const char *ip); /* with what is linked in */
 unsigned short ph_port(void); /* one that no other test of this run uses */
 
 unsigned ph_open_handles(void);

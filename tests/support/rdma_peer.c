@@ -26,6 +26,8 @@ int rdma_peer_wait(struct rdma_peer *c, int ms)
 	c->event = event->event;
 	c->status = event->status;
 	c->data_len = 0;
+	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST)
+		c->request = event->id;
 	if (event->param.conn.private_data) {
 		c->data_len = event->param.conn.private_data_len;
 		memcpy(c->data, event->param.conn.private_data, c->data_len);
@@ -85,8 +87,38 @@ int rdma_peer_connect(struct rdma_peer *c, const char *src, const char *dst, uin
 	return err;
 }
 
+int rdma_peer_listen(struct rdma_peer *c, const char *ip, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	memset(c, 0, sizeof(*c));
+	inet_pton(AF_INET, ip, &in.sin_addr);
+	c->channel = rdma_create_event_channel();
+	if (!c->channel)
+		return -errno;
+	int err = 0;
+	if (rdma_create_id(c->channel, &c->id, NULL, RDMA_PS_TCP) ||
+	    rdma_bind_addr(c->id, (struct sockaddr *)&in) || rdma_listen(c->id, 16))
+		err = -errno;
+	if (err)
+		rdma_peer_close(c);
+	return err;
+}
+
+int rdma_peer_accept(struct rdma_peer *c)
+{
+	struct rdma_conn_param param = {
+		.responder_resources = 1,
+		.initiator_depth = 1,
+		.rnr_retry_count = 7,
+		.qp_num = next_qp_number(),
+	};
+	return rdma_accept(c->request, &param) ? -errno : 0;
+}
+
 void rdma_peer_close(struct rdma_peer *c)
 {
+	if (c->request)
+		rdma_destroy_id(c->request);
 	if (c->id)
 		rdma_destroy_id(c->id);
 	if (c->channel)

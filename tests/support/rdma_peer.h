@@ -14,6 +14,7 @@
 struct rdma_peer {
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id;
+	struct rdma_cm_id *request; /* of a server: the last one */
 	/* Of the last event. */
 	enum rdma_cm_event_type event;
 	int status;
@@ -28,6 +29,10 @@ enum { RDMA_PEER_NOTHING = -1, RDMA_PEER_ERROR = -2 };
  */
 int rdma_peer_connect(struct rdma_peer *c, const char *src, const char *dst, uint16_t port,
 		      const void *data, uint8_t data_len);
+/* The other way round: a program that listens. It sees RDMA_CM_EVENT_CONNECT_REQUEST. */
+int rdma_peer_listen(struct rdma_peer *c, const char *ip, uint16_t port);
+/* Accepts the last request, with a queue pair that does not exist. 0 or -errno. */
+int rdma_peer_accept(struct rdma_peer *c);
 /* The next event (RDMA_CM_EVENT_...), RDMA_PEER_NOTHING after @ms, or RDMA_PEER_ERROR. */
 int rdma_peer_wait(struct rdma_peer *c, int ms);
 void rdma_peer_close(struct rdma_peer *c); /* gives up, whatever the state; a zeroed one is fine */
