@@ -265,6 +265,9 @@ static const char *const known_keys[] = {
 	"rdma.endpoints",
 	"connect.san_ms",
 	"cm.source_ports",
+	"session.threshold",
+	"session.no_rdma_read",
+	"session.spin_us",
 	"trace",
 	"trace.json",
 };

@@ -203,6 +203,7 @@ void connect_san_done(struct sw_socket *s, struct session *session,
 {
 	pthread_mutex_lock(&s->lock);
 	bool wanted = s->state == SW_CONNECTING && s->connector->phase == CONNECT_SAN;
+	s->san_reports = false;
 	if (wanted && session) {
 		san_up(s, session, local);
 	} else if (wanted && code) {

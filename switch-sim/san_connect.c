@@ -78,6 +78,7 @@ static void report(struct san_conn *c, struct session *session, int code, enum s
 	struct sw_socket *s = sw_socket_ref(c->s);
 	struct wsd_sockaddr_in local = c->link.local;
 	s->attempt = NULL;
+	s->san_reports = true;
 	if (session) {
 		c->phase = SAN_CONN_UP;
 		san_session_attach(session, s);
@@ -301,6 +302,11 @@ bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr
 	*ret_reason = look_up(san, bound_be, to->sin_addr.s_addr, &row);
 	if (*ret_reason != SW_REASON_NONE)
 		return false;
+	if (s->san_reports) { /* an attempt that was given up; its end must not be taken for ours */
+		atomic_fetch_sub(&row.provider->companions, 1);
+		*ret_reason = SW_REASON_BUSY;
+		return false;
+	}
 	bool begun = try(san, s, to, &row, ret_reason);
 	atomic_fetch_sub(&row.provider->companions, 1); /* the connection has its own */
 	return begun;

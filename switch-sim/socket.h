@@ -80,6 +80,7 @@ struct sw_socket {
 	int tcp_reason;                       /* why not the SAN: enum sw_reason [reason.h] */
 	struct session *session;              /* of transport_san */
 	struct san_conn *attempt;             /* a connect on the SAN under way: san_connect.c's */
+	bool san_reports;                     /* its end is on the way to connect_san_done */
 	_Atomic(struct tcp_io *) tcp_io;      /* requests pending on TCP/IP; made once */
 	struct wsd_sockaddr_storage peer;
 	int peer_len; /* 0: none */

@@ -198,6 +198,7 @@ void loop_name_event(struct loop_name *n);
 void loop_request_event(struct loop_request *r);
 void loop_connect_event(struct loop_socket *s, unsigned events);
 int loop_timers(void); /* what is due; milliseconds to the next, -1: none */
+int loop_knock(const char *ip, uint16_t port, const char *from, uint16_t from_port);
 void loop_stop_connecting(struct loop_socket *s);
 void loop_stop_listening(struct loop_socket *s);
 void loop_fill_cm(WSPPROC_TABLE *table);

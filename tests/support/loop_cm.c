@@ -418,6 +418,25 @@ static void set_out(struct loop_socket *s)
 	}
 }
 
+int loop_knock(const char *ip, uint16_t port, const char *from, uint16_t from_port)
+{
+	struct sockaddr_un un;
+	struct loop_packet p = {.magic = LOOP_MAGIC, .kind = LP_REQUEST};
+	p.local.sin_family = p.peer.sin_family = WSD_AF_INET;
+	p.local.sin_port = htons(port);
+	p.peer.sin_port = htons(from_port);
+	inet_pton(AF_INET, ip, &p.local.sin_addr.s_addr);
+	inet_pton(AF_INET, from, &p.peer.sin_addr.s_addr);
+	socklen_t len = path_of(&un, p.local.sin_addr.s_addr, p.local.sin_port);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && (connect(fd, (struct sockaddr *)&un, len) ||
+			send(fd, &p, sizeof(p), MSG_NOSIGNAL) != sizeof(p))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 void loop_connect_event(struct loop_socket *s, unsigned events)
 {
 	struct loop_packet p;

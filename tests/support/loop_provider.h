@@ -47,6 +47,8 @@ struct loop_control {
 	struct loop_options options; /* may be changed while it runs */
 	bool fixed;                  /* the environment is not looked at */
 	void (*cut_all)(void);       /* every connection of this process is lost */
+	/* A peer without a switch: asks to connect and says nothing more. A descriptor or -1. */
+	int (*knock)(const char *ip, uint16_t port, const char *from, uint16_t from_port);
 
 	/* what happened */
 	atomic_uint startups, sockets; /* now */

@@ -373,3 +373,112 @@ Test(san_pair, SW_ACCEPT_04_many_connections_come_and_go)
 	bed_stop(&bed);
 	PAIR_END();
 }
+
+Test(san_pair, SW_ACCEPT_07_silent_peers_do_not_delay_the_next)
+{
+	enum { SILENT = 100 };
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_bound("10.77.0.1", BED_PORT);
+	cr_assert_eq(wsd_listen(l, 200), 0);
+	/* peers that connect and say nothing: requests of the wire, made by hand */
+	int fds[SILENT];
+	for (int i = 0; i < SILENT; i++)
+		fds[i] = loop_san->knock("10.77.0.1", BED_PORT, "10.77.0.9", (uint16_t)(4000 + i));
+	cr_assert(WSD_UNTIL(atomic_load(&loop_san->accepts) == SILENT, PATIENCE_MS));
+	long long before = wsd_check_now_ms();
+	SOCKET s = bed_socket();
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+	SOCKET a = wsd_accept(l, NULL, NULL);
+	cr_assert_str_eq(pair_look(s).transport, "SAN");
+	long long took = wsd_check_now_ms() - before;
+	cr_assert_lt(took, 1000, "%lld ms", took);
+	pair_send(s, "x", 1);
+	char c;
+	cr_assert_eq(pair_recv(a, &c, 1), 1);
+	for (int i = 0; i < SILENT; i++)
+		close(fds[i]);
+	bed_close(s);
+	bed_close(a);
+	bed_close(l); /* with some that are still silent */
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+Test(san_pair, SW_CONNECT_02_one_thread_and_no_blocking)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	ULONG yes = 1;
+	SOCKET l = bed_listener("10.77.0.1", BED_PORT), s = bed_socket(), a = INVALID_SOCKET;
+	cr_assert_eq(wsd_ioctlsocket(s, WSD_FIONBIO, &yes), 0);
+	cr_assert_eq(wsd_ioctlsocket(l, WSD_FIONBIO, &yes), 0);
+	WSAEVENT e = wsd_WSACreateEvent();
+	cr_assert_eq(wsd_WSAEventSelect(s, e, FD_CONNECT | FD_READ | FD_WRITE | FD_CLOSE), 0);
+	cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), WSAEWOULDBLOCK);
+	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, TRUE, PATIENCE_MS, FALSE), 0);
+	WSANETWORKEVENTS events;
+	cr_assert_eq(wsd_WSAEnumNetworkEvents(s, e, &events), 0);
+	cr_assert(events.lNetworkEvents & FD_CONNECT);
+	cr_assert_eq(events.iErrorCode[FD_CONNECT_BIT], 0);
+	cr_assert_str_eq(pair_look(s).transport, "SAN");
+	cr_assert(WSD_UNTIL((a = wsd_accept(l, NULL, NULL)) != INVALID_SOCKET, PATIENCE_MS));
+	char buffer[8];
+	cr_assert_eq(wsd_recv(s, buffer, 8, 0), SOCKET_ERROR);
+	cr_assert_eq(wsd_WSAGetLastError(), WSAEWOULDBLOCK);
+	pair_send(a, "ping", 4);
+	bool read = false;
+	while (!read) {
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, TRUE, PATIENCE_MS, FALSE), 0);
+		cr_assert_eq(wsd_WSAEnumNetworkEvents(s, e, &events), 0);
+		read = events.lNetworkEvents & FD_READ;
+	}
+	cr_assert_eq(wsd_recv(s, buffer, 8, 0), 4);
+	struct wsd_fd_set set = {.fd_count = 1, .fd_array = {a}};
+	struct timeval long_enough = {.tv_sec = 5};
+	pair_send(s, "pong", 4);
+	cr_assert_eq(wsd_select(0, &set, NULL, NULL, &long_enough), 1);
+	cr_assert_eq(wsd_recv(a, buffer, 8, 0), 4);
+	bed_close(a);
+	bool closed = false;
+	while (!closed) {
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, TRUE, PATIENCE_MS, FALSE), 0);
+		cr_assert_eq(wsd_WSAEnumNetworkEvents(s, e, &events), 0);
+		closed = events.lNetworkEvents & FD_CLOSE;
+	}
+	bed_close(s);
+	bed_close(l);
+	wsd_WSACloseEvent(e);
+	bed_stop(&bed);
+	PAIR_END();
+}
+
+/* A listener that goes while connections are on their way to it: each of them ends, one way or the
+ * other, in bounded time. */
+Test(san_pair, SW_ACCEPT_09_a_listener_closed_in_the_middle)
+{
+	enum { CLIENTS = 20 };
+	PAIR_BEGIN();
+	bed_start(&bed);
+	for (int round = 0; round < 5; round++) {
+		SOCKET c[CLIENTS];
+		SOCKET l = bed_listener("10.77.0.1", BED_PORT);
+		ULONG yes = 1;
+		for (int i = 0; i < CLIENTS; i++) {
+			c[i] = bed_socket();
+			wsd_ioctlsocket(c[i], WSD_FIONBIO, &yes);
+			pair_connect(c[i], "10.77.0.1", BED_PORT);
+		}
+		usleep((unsigned)round * 2000);
+		bed_close(l);
+		for (int i = 0; i < CLIENTS; i++) {
+			struct wsd_fd_set w = {.fd_count = 1, .fd_array = {c[i]}};
+			struct wsd_fd_set x = {.fd_count = 1, .fd_array = {c[i]}};
+			struct timeval long_enough = {.tv_sec = 5};
+			cr_assert_geq(wsd_select(0, NULL, &w, &x, &long_enough), 1);
+			bed_close(c[i]);
+		}
+	}
+	bed_stop(&bed);
+	PAIR_END();
+}
