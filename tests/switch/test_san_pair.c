@@ -482,3 +482,47 @@ Test(san_pair, SW_ACCEPT_09_a_listener_closed_in_the_middle)
 	bed_stop(&bed);
 	PAIR_END();
 }
+
+/* Clauses: SW-ACCEPT-5 */
+Test(san_pair, SW_ACCEPT_01_one_listener_serves_both_sides_in_their_order)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_listener("10.77.0.1", BED_PORT), s[4], a[4];
+	unsigned short ports[4];
+	for (int i = 0; i < 4; i++) {
+		/* every second one is turned away from the SAN */
+		loop_san->options.refuse_now = i % 2 ? WSAENOBUFS : 0;
+		s[i] = bed_socket();
+		cr_assert_eq(pair_connect(s[i], "10.77.0.1", BED_PORT), 0);
+		cr_assert_str_eq(pair_look(s[i]).transport, i % 2 ? "TCP/IP" : "SAN");
+		struct wsd_sockaddr_in name;
+		int len = sizeof(name);
+		cr_assert_eq(wsd_getsockname(s[i], (struct wsd_sockaddr *)&name, &len), 0);
+		ports[i] = name.sin_port;
+		/* it has arrived before the next one sets out */
+		struct wsd_fd_set r = {.fd_count = 1, .fd_array = {l}};
+		struct timeval long_enough = {.tv_sec = 5};
+		cr_assert_eq(wsd_select(0, &r, NULL, NULL, &long_enough), 1);
+	}
+	for (int i = 0; i < 4; i++) {
+		struct wsd_sockaddr_in peer;
+		int len = sizeof(peer);
+		a[i] = wsd_accept(l, (struct wsd_sockaddr *)&peer, &len);
+		cr_assert_neq(a[i], INVALID_SOCKET);
+		bool found = false;
+		for (int k = 0; k < 4; k++)
+			found |= ports[k] == peer.sin_port;
+		cr_assert(found);
+		cr_assert_eq(pair_look(a[i]).reason, !strcmp(pair_look(a[i]).transport, "SAN")
+							     ? SW_REASON_NONE
+							     : SW_REASON_ACCEPTED);
+	}
+	for (int i = 0; i < 4; i++) {
+		bed_close(s[i]);
+		bed_close(a[i]);
+	}
+	bed_close(l);
+	bed_stop(&bed);
+	PAIR_END();
+}

@@ -20,6 +20,7 @@ static SOCKET listener(int backlog)
 	return l;
 }
 
+/* Clauses: SW-ACCEPT-3, SW-ACCEPT-6 */
 Test(accept, SW_ACCEPT_02_the_sequence_and_the_session_as_responder)
 {
 	BED(1);

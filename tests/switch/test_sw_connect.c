@@ -24,6 +24,7 @@ static SOCKET attempt(const char *from, const char *to)
 	return s;
 }
 
+/* Clauses: SW-CONNECT-2, SW-CONNECT-3 */
 Test(connect, SW_CONNECT_01_the_sequence_and_the_session_as_initiator)
 {
 	BED(2);
@@ -166,6 +167,7 @@ Test(connect, SW_CONNECT_01_each_step_that_fails_leaves_tcpip)
 	BED_END();
 }
 
+/* Clauses: SW-SUBNET-3, SW-SUBNET-4 */
 Test(connect, SW_SUBNET_02_to_04_who_stays_on_tcpip_and_why)
 {
 	static const struct {

@@ -53,6 +53,7 @@ static unsigned short port_of(SOCKET s)
 	return ntohs(name.sin_port);
 }
 
+/* Clauses: SW-FALLBACK-2, SW-FALLBACK-3, SW-FALLBACK-5 */
 Test(fallback, SW_FALLBACK_01_the_table_row_by_row)
 {
 	BED(1);
