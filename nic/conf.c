@@ -268,6 +268,9 @@ static const char *const known_keys[] = {
 	"session.threshold",
 	"session.no_rdma_read",
 	"session.spin_us",
+	"rdma.read",
+	"rdma.cache_entries",
+	"rdma.cache_bytes",
 	"trace",
 	"trace.json",
 };

@@ -14,6 +14,7 @@
 
 #include "conn.h"
 #include "log.h"
+#include "memory.h"
 #include "wsp.h"
 
 struct prov_process prov_process = {
@@ -33,7 +34,7 @@ static const WSPPROC_TABLE proc_table = {
 	.lpWSPDuplicateSocket = refuse_WSPDuplicateSocket,
 	.lpWSPEnumNetworkEvents = prov_WSPEnumNetworkEvents,
 	.lpWSPEventSelect = prov_WSPEventSelect,
-	.lpWSPGetOverlappedResult = refuse_WSPGetOverlappedResult,
+	.lpWSPGetOverlappedResult = prov_WSPGetOverlappedResult,
 	.lpWSPGetPeerName = refuse_WSPGetPeerName,
 	.lpWSPGetSockName = refuse_WSPGetSockName,
 	.lpWSPGetSockOpt = prov_WSPGetSockOpt,
@@ -41,11 +42,11 @@ static const WSPPROC_TABLE proc_table = {
 	.lpWSPIoctl = prov_WSPIoctl,
 	.lpWSPJoinLeaf = refuse_WSPJoinLeaf,
 	.lpWSPListen = prov_WSPListen,
-	.lpWSPRecv = refuse_WSPRecv,
+	.lpWSPRecv = prov_WSPRecv,
 	.lpWSPRecvDisconnect = refuse_WSPRecvDisconnect,
 	.lpWSPRecvFrom = refuse_WSPRecvFrom,
 	.lpWSPSelect = refuse_WSPSelect,
-	.lpWSPSend = refuse_WSPSend,
+	.lpWSPSend = prov_WSPSend,
 	.lpWSPSendDisconnect = refuse_WSPSendDisconnect,
 	.lpWSPSendTo = refuse_WSPSendTo,
 	.lpWSPSetSockOpt = prov_WSPSetSockOpt,
@@ -108,6 +109,7 @@ static void prov_release(struct prov *p)
 	pthread_cond_destroy(&p->cond);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->dev_op);
+	pthread_mutex_destroy(&p->memory_lock);
 	conf_free(p->conf);
 	free(p);
 }
@@ -185,6 +187,7 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 	atomic_init(&p->refs, 1);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->dev_op, NULL);
+	pthread_mutex_init(&p->memory_lock, NULL);
 	pthread_cond_init(&p->cond, NULL);
 	int err = conf_load(&p->conf);
 	if (!err) {
@@ -198,6 +201,7 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 		p->connect_ms =
 			(int)conf_long(p->conf, "connect.san_ms", PROV_CONNECT_MS, 1, 3600 * 1000);
 		read_ports(p);
+		memory_start(p);
 		err = open_rdma_cm(p);
 	}
 	if (!err)
@@ -232,7 +236,7 @@ static void fill(LPWSPDATA data, LPWSPPROC_TABLE table)
 static bool upcalls_complete(const WSPUPCALLTABLEEX *up)
 {
 	return up->lpWPUCreateSocketHandle && up->lpWPUCloseSocketHandle && up->lpWPUSetEvent &&
-	       up->lpWPUResetEvent;
+	       up->lpWPUResetEvent && up->lpWPUCompleteOverlappedRequest;
 }
 
 int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,

@@ -59,6 +59,12 @@ static const struct errmap_row rows[] = {
 	{EO_ACCEPT, EIO, WSAENETDOWN, "the device is being removed"},
 	{EO_ACCEPT, ESHUTDOWN, WSAENETDOWN, "the last WSPCleanup is under way"},
 	{EO_ACCEPT, 0, WSAEACCES, "the peer gave up meanwhile: the offer has expired"},
+	{EO_REGISTER, EFAULT, WSAEFAULT, "not all of the buffer is there, or it is not writable"},
+	{EO_REGISTER, EINVAL, WSAEFAULT, "not memory that a NIC can reach"},
+	{EO_REGISTER, 0, WSAENOBUFS, "pinned memory, or the device's table, is short"},
+
+	{EO_TRANSFER, ENOMEM, WSAENOBUFS, "no room in the queue pair"},
+	{EO_TRANSFER, 0, WSAENETDOWN, "the device went away"},
 };
 
 int errmap(enum errmap_op op, int err)

@@ -8,7 +8,17 @@
 
 #include <stddef.h>
 
-enum errmap_op { EO_STARTUP, EO_SOCKET, EO_BIND, EO_LISTEN, EO_CONNECT, EO_ACCEPT, EO_COUNT };
+enum errmap_op {
+	EO_STARTUP,
+	EO_SOCKET,
+	EO_BIND,
+	EO_LISTEN,
+	EO_CONNECT,
+	EO_ACCEPT,
+	EO_REGISTER,
+	EO_TRANSFER,
+	EO_COUNT
+};
 
 struct errmap_row {
 	enum errmap_op op;

@@ -4,24 +4,28 @@
  * to 5.
  */
 #include <string.h>
+#include <wsd/attend.h>
 
-#include "prov.h"
+#include "memory.h"
 #include "wsp.h"
 
 typedef void (*any_function)(void);
 
-/* A function that is offered, or NULL for an optional one that is not. */
+/* A function, and for an optional one whether it is offered. */
 static const struct extension {
 	GUID guid;
 	any_function function;
+	bool (*offered)(void);
 } extensions[] = {
-	{WSAID_REGISTERMEMORY, (any_function)refuse_WSPRegisterMemory},
-	{WSAID_DEREGISTERMEMORY, (any_function)refuse_WSPDeregisterMemory},
-	{WSAID_REGISTERRDMAMEMORY, (any_function)refuse_WSPRegisterRdmaMemory},
-	{WSAID_DEREGISTERRDMAMEMORY, (any_function)refuse_WSPDeregisterRdmaMemory},
-	{WSAID_RDMAWRITE, (any_function)refuse_WSPRdmaWrite},
-	{WSAID_RDMAREAD, NULL},
-	{WSAID_MEMORYREGISTRATIONCACHECALLBACK, NULL},
+	{WSAID_REGISTERMEMORY, (any_function)prov_WSPRegisterMemory, NULL},
+	{WSAID_DEREGISTERMEMORY, (any_function)prov_WSPDeregisterMemory, NULL},
+	{WSAID_REGISTERRDMAMEMORY, (any_function)prov_WSPRegisterRdmaMemory, NULL},
+	{WSAID_DEREGISTERRDMAMEMORY, (any_function)prov_WSPDeregisterRdmaMemory, NULL},
+	{WSAID_RDMAWRITE, (any_function)prov_WSPRdmaWrite, NULL},
+	{WSAID_RDMAREAD, (any_function)prov_WSPRdmaRead, memory_offer_read},
+	{WSAID_MEMORYREGISTRATIONCACHECALLBACK,
+	 (any_function)prov_WSPMemoryRegistrationCacheCallback, regcache_offer},
+	{WSAID_WSDATTEND, (any_function)prov_WSPAttend, NULL},
 };
 
 struct ioctl_args {
@@ -43,7 +47,7 @@ static int get_extension(const struct ioctl_args *a)
 		const struct extension *e = &extensions[i];
 		if (memcmp(&e->guid, &guid, sizeof(guid)) != 0)
 			continue;
-		if (!e->function)
+		if (e->offered && !e->offered())
 			return WSAEOPNOTSUPP;
 		memcpy(a->out, &e->function, sizeof(e->function));
 		*a->returned = sizeof(e->function);

@@ -58,6 +58,7 @@ struct sock;
 struct name;
 struct conn;
 struct endpoint;
+struct memory;
 
 /* The only mutable global of the module. */
 extern struct prov_process {
@@ -189,6 +190,15 @@ struct prov {
 	int epoll_fd, wake_fd, timer_fd;
 	atomic_bool stop;
 
+	/* memory.c and regcache.c */
+	pthread_mutex_t memory_lock; /* the list; before memory->lock, and nothing else with it */
+	struct memory *memories;     /* of all endpoints, those in pools too */
+	bool rdma_read;              /* WSPRdmaRead is offered [PROV-RDMA-5] */
+	atomic_bool cache_on;        /* the switch has taken the cache callback */
+	unsigned cache_entries;      /* of each endpoint; 0: no cache */
+	size_t cache_bytes;
+	_Atomic uint64_t memory_serial; /* of handles and of addresses that the NIC knows */
+
 	pthread_mutex_t dev_op;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
@@ -231,7 +241,8 @@ void upcall_end(struct prov *p, struct upcall *u);
 bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upcall *u);
 void upcall_drain(struct prov *p, struct sock *s);
 void upcall_close_handle(struct prov *p, struct sock *s, bool quiet);
-/* Of a completed operation, no lock held [PROV-OVL-1, -3]. */
+bool upcall_inside(struct prov *p); /* whether this thread is in an upcall, of any socket */
+/* Of a completed operation, no lock held [PROV-OVL-1, -3]; by the connection's deliverer. */
 void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped, int code,
 		     uint32_t bytes);
 

@@ -25,66 +25,6 @@ int WSPAPI refuse_WSPDuplicateSocket(SOCKET s, DWORD dwProcessId,
 	return refuse(s, lpErrno);
 }
 
-BOOL WSPAPI refuse_WSPGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
-					  LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
-					  LPINT lpErrno)
-{
-	refuse(s, lpErrno);
-	return FALSE;
-}
-
-int WSPAPI refuse_WSPSend(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
-			  LPDWORD lpNumberOfBytesSent, DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			  LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			  LPWSATHREADID lpThreadId, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
-int WSPAPI refuse_WSPRecv(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
-			  LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
-			  LPWSAOVERLAPPED lpOverlapped,
-			  LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			  LPWSATHREADID lpThreadId, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
-HANDLE WSPAPI refuse_WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
-				       DWORD dwFlags, LPINT lpErrno)
-{
-	refuse(s, lpErrno);
-	return NULL;
-}
-
-int WSPAPI refuse_WSPDeregisterMemory(SOCKET s, HANDLE Handle, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
-int WSPAPI refuse_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
-					DWORD dwFlags, LPVOID lpRdmaBufferDescriptor,
-					LPDWORD lpdwDescriptorLength, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
-int WSPAPI refuse_WSPDeregisterRdmaMemory(SOCKET s, LPVOID lpRdmaBufferDescriptor,
-					  DWORD dwDescriptorLength, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
-int WSPAPI refuse_WSPRdmaWrite(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
-			       LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
-			       DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesWritten,
-			       DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			       LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			       LPWSATHREADID lpThreadId, LPINT lpErrno)
-{
-	return refuse(s, lpErrno);
-}
-
 INT WSPAPI refuse_WSPAddressToString(LPSOCKADDR lpsaAddress, DWORD dwAddressLength,
 				     LPWSAPROTOCOL_INFOW lpProtocolInfo, LPWSTR lpszAddressString,
 				     LPDWORD lpdwAddressStringLength, LPINT lpErrno)

@@ -11,6 +11,10 @@
 #include "log.h"
 #include "prov.h"
 
+/* Completions that this thread tells now: these upcalls are in no list, so that telling takes no
+ * lock of the process; the connection's deliverer stands for them (overlapped.c). */
+static _Thread_local unsigned telling;
+
 void upcall_begin(struct prov *p, struct sock *s, struct upcall *u)
 {
 	u->thread = pthread_self();
@@ -67,29 +71,13 @@ bool upcall_set_event(struct prov *p, struct sock *s, WSAEVENT event, struct upc
 	return ok;
 }
 
-void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped, int code,
-		     uint32_t bytes)
-{
-	struct upcall u;
-	int err = 0;
-	pthread_mutex_lock(&p->lock);
-	upcall_begin(p, s, &u);
-	pthread_mutex_unlock(&p->lock);
-	if (p->up.lpWPUCompleteOverlappedRequest(s->switch_handle, overlapped, (DWORD)code, bytes,
-						 &err) == SOCKET_ERROR)
-		wsd_log(WSD_LOG_WARNING,
-			"provider: socket %#lx: the switch takes no completion: %d",
-			(unsigned long)s->descriptor, err);
-	upcall_end(p, &u);
-}
-
 /* How many upcalls of s run in other threads; *ret_inside: whether this thread is in one, of any.
  */
 static unsigned others(const struct prov *p, const struct sock *s, bool *ret_inside)
 {
 	unsigned n = 0;
 	pthread_t self = pthread_self();
-	*ret_inside = false;
+	*ret_inside = telling > 0;
 	for (const struct upcall *u = p->upcalls; u; u = u->next) {
 		if (pthread_equal(u->thread, self))
 			*ret_inside = true;
@@ -97,6 +85,29 @@ static unsigned others(const struct prov *p, const struct sock *s, bool *ret_ins
 			n++;
 	}
 	return n;
+}
+
+bool upcall_inside(struct prov *p)
+{
+	bool inside;
+	pthread_mutex_lock(&p->lock);
+	others(p, NULL, &inside);
+	pthread_mutex_unlock(&p->lock);
+	return inside;
+}
+
+void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped, int code,
+		     uint32_t bytes)
+{
+	int err = 0;
+	telling++;
+	int result = p->up.lpWPUCompleteOverlappedRequest(s->switch_handle, overlapped, (DWORD)code,
+							  bytes, &err);
+	telling--;
+	if (result == SOCKET_ERROR)
+		wsd_log(WSD_LOG_WARNING,
+			"provider: socket %#lx: the switch does not take a completion: %d",
+			(unsigned long)s->descriptor, err);
 }
 
 /* Waits until no other thread is in an upcall of s; returns at once inside an upcall. */

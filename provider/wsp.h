@@ -35,35 +35,44 @@ int WSPAPI prov_WSPIoctl(SOCKET s, DWORD dwIoControlCode, LPVOID lpvInBuffer, DW
 			 LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
 			 LPWSATHREADID lpThreadId, LPINT lpErrno);
 
+/* Data and memory: transfer.c, overlapped.c, memory.c, regcache.c, rdma.c, attend.c. */
+BOOL WSPAPI prov_WSPGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
+					LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
+					LPINT lpErrno);
+int WSPAPI prov_WSPSend(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
+			LPDWORD lpNumberOfBytesSent, DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
+			LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			LPWSATHREADID lpThreadId, LPINT lpErrno);
+int WSPAPI prov_WSPRecv(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
+			LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags, LPWSAOVERLAPPED lpOverlapped,
+			LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			LPWSATHREADID lpThreadId, LPINT lpErrno);
+HANDLE WSPAPI prov_WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength, DWORD dwFlags,
+				     LPINT lpErrno);
+int WSPAPI prov_WSPDeregisterMemory(SOCKET s, HANDLE Handle, LPINT lpErrno);
+int WSPAPI prov_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength, DWORD dwFlags,
+				      LPVOID lpRdmaBufferDescriptor, LPDWORD lpdwDescriptorLength,
+				      LPINT lpErrno);
+int WSPAPI prov_WSPDeregisterRdmaMemory(SOCKET s, LPVOID lpRdmaBufferDescriptor,
+					DWORD dwDescriptorLength, LPINT lpErrno);
+int WSPAPI prov_WSPRdmaWrite(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
+			     LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
+			     DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesWritten,
+			     DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
+			     LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			     LPWSATHREADID lpThreadId, LPINT lpErrno);
+int WSPAPI prov_WSPRdmaRead(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
+			    LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
+			    DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesRead,
+			    DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
+			    LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
+			    LPWSATHREADID lpThreadId, LPINT lpErrno);
+int WSPAPI prov_WSPMemoryRegistrationCacheCallback(LPVOID lpvAddress, SIZE_T Size, LPINT lpErrno);
+int WSPAPI prov_WSPAttend(SOCKET s, BOOL fAttend, int *lpFd, LPINT lpErrno);
+
 /* Issue B. */
 int WSPAPI refuse_WSPDuplicateSocket(SOCKET s, DWORD dwProcessId,
 				     LPWSAPROTOCOL_INFOW lpProtocolInfo, LPINT lpErrno);
-BOOL WSPAPI refuse_WSPGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
-					  LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
-					  LPINT lpErrno);
-int WSPAPI refuse_WSPSend(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
-			  LPDWORD lpNumberOfBytesSent, DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			  LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			  LPWSATHREADID lpThreadId, LPINT lpErrno);
-int WSPAPI refuse_WSPRecv(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
-			  LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
-			  LPWSAOVERLAPPED lpOverlapped,
-			  LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			  LPWSATHREADID lpThreadId, LPINT lpErrno);
-HANDLE WSPAPI refuse_WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
-				       DWORD dwFlags, LPINT lpErrno);
-int WSPAPI refuse_WSPDeregisterMemory(SOCKET s, HANDLE Handle, LPINT lpErrno);
-int WSPAPI refuse_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength,
-					DWORD dwFlags, LPVOID lpRdmaBufferDescriptor,
-					LPDWORD lpdwDescriptorLength, LPINT lpErrno);
-int WSPAPI refuse_WSPDeregisterRdmaMemory(SOCKET s, LPVOID lpRdmaBufferDescriptor,
-					  DWORD dwDescriptorLength, LPINT lpErrno);
-int WSPAPI refuse_WSPRdmaWrite(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
-			       LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
-			       DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesWritten,
-			       DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			       LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			       LPWSATHREADID lpThreadId, LPINT lpErrno);
 
 /* Never called by a switch [SW-INIT-5]. */
 INT WSPAPI refuse_WSPAddressToString(LPSOCKADDR lpsaAddress, DWORD dwAddressLength,
