@@ -105,9 +105,10 @@ static void on_early(struct conn *c, const struct ibv_wc *wc)
  * word (access, length), or silence. */
 static int code_of(const struct conn *c, const struct ibv_wc *wc)
 {
-	/* A message that is too long [PROV-DATA-10]; rxe says it with the other code. */
+	/* A message that is too long [PROV-DATA-10]; rxe has two other words for it. */
 	if (wc->wr_id & WR_RECV &&
-	    (wc->status == IBV_WC_LOC_LEN_ERR || wc->status == IBV_WC_REM_INV_REQ_ERR))
+	    (wc->status == IBV_WC_LOC_LEN_ERR || wc->status == IBV_WC_REM_INV_REQ_ERR ||
+	     wc->status == IBV_WC_LOC_QP_OP_ERR))
 		return WSAEMSGSIZE;
 	return c->broken ? c->broken : WSAECONNABORTED;
 }
