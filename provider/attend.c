@@ -49,7 +49,7 @@ static void leave_locked(struct conn *c)
 
 int WSPAPI prov_WSPAttend(SOCKET s, BOOL fAttend, int *lpFd, LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	int result = 0, code = transfer_enter(s, WSAENOTCONN, &c);
 	if (code)
 		return sock_fail(lpErrno, code);

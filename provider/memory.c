@@ -272,7 +272,7 @@ static int register_local(struct conn *c, void *buffer, uint32_t len, DWORD flag
 HANDLE WSPAPI prov_WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLength, DWORD dwFlags,
 				     LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	HANDLE handle = NULL;
 	int code = transfer_enter(s, WSAENOTCONN, &c);
 	if (!code) {
@@ -316,7 +316,7 @@ static int take_back(struct conn *c, uint64_t handle, const void *descriptor)
 
 int WSPAPI prov_WSPDeregisterMemory(SOCKET s, HANDLE Handle, LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	int code = transfer_enter(s, WSAEINVAL, &c);
 	if (!code) {
 		code = take_back(c, (uintptr_t)Handle, NULL);
@@ -389,7 +389,7 @@ int WSPAPI prov_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLe
 				      LPVOID lpRdmaBufferDescriptor, LPDWORD lpdwDescriptorLength,
 				      LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	int code = transfer_enter(s, WSAENOTCONN, &c);
 	if (code)
 		return sock_fail(lpErrno, code);
@@ -413,7 +413,7 @@ int WSPAPI prov_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLe
 int WSPAPI prov_WSPDeregisterRdmaMemory(SOCKET s, LPVOID lpRdmaBufferDescriptor,
 					DWORD dwDescriptorLength, LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	struct remote remote;
 	int code = transfer_enter(s, WSAEINVAL, &c);
 	if (code)

@@ -190,7 +190,7 @@ BOOL WSPAPI prov_WSPGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 					LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
 					LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	int code = transfer_enter(s, WSA_INVALID_PARAMETER, &c);
 	if (!code) {
 		if (!lpOverlapped || !lpcbTransfer || !lpdwFlags) {

@@ -72,7 +72,7 @@ static int start_locked(struct conn *c, const struct rdma *a, enum op_kind kind)
 
 static int rdma(SOCKET s, const struct rdma *a, enum op_kind kind, LPINT lpErrno)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	int code = transfer_enter(s, WSAENOTCONN, &c);
 	if (!code) {
 		pthread_mutex_lock(&c->lock);

@@ -462,7 +462,7 @@ static int gather(const struct conn *c, const WSABUF *buffers, DWORD count, DWOR
 static int message(SOCKET s, const WSABUF *buffers, DWORD count, enum op_kind kind, bool sound,
 		   LPWSAOVERLAPPED ov)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	struct gather g;
 	int code = transfer_enter(s, WSAENOTCONN, &c);
 	if (code)

@@ -37,6 +37,12 @@ static int WSPAPI up_close(SOCKET s, LPINT err)
 	return 0;
 }
 
+static int WSPAPI up_complete(SOCKET s, LPWSAOVERLAPPED overlapped, DWORD code, DWORD bytes,
+			      LPINT err)
+{
+	abort(); /* nothing is sent */
+}
+
 static BOOL WSPAPI up_event(WSAEVENT event, LPINT err)
 {
 	return TRUE;
@@ -117,6 +123,7 @@ int main(int argc, char **argv)
 		.lpWPUCloseSocketHandle = up_close,
 		.lpWPUSetEvent = up_event,
 		.lpWPUResetEvent = up_event,
+		.lpWPUCompleteOverlappedRequest = up_complete,
 	};
 	int code = startup ? startup(0x0202, &data, &tcp, &up, &proc) : -1;
 	if (code || !cycles) {

@@ -37,6 +37,12 @@ static int WSPAPI up_close(SOCKET s, LPINT err)
 }
 
 /* The switch re-enters. */
+static int WSPAPI up_complete(SOCKET s, LPWSAOVERLAPPED overlapped, DWORD code, DWORD bytes,
+			      LPINT err)
+{
+	abort(); /* nothing is sent */
+}
+
 static BOOL WSPAPI up_event(WSAEVENT event, LPINT err)
 {
 	WSANETWORKEVENTS out;
@@ -143,6 +149,7 @@ int main(int argc, char **argv)
 		.lpWPUCloseSocketHandle = up_close,
 		.lpWPUSetEvent = up_event,
 		.lpWPUResetEvent = up_event,
+		.lpWPUCompleteOverlappedRequest = up_complete,
 	};
 	int code = WSPStartupEx(0x0202, &data, &tcp, &up, &proc);
 	if (code) {

@@ -5,6 +5,7 @@
 #include <infiniband/verbs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsd/attend.h>
 
 #include "check.h"
 #include "prov_harness.h"
@@ -217,8 +218,9 @@ static const struct {
 	{WSAID_REGISTERRDMAMEMORY, 0},
 	{WSAID_DEREGISTERRDMAMEMORY, 0},
 	{WSAID_RDMAWRITE, 0},
-	{WSAID_RDMAREAD, WSAEOPNOTSUPP},
-	{WSAID_MEMORYREGISTRATIONCACHECALLBACK, WSAEOPNOTSUPP},
+	{WSAID_RDMAREAD, 0},
+	{WSAID_MEMORYREGISTRATIONCACHECALLBACK, 0},
+	{WSAID_WSDATTEND, 0},
 	{{0xc0b422f4, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}, WSAEINVAL},
 	{{0xc0b422f5, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2e}}, WSAEINVAL},
 	{{0}, WSAEINVAL},
@@ -262,7 +264,7 @@ Test(ioctl, PROV_IOCTL_01_sizes_and_pointers)
 	END();
 }
 
-/* Not built yet: they answer, and ask for a socket first. */
+/* They ask for a socket first, and for a connection. */
 Test(ioctl, PROV_IOCTL_01_the_functions_behind_the_pointers)
 {
 	BEGIN();
@@ -276,18 +278,18 @@ Test(ioctl, PROV_IOCTL_01_the_functions_behind_the_pointers)
 	const DWORD what = SIO_GET_EXTENSION_FUNCTION_POINTER;
 	cr_assert_eq(ioctl_call(s, what, &guid, 16, &reg, 8, &n), 0);
 	cr_assert_null(reg(s, &n, 4, MEM_READ, &code));
-	cr_assert_eq(code, WSAEOPNOTSUPP);
+	cr_assert_eq(code, WSAENOTCONN);
 	cr_assert_null(reg(s + 1, &n, 4, MEM_READ, &code));
 	cr_assert_eq(code, WSAENOTSOCK);
 	guid.Data1 = 0xc0b422f6;
 	cr_assert_eq(ioctl_call(s, what, &guid, 16, &dereg, 8, &n), 0);
 	cr_assert_eq(dereg(s, NULL, &code), SOCKET_ERROR);
-	cr_assert_eq(code, WSAEOPNOTSUPP);
+	cr_assert_eq(code, WSAEINVAL);
 	guid.Data1 = 0xc0b422f9;
 	cr_assert_eq(ioctl_call(s, what, &guid, 16, &rdma_write, 8, &n), 0);
 	cr_assert_eq(rdma_write(s, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, &code),
 		     SOCKET_ERROR);
-	cr_assert_eq(code, WSAEOPNOTSUPP);
+	cr_assert_eq(code, WSAENOTCONN);
 	cr_assert_eq(ph_close(s), 0);
 	END();
 }
