@@ -20,7 +20,9 @@ void ss_unref(struct session *ss)
 {
 	if (atomic_fetch_sub_explicit(&ss->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	ss_rx_free(ss);
 	ss_regions_close(ss);
+	ss_urgent_drop(ss);
 	free(ss->urgent);
 	pthread_mutex_destroy(&ss->lock);
 	free(ss);
@@ -101,10 +103,20 @@ static bool something_to_do(struct session *ss)
 	return atomic_load(&ss->completions) != NULL;
 }
 
+/* The same without the lock. */
+static bool left_to_us(struct session *ss)
+{
+	return something_to_do(ss) ||
+	       (atomic_load(&ss->handle_closed) && !atomic_load(&ss->handle_seen));
+}
+
 /* Nothing of the provider's is left: the last word. */
 static bool is_ended(struct session *ss)
 {
-	if (ss->ended_told || !ss->closing || !ss->desc_closed || !atomic_load(&ss->handle_closed))
+	if (!atomic_load(&ss->handle_closed))
+		return false;
+	atomic_store(&ss->handle_seen, true);
+	if (ss->ended_told || !ss->closing || !ss->desc_closed)
 		return false;
 	ss->ended_told = true;
 	return true;
@@ -150,8 +162,7 @@ void ss_leave(struct session *ss)
 		if (unlock_and_tell(ss))
 			break;
 		/* who completed meanwhile found the lock taken, and left it to us */
-	} while ((something_to_do(ss) || (atomic_load(&ss->handle_closed) && !ss->ended_told)) &&
-		 pthread_mutex_trylock(&ss->lock) == 0);
+	} while (left_to_us(ss) && pthread_mutex_trylock(&ss->lock) == 0);
 	ss_unref(ss);
 }
 

@@ -49,6 +49,7 @@ void ss_protocol(struct session *ss, const char *what)
 	wsd_log(WSD_LOG_WARNING, "session: cut off, the peer sent %s", what);
 	if (ss_send(ss, &m, true))
 		ss->abort_buf = ss->flight_last;
+	ss->peer_shut = false; /* that was not the end that it said it was */
 	ss_lost(ss, WSAECONNABORTED);
 	if (ss->abort_buf)
 		ss_timer(ss, T_ABORT, SESSION_ABORT_MS);

@@ -341,7 +341,7 @@ bool ss_credit_due(const struct session *ss)
 {
 	if (!ss->unreported)
 		return false;
-	if (ss->peer_left <= 2)
+	if (ss->peer_left < SESSION_DATA_CREDITS)
 		return ss->unreported_real || ss->unreported >= 2;
 	return ss->unreported_real && ss->unreported * 2 >= ss->rx->count;
 }
@@ -360,6 +360,10 @@ void ss_on_buffers(struct session *ss, const struct sm_message *m)
 	uint32_t size = ss->grant[0].size;
 	if (ss->grant[1].size) {
 		ss_protocol(ss, "new buffers before the last new ones were in use");
+		return;
+	}
+	if (m->count < SESSION_BUFFERS_MIN) {
+		ss_protocol(ss, "too few buffers");
 		return;
 	}
 	ss->grant[1] = (struct ss_grant){m->count, m->size, m->count};
@@ -426,7 +430,9 @@ void ss_idle(struct session *ss)
 {
 	if (ss->state != SESSION_UP || ss->closing || ss->rx->size <= ss->config.idle_size)
 		return;
-	if (ss->news == ss->news_seen && !ss->seg_first)
+	if (ss->news == ss->news_seen && ss->rx_old)
+		ss->due |= DUE_ASK; /* the small ones from before are still in front */
+	else if (ss->news == ss->news_seen && !ss->seg_first)
 		rx_replace(ss, ss->config.idle_buffers, ss->config.idle_size);
 	ss->news_seen = ss->news;
 	if (ss->rx->size > ss->config.idle_size)

@@ -97,7 +97,14 @@ static bool on_xfer_abort(struct session *ss, struct ss_buf *b, const struct sm_
 
 static bool on_nothing(struct session *ss, struct ss_buf *b, const struct sm_message *m)
 {
-	return false; /* CREDIT, NOP, PONG: the header has said it all */
+	return false; /* CREDIT, PONG: the header has said it all */
+}
+
+static bool on_nop(struct session *ss, struct ss_buf *b, const struct sm_message *m)
+{
+	if (m->flags & SM_PUSH && ss->grant[1].size)
+		ss->due |= DUE_BURN;
+	return false;
 }
 
 static bool on_buffers(struct session *ss, struct ss_buf *b, const struct sm_message *m)
@@ -138,7 +145,7 @@ static handler *const handlers[SM_SKIP] = {
 	[SM_XFER_ABORT] = on_xfer_abort,
 	[SM_CREDIT] = on_nothing,
 	[SM_BUFFERS] = on_buffers,
-	[SM_NOP] = on_nothing,
+	[SM_NOP] = on_nop,
 	[SM_SHUT_SEND] = on_shut,
 	[SM_DISC_DATA] = on_nothing, /* data that nobody on this side can ask for yet */
 	[SM_PING] = on_ping,
@@ -205,7 +212,7 @@ void ss_message(struct session *ss, struct ss_buf *b, uint32_t bytes)
 
 static void send_bare(struct session *ss, unsigned bit, uint8_t opcode)
 {
-	struct sm_message m = {.opcode = opcode};
+	struct sm_message m = {.opcode = opcode, .flags = bit == DUE_ASK ? SM_PUSH : 0};
 	if (ss->due & bit && ss_send(ss, &m, false))
 		ss->due &= ~bit;
 }
@@ -235,6 +242,7 @@ static void send_due(struct session *ss)
 		ss_send_buffers(ss);
 	if (ss->due & DUE_BURN)
 		ss_burn(ss);
+	send_bare(ss, DUE_ASK, SM_NOP);
 	send_bare(ss, DUE_PONG, SM_PONG);
 	send_bare(ss, DUE_PING, SM_PING);
 	if (ss->due & DUE_URGENT)

@@ -18,8 +18,11 @@
 #include <wsd/attend.h>
 
 enum {
-	SESSION_XFERS = 4,    /* open per direction [SW-FLOW-13] */
-	SESSION_SEGMENTS = 4, /* of one RDMA read [SW-FLOW-3] */
+	SESSION_DATA_CREDITS = 4, /* what a DATA message needs; as the table of wire.c says */
+	SESSION_BUFFERS_MIN = 5,  /* one more, or both sides can end up waiting [docs/wire.md] */
+	SESSION_IDLE_SIZE = 816,  /* five of them in a page */
+	SESSION_XFERS = 4,        /* open per direction [SW-FLOW-13] */
+	SESSION_SEGMENTS = 4,     /* of one RDMA read [SW-FLOW-3] */
 	SESSION_BOUNCE = SLAB_PAGES_MAX * SLAB_PAGE,
 	SESSION_DIRECT_MIN = 4096, /* a receive below it gets a large transfer by way of a bounce */
 	SESSION_TX_FULL = 8,       /* send buffers once data flows */
@@ -163,6 +166,7 @@ enum {
 	DUE_URGENT = 1 << 5,
 	DUE_SHUT = 1 << 6,
 	DUE_CREDIT = 1 << 7,
+	DUE_ASK = 1 << 8, /* a NOP that asks the peer to use up its old buffers */
 };
 
 struct ss_out_urgent {
@@ -175,7 +179,7 @@ struct session {
 	pthread_mutex_t lock;
 	_Atomic(struct ss_op *) completions;
 	_Atomic unsigned refs;
-	_Atomic bool handle_closed;
+	_Atomic bool handle_closed, handle_seen; /* seen: by a holder of the lock */
 
 	/* Constant. */
 	struct session_link link;
@@ -194,7 +198,7 @@ struct session {
 	int lost;      /* why; 0: it is not */
 	int tx_broken; /* sends fail, receives may still bring what came before */
 	bool up_told, closing, desc_closed;
-	_Atomic bool ended_told;
+	bool ended_told;
 	unsigned due;
 
 	/* Buffers and credits [session_flow.c]. */
@@ -323,6 +327,7 @@ void ss_rx_moved(struct session *ss, struct sw_request *r); /* a move has ended:
 void ss_rx_fail(struct session *ss);                        /* lost: what waits ends */
 void ss_rx_abort(struct session *ss, int code);             /* all receives that may end */
 void ss_rx_discard(struct session *ss);                     /* what is there goes */
+void ss_rx_free(struct session *ss);                        /* at the very end */
 void ss_seg_append(struct session *ss, struct ss_seg *seg);
 bool ss_seg_hold(struct session *ss, struct ss_buf *b, const uint8_t *at, uint32_t length);
 uint64_t ss_rx_limit(const struct session *ss); /* bytes up to the next mark */

@@ -112,7 +112,7 @@ int ss_announce(struct session *ss, struct sw_request *r, char *at, uint32_t len
 	for (int i = 0; i < SESSION_XFERS && !o; i++)
 		if (!ss->out[i].xid)
 			o = &ss->out[i];
-	struct ss_buf *b = o ? ss_tx_get(ss, 3) : NULL;
+	struct ss_buf *b = o ? ss_tx_get(ss, SESSION_DATA_CREDITS) : NULL;
 	if (!b)
 		return WSAEWOULDBLOCK;
 	if (ss->they_read) {

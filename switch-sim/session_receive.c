@@ -331,6 +331,18 @@ void ss_rx_discard(struct session *ss)
 	}
 }
 
+void ss_rx_free(struct session *ss)
+{
+	while (ss->seg_first) {
+		struct ss_seg *seg = ss->seg_first;
+		ss->seg_first = seg->next;
+		if (seg->kind == SEG_CHUNK)
+			ss_chunk_free(ss, (struct ss_chunk *)(void *)seg);
+	}
+	for (int i = 0; i < SESSION_XFERS; i++)
+		ss_chunk_free(ss, ss->in[i].bounce);
+}
+
 static bool at_once(struct sw_request *r, int code)
 {
 	r->code = code;

@@ -116,7 +116,7 @@ static bool is_large(const struct session *ss, uint32_t n)
 /* One DATA message with all that fits from the cursor on. False: not now. */
 static bool send_data(struct session *ss)
 {
-	struct ss_buf *b = ss_tx_get(ss, 3);
+	struct ss_buf *b = ss_tx_get(ss, SESSION_DATA_CREDITS);
 	if (!b)
 		return false;
 	uint32_t room = ss_tx_room(ss), used = 0;
@@ -285,8 +285,8 @@ static bool swap_for_private(struct session *ss, struct sw_request *r)
 		into = ss->tx_into;
 	}
 	ss_tx_unlink(ss, r); /* it is the last: marks stay where they are */
-	if (keep(ss, r, index, into, n, false))
-		return true;
+	if (!n || keep(ss, r, index, into, n, false))
+		return true; /* only private ones were before it */
 	link_last(ss, r);
 	ss->tx_accepted -= r->offset;
 	if (ss->tx_cur == r) {

@@ -32,10 +32,13 @@ static int limits(struct session *ss)
 	ss->max_message = message ? message : SM_NEGOTIATION_MAX;
 	ss->max_rdma = rdma;
 	ss->threshold = c->threshold ? c->threshold : threshold ? threshold : DEFAULT_THRESHOLD;
-	c->idle_buffers = c->idle_buffers < SM_BUFFERS_MIN ? SM_BUFFERS_MIN : c->idle_buffers;
-	c->idle_size = c->idle_size < SM_NEGOTIATION_MAX ? 1024 : c->idle_size;
+	c->idle_buffers =
+		c->idle_buffers < SESSION_BUFFERS_MIN ? SESSION_BUFFERS_MIN : c->idle_buffers;
+	c->idle_size = c->idle_size < SM_NEGOTIATION_MAX ? SESSION_IDLE_SIZE : c->idle_size;
 	c->full_size = c->full_size ? c->full_size : SESSION_FULL_SIZE;
-	c->full_buffers = c->full_buffers ? c->full_buffers : 12;
+	c->full_buffers = !c->full_buffers                        ? 12
+			  : c->full_buffers < SESSION_BUFFERS_MIN ? SESSION_BUFFERS_MIN
+								  : c->full_buffers;
 	if (ss->max_message < SM_NEGOTIATION_MAX)
 		return WSAEMSGSIZE;
 	if (c->idle_size > ss->max_message)
@@ -43,9 +46,11 @@ static int limits(struct session *ss)
 	if (c->full_size > ss->max_message)
 		c->full_size = ss->max_message;
 	/* a region is one block of the slab */
-	while (c->idle_buffers * c->idle_size > SESSION_BOUNCE && c->idle_buffers > SM_BUFFERS_MIN)
+	while (c->idle_buffers * c->idle_size > SESSION_BOUNCE &&
+	       c->idle_buffers > SESSION_BUFFERS_MIN)
 		c->idle_buffers--;
-	while (c->full_buffers * c->full_size > SESSION_BOUNCE && c->full_buffers > SM_BUFFERS_MIN)
+	while (c->full_buffers * c->full_size > SESSION_BOUNCE &&
+	       c->full_buffers > SESSION_BUFFERS_MIN)
 		c->full_buffers--;
 	return 0;
 }
@@ -136,6 +141,8 @@ static int take_hello(struct session *ss, const struct sm_hello *h, uint32_t cre
 {
 	if (h->version_max >> 4 < SM_VERSION >> 4 || h->version_min > SM_VERSION)
 		return SM_NAK_VERSION;
+	if (h->buffers < SESSION_BUFFERS_MIN)
+		return SM_NAK_RESOURCES;
 	if (!fits(&ss->link.peer, h->local) || !fits(&ss->link.local, h->remote))
 		return SM_NAK_NAMES;
 	ss->grant[0] = (struct ss_grant){

@@ -88,17 +88,17 @@ static const struct sm_field buffers_fields[] = {
 
 enum { D = SM_DESCRIPTOR_MAX, HELLO_MAX = SM_NEGOTIATION_MAX - SM_HEADER };
 
-/* Credits: 3 for what brings the stream on, 2 for what ends transfers, 1 for what must always get
+/* Credits: 4 for what brings the stream on, 2 for what ends transfers, 1 for what must always get
  * through [SW-FLOW-12; docs/wire.md tells why there are three steps]. */
 static const struct sm_op table[] = {
 	OP(HELLO,     SM_HELLO_BODY, HELLO_MAX, SM_AT_START, 0, TAIL_USER, hello_fields),
 	OP(HELLO_ACK, SM_HELLO_BODY, HELLO_MAX, SM_AT_START, 1, TAIL_USER, hello_fields),
 	OP(HELLO_NAK, 2, HELLO_MAX,             SM_AT_START, 1, TAIL_NONE, nak_fields),
-	BARE(DATA,       SM_BODY_MAX,           SM_WHEN_UP,  3, TAIL_DATA),
+	BARE(DATA,       SM_BODY_MAX,           SM_WHEN_UP,  4, TAIL_DATA),
 	OP(DATA_OOB,   9, 9,                    SM_WHEN_UP,  2, TAIL_BYTE, oob_fields),
-	OP(SRC_AVAIL,  15, SM_BODY_MAX,         SM_WHEN_UP,  3, TAIL_SOURCE, source_fields),
+	OP(SRC_AVAIL,  15, SM_BODY_MAX,         SM_WHEN_UP,  4, TAIL_SOURCE, source_fields),
 	OP(READ_DONE,  8, 8,                    SM_WHEN_UP,  2, TAIL_NONE, done_fields),
-	OP(WRITE_REQ,  12, SM_BODY_MAX,         SM_WHEN_UP,  3, TAIL_INLINE, request_fields),
+	OP(WRITE_REQ,  12, SM_BODY_MAX,         SM_WHEN_UP,  4, TAIL_INLINE, request_fields),
 	OP(SINK_AVAIL, 17, 16 + D,              SM_WHEN_UP,  2, TAIL_DESCRIPTOR, sink_fields),
 	OP(WRITE_DONE, 8, 8,                    SM_WHEN_UP,  2, TAIL_NONE, done_fields),
 	OP(XFER_ABORT, 4, 4,                    SM_WHEN_UP,  1, TAIL_NONE, code_fields),
