@@ -37,10 +37,10 @@ void settings_read(const struct conf *conf, struct sw_settings *ret)
 		.san_ms = (unsigned)conf_long(conf, "connect.san_ms", 1000, 0, 600000),
 		.session = {.threshold =
 				    (uint32_t)conf_long(conf, "session.threshold", 0, 0, INT_MAX),
-			    .idle_buffers = 4,
-			    .idle_size = 1024,
+			    .idle_buffers = 5,
+			    .idle_size = 816, /* five of them in a page */
 			    .full_buffers = 12,
-			    .full_size = 4096,
+			    .full_size = 4160, /* 4 KiB of data with its header */
 			    .sndbuf = 65536,
 			    .rcvbuf = 65536,
 			    .no_rdma_read = conf_bool(conf, "session.no_rdma_read", false),

@@ -69,6 +69,12 @@ bool pair_inject(struct pair_end *to, const void *message, uint32_t length);
 /* The oldest message on the wire from @from, taken off it. Return: bytes; 0: none. */
 uint32_t pair_take(struct pair_end *from, void *message, uint32_t room);
 
+/* The oldest operation of @e on the wire, if it is RDMA, ends with @code. False: it is none. */
+bool pair_rdma(struct pair_end *e, int code);
+/* A descriptor that the provider at either end takes for one of the other's. */
+enum { PAIR_DESCRIPTOR = 24 };
+void pair_descriptor(uint32_t length, uint8_t ret[PAIR_DESCRIPTOR]);
+
 /* Requests of tests. */
 struct pair_request {
 	struct sw_request r;
