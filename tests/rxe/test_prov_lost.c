@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -260,6 +261,32 @@ Test(lost, PROV_IOCTL_04_connections_outlive_their_address, .timeout = 60)
 				    code == WSAEADDRNOTAVAIL;
 			    }),
 			    SOON_MS));
+	cr_assert_eq(transfer_code(v.client), 0);
+	cr_assert_eq(transfer_code(v.server), 0);
+	ph_unpair(&v);
+	END();
+}
+
+/* The child starts anew and connects, over a device that it opens itself; its end and its
+ * connections are nothing to the parent's. */
+Test(lost, PROV_MEM_14_connections_over_a_fork, .timeout = 60)
+{
+	BEGIN();
+	struct ph_pair v;
+	ph_pair(&v, PH_SAN0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct ph_pair own;
+		alarm(30);
+		if (ph_close(v.client) != WSAENOTSOCK || ph_startup())
+			_exit(1);
+		ph_pair(&own, PH_SAN0);
+		ph_unpair(&own);
+		_exit(ph_cleanup() ? 2 : 0);
+	}
+	int status = -1;
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0, "the child: %#x", (unsigned)status);
 	cr_assert_eq(transfer_code(v.client), 0);
 	cr_assert_eq(transfer_code(v.server), 0);
 	ph_unpair(&v);

@@ -339,14 +339,14 @@ static void warm(const char *ip)
 
 void ph_up_warm(const char *ip)
 {
-	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
+	setenv("WSD_RDMA_ENDPOINTS", "4", 0);
 	ph_up();
 	warm(ip);
 }
 
 void ph_up_linked(LPWSPSTARTUPEX startup, const char *ip)
 {
-	setenv("WSD_RDMA_ENDPOINTS", "4", 1);
+	setenv("WSD_RDMA_ENDPOINTS", "4", 0);
 	ph_use(startup);
 	start_all();
 	warm(ip);
