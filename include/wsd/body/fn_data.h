@@ -9,7 +9,7 @@
  * The WSA forms without lpOverlapped behave as the short ones. With it they return 0 (done), or
  * SOCKET_ERROR and WSA_IO_PENDING (started; hEvent is set at the end, WSAGetOverlappedResult
  * tells), or another code (not started). WSA_OPERATION_ABORTED: ended by closesocket. Completion
- * routines run in an alertable wait.
+ * routines are refused: WSAEOPNOTSUPP.
  */
 #ifndef WSD_FN
 #error "wsdirect: include <wsd/api.h> or <winsock2.h>, not a file of wsd/body"
@@ -19,15 +19,14 @@
  * Send len bytes; flags MSG_OOB, MSG_DONTROUTE. A blocking stream takes all of them, a non-blocking
  * one all or nothing. Returns bytes. WSAEWOULDBLOCK; WSAEMSGSIZE datagram too long; WSAEOPNOTSUPP
  * flags; WSAEINTR closed meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-DATA-1
- * to 4. Not built yet: WSAEOPNOTSUPP.
+ * to 4.
  */
 WSD_FN(int, send, (SOCKET s, const char *buf, int len, int flags));
 
 /*
  * As send, to a name; on a stream the name is ignored. Binds an unbound datagram socket.
  * WSAEDESTADDRREQ no name; WSAEACCES broadcast without SO_BROADCAST; WSAEADDRNOTAVAIL,
- * WSAEAFNOSUPPORT, WSAENETUNREACH, WSAEHOSTUNREACH the name. WS-BIND-7. Not built yet:
- * WSAEOPNOTSUPP.
+ * WSAEAFNOSUPPORT, WSAENETUNREACH, WSAEHOSTUNREACH the name. WS-BIND-7.
  */
 WSD_FN(int, sendto,
        (SOCKET s, const char *buf, int len, int flags, const struct WSD_NAME(sockaddr) * to,
@@ -37,45 +36,42 @@ WSD_FN(int, sendto,
  * Receive at most len bytes; flags MSG_PEEK, MSG_OOB, MSG_WAITALL. Returns bytes, 0 at the end of a
  * stream. WSAEWOULDBLOCK; WSAEINVAL unbound, or MSG_OOB without an urgent byte; WSAEMSGSIZE the
  * datagram was longer (the buffer is full, the rest lost); WSAEOPNOTSUPP flags; WSAEINTR closed
- * meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-BIND-8, WS-DATA-1, 2, 4. Not
- * built yet: WSAEOPNOTSUPP.
+ * meanwhile; WSAEFAULT; the connection's codes; the common codes. WS-BIND-8, WS-DATA-1, 2, 4.
  */
 WSD_FN(int, recv, (SOCKET s, char *buf, int len, int flags));
 
 /*
  * As recv, with the sender's name (from and fromlen may be NULL; *fromlen is room in, size out).
- * Not built yet: WSAEOPNOTSUPP.
  */
 WSD_FN(int, recvfrom,
        (SOCKET s, char *buf, int len, int flags, struct WSD_NAME(sockaddr) * from, int *fromlen));
 
 /*
  * Send from dwBufferCount buffers. lpNumberOfBytesSent (bytes) may be NULL with lpOverlapped. The
- * codes of send; WSAEFAULT lpBuffers NULL, or lpNumberOfBytesSent NULL without lpOverlapped. Not
- * built yet: WSAEOPNOTSUPP.
+ * codes of send; WSAEFAULT lpBuffers NULL, or lpNumberOfBytesSent NULL without lpOverlapped.
  */
 WSD_FN(int, WSASend,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesSent,
 	DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
-/* As WSASend, to a name. The codes of sendto. Not built yet: WSAEOPNOTSUPP. */
+/* As WSASend, to a name. The codes of sendto. */
 WSD_FN(int, WSASendTo,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesSent,
 	DWORD dwFlags, const struct WSD_NAME(sockaddr) * lpTo, int iTolen,
 	LPWSAOVERLAPPED lpOverlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
 /*
- * As WSASendTo, with control data; datagram and raw sockets. WSAEINVAL lpMsg NULL or another type.
- * WS-BIND-7. Not built yet: WSAEOPNOTSUPP.
+ * As WSASendTo, with control data; datagram and raw sockets. WSAEFAULT lpMsg NULL; WSAEINVAL
+ * another type. WS-BIND-7.
  */
 WSD_FN(int, WSASendMsg,
        (SOCKET s, LPWSAMSG lpMsg, DWORD dwFlags, LPDWORD lpNumberOfBytesSent,
 	LPWSAOVERLAPPED lpOverlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
 /*
- * Receive into dwBufferCount buffers; *lpFlags is in and out and must outlive an overlapped call.
- * The codes of recv; WSAEFAULT lpBuffers or lpFlags NULL. Not built yet: WSAEOPNOTSUPP.
+ * Receive into dwBufferCount buffers; *lpFlags is in, and out when the call is done at once.
+ * The codes of recv; WSAEFAULT lpBuffers or lpFlags NULL.
  */
 WSD_FN(int, WSARecv,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesRecvd,
@@ -83,8 +79,7 @@ WSD_FN(int, WSARecv,
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine));
 
 /*
- * As WSARecv, with the sender's name; lpFrom and lpFromlen must outlive an overlapped call. Not
- * built yet: WSAEOPNOTSUPP.
+ * As WSARecv, with the sender's name; lpFrom and lpFromlen must outlive an overlapped call.
  */
 WSD_FN(int, WSARecvFrom,
        (SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount, LPDWORD lpNumberOfBytesRecvd,
@@ -94,7 +89,7 @@ WSD_FN(int, WSARecvFrom,
 /*
  * The result of an overlapped operation: TRUE with bytes and flags. FALSE: WSA_IO_INCOMPLETE
  * running and no fWait; WSA_INVALID_HANDLE fWait without an event; WSAEFAULT NULL; else the
- * operation's own code; the common codes. Not built yet: WSAEOPNOTSUPP.
+ * operation's own code; the common codes.
  */
 WSD_FN(BOOL, WSAGetOverlappedResult,
        (SOCKET s, LPWSAOVERLAPPED lpOverlapped, LPDWORD lpcbTransfer, BOOL fWait,

@@ -25,8 +25,8 @@ WSD_FN(BOOL, ConnectEx,
 WSD_FN(BOOL, DisconnectEx, (SOCKET s, LPOVERLAPPED lpOverlapped, DWORD dwFlags, DWORD dwReserved));
 
 /*
- * As WSARecvFrom, with control data; datagram and raw sockets. WSAEINVAL lpMsg NULL or another
- * type. Not built yet: WSAEOPNOTSUPP.
+ * As WSARecvFrom, with control data; datagram and raw sockets. WSAEFAULT lpMsg NULL; WSAEINVAL
+ * another type.
  */
 WSD_FN(INT, WSARecvMsg,
        (SOCKET s, LPWSAMSG lpMsg, LPDWORD lpdwNumberOfBytesRecvd, LPWSAOVERLAPPED lpOverlapped,
@@ -34,8 +34,8 @@ WSD_FN(INT, WSARecvMsg,
 
 /*
  * Send pieces of memory and of files as one stream; nSendSize: bytes a packet, 0 the system's
- * choice. dwFlags: TP_*. The array and what it points to stay in use until the end. Codes to be: as
- * TransmitFile. Not built yet: WSAEOPNOTSUPP, and its GUID is refused by WSAIoctl.
+ * choice. dwFlags: TP_*. What the array points to stays in use until the end. The codes of
+ * TransmitFile; stream sockets only.
  */
 WSD_FN(BOOL, TransmitPackets,
        (SOCKET hSocket, LPTRANSMIT_PACKETS_ELEMENT lpPacketArray, DWORD nElementCount,

@@ -34,7 +34,7 @@ WSD_FN(void, GetAcceptExSockaddrs,
  * Send head, nNumberOfBytesToWrite bytes of a file (0: to its end) from its position, or Offset
  * with lpOverlapped, and tail. hFile is WSD_FILE_HANDLE(fd) or NULL. dwReserved: TF_* flags. The
  * descriptor stays the caller's. WSA_INVALID_HANDLE hFile; WSAENOTCONN; WSAEINVAL flags or length;
- * WSAEFAULT; WSA_IO_PENDING; the codes of send. Not built yet: WSAEOPNOTSUPP.
+ * WSAEFAULT; WSA_IO_PENDING; the codes of send. It waits on a non-blocking socket, too. SW-OPT-4.
  */
 WSD_FN(BOOL, TransmitFile,
        (SOCKET hSocket, HANDLE hFile, DWORD nNumberOfBytesToWrite, DWORD nNumberOfBytesPerSend,
@@ -42,6 +42,6 @@ WSD_FN(BOOL, TransmitFile,
 
 /*
  * recv, returning bytes or SOCKET_ERROR; *flags is in and out: MSG_PARTIAL says that the message
- * goes on. WSAEINVAL flags NULL. Not built yet: WSAEOPNOTSUPP.
+ * goes on. WSAEINVAL flags NULL.
  */
 WSD_FN(int, WSARecvEx, (SOCKET s, char *buf, int len, int *flags));
