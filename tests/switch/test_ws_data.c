@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sending and receiving on a connected stream, over the transport of the environment (pair.h).
+ * Sending and receiving on a connected stream, over the transport of the environment (stream_pair.h).
  * [WS-DATA-1 to 3, WS-ERR-2 to 4, WS-CLOSE-1]
  */
-#include "pair.h"
+#include "stream_pair.h"
 
 #include <signal.h>
 #include <sys/mman.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Urgent data, over the transport of the environment (pair.h). [WS-DATA-4, SW-OOB-1]
+ * Urgent data, over the transport of the environment (stream_pair.h). [WS-DATA-4, SW-OOB-1]
  */
-#include "pair.h"
+#include "stream_pair.h"
 
 static int count(int r)
 {

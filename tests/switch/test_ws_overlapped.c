@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Overlapped sends and receives with events, over the transport of the environment (pair.h).
+ * Overlapped sends and receives with events, over the transport of the environment (stream_pair.h).
  * [WS-DATA-1 to 3, WS-CLOSE-1]
  */
-#include "pair.h"
+#include "stream_pair.h"
 
 #include <sys/mman.h>
 

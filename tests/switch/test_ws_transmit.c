@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * TransmitFile and TransmitPackets, over the transport of the environment (pair.h). [SW-OPT-4,
+ * TransmitFile and TransmitPackets, over the transport of the environment (stream_pair.h). [SW-OPT-4,
  * WS-DATA-3]
  */
-#include "pair.h"
+#include "stream_pair.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -2,7 +2,7 @@
  *
  * Pairs and patterns.
  */
-#include "pair.h"
+#include "stream_pair.h"
 #include "socket.h"
 #include "transport.h"
 

@@ -9,8 +9,8 @@
  * Everything else (catalogue, provider, namespace) is in place before: see
  * tests/switch/meson.build. Links the switch statically, to look at what a socket's transport is.
  */
-#ifndef WSD_TESTS_PAIR_H
-#define WSD_TESTS_PAIR_H
+#ifndef WSD_TESTS_STREAM_PAIR_H
+#define WSD_TESTS_STREAM_PAIR_H
 
 #include "conn.h"
 
