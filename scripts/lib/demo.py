@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The scenes of scripts/demo. Everything shown is what the programs printed; every scene checks what it shows."""
 import argparse
+import hashlib
+import json
 import os
 import pathlib
 import queue
@@ -17,6 +19,9 @@ OUT = TOP / "demo-out"
 WAIT = 30  # seconds until something that should happen counts as not happening; emulation is slow
 KILLED = 128 + 9  # exit status of what SIGKILL ended
 NOBODY, NO_ANSWER = 3, 5  # exit statuses of demo-cmclient
+BULK = 64 << 20  # bytes of the transfer
+ECHOES = 1000
+BULK_WAIT = 600  # seconds: two emulated machines move some MB a second
 QUEUED = r"wsd-rdma\s+WSPEnumNetworkEvents\b.*FD_ACCEPT"  # WSPEventSelect names FD_ACCEPT too
 PLAIN_TCP = 'echo "connecting to $0:$1 over TCP"; exec 3<>"/dev/tcp/$0/$1" && echo "connected"'
 
@@ -64,10 +69,10 @@ class Program:
 
     running = []
 
-    def __init__(self, screen, who, argv, host="a", env=None):
+    def __init__(self, screen, who, argv, host="a", env=None, wait=WAIT):
         self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
-        self.skipping, self.host = False, host
-        environment = dict(os.environ, WSD_TRACE="stderr", WSD_TRACE_JSON=str(OUT / "trace.jsonl"), **(env or {}))
+        self.skipping, self.host, self.patience = False, host, wait
+        environment = {**os.environ, "WSD_TRACE": "stderr", "WSD_TRACE_JSON": str(OUT / "trace.jsonl"), **(env or {})}
         # one stream, so that the program's words and the trace stay in order; the pid for a kill
         shell = 'echo "pid $$"; exec "$@" 2>&1'
         self.process = subprocess.Popen(
@@ -104,12 +109,12 @@ class Program:
             self.screen.startup_shown |= "WSACleanup" in line
 
     def wait_for(self, pattern, what):
-        deadline = time.monotonic() + WAIT
+        deadline = time.monotonic() + self.patience
         while True:
             try:
                 line = self.lines.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
-                raise Unexpected(f"{self.who}: {what} was not seen within {WAIT} s") from None
+                raise Unexpected(f"{self.who}: {what} was not seen within {self.patience} s") from None
             if line is None:
                 raise Unexpected(f"{self.who} ended before {what} was seen")
             self.seen.append(line)
@@ -131,7 +136,7 @@ class Program:
         except BrokenPipeError:
             pass
         try:
-            status = self.process.wait(WAIT)
+            status = self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise Unexpected(f"{self.who} did not end") from None
@@ -251,6 +256,74 @@ class Demo:
         self.run("host b", ["timeout", str(WAIT), "bash", "-c", PLAIN_TCP, "10.78.0.1", "5153"], host="b")
         server.finish()
 
+    # --- connections and data ---
+
+    def talk(self, title, about, client, *, address="10.77.0.1", port="5170", file=None, quiet=False, server_env=None,
+             during=None, way="SAN"):
+        """One connection of host b's client to host a's server. Both must have gone the expected way."""
+        self.screen.scene(title, about)
+        env = {"WSD_TRACE": "", "WSD_TRACE_JSON": ""} if quiet else {}
+        argv = [str(self.build / "tools/demo-talk"), "-l", address, port, "1", *([file] if file else [])]
+        patience = BULK_WAIT if quiet else WAIT
+        server = Program(self.screen, "server", argv, env={**env, **(server_env or {})}, wait=patience)
+        server.wait_for(r"^listening on ", "its listener")
+        program = Program(self.screen, "client", [str(self.build / "tools/demo-talk"), address, port, *client],
+                          host="b", env=env, wait=patience)
+        program.wait_for(r"^connected to ", "its connection")
+        if during:
+            during(program, way)
+        seen = program.finish()
+        served = server.finish()
+        if not quiet and way == "SAN" and not any(re.search(r"wsd-rdma\s+WSPSend\b", line) for line in seen):
+            raise Unexpected("the client's data did not go over the SAN")
+        if not quiet and way == "TCP/IP" and any(re.search(r"wsd-rdma\s+WSPSend\b", line) for line in seen):
+            raise Unexpected("the client's data went over the SAN")
+        return seen, served
+
+    def sockets(self, program, way):
+        """What wsd sockets says of the client, and that it is the way that was meant."""
+        self.run("wsd sockets", self.tool("sockets"), host="b")
+        out = subprocess.run([*EXEC, "--host", "b", "--", *self.tool("sockets", "--json")], cwd=TOP, check=True,
+                             capture_output=True, text=True).stdout
+        rows = [row for row in json.loads(out)["sockets"] if row["state"] == "connected"]
+        if [row["transport"] for row in rows] != [way]:
+            raise Unexpected(f"wsd sockets should show one connection over {way}: {out}")
+
+    def few_words(self):
+        self.talk("A few words over the SAN", "An unchanged Winsock client on host b, a server on host a: connect finds "
+                  "that the address is on a SAN, the two switches\nnegotiate, and the words are WSPSend and WSPRecv.",
+                  ["echo", "2"])
+
+    def many_words(self):
+        self.talk("Many words", f"{ECHOES} messages there and back, without the trace; wsd sockets looks on.",
+                  ["echo", str(ECHOES)], quiet=True, during=self.sockets)
+
+    def bulk(self):
+        sent, received = OUT / "sent.bin", OUT / "received.bin"
+        with open(sent, "wb") as f:
+            for _ in range(BULK >> 20):
+                f.write(os.urandom(1 << 20))
+        self.talk(f"{BULK >> 20} MiB", "Above the threshold the receiver's NIC reads straight from the sender's buffer: RDMA.",
+                  ["bulk", str(sent)], file=str(received), quiet=True, during=self.sockets)
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (sent, received)]
+        for path, digest in zip((sent, received), digests):
+            self.screen.line("sha256", f"{digest}  {path.name}")
+            path.unlink()
+        if digests[0] != digests[1]:
+            raise Unexpected("what was received is not what was sent")
+
+    def urgent(self):
+        self.talk("Urgent data", "One byte sent with MSG_OOB is seen by select before the ordinary bytes are read.", ["urgent"])
+
+    def half(self):
+        self.talk("A half close", "The client ends its side with shutdown(SD_SEND); the server's answer still comes.", ["half"])
+
+    def falls_back(self):
+        self.talk("A client that falls back", "The server's process has no SAN provider, so on host a nobody speaks for the port "
+                  "on the SAN. The client's switch tries it, is\nrejected without our tag, and goes on over TCP/IP: the "
+                  "application sees one connect that succeeds.", ["echo", "2"],
+                  server_env={"WSD_CATALOG": "/nonexistent"}, during=self.sockets, way="TCP/IP", port="5171")
+
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
@@ -262,7 +335,8 @@ def main():
     screen = Screen(sys.stdout.isatty() and not opt.no_color and "NO_COLOR" not in os.environ)
     demo = Demo(screen, opt.build if opt.build.is_absolute() else TOP / opt.build)
     try:
-        for scene in (demo.nics, demo.one_nic, demo.wildcard, demo.shared, demo.refused, demo.plain_nic):
+        for scene in (demo.nics, demo.one_nic, demo.wildcard, demo.shared, demo.refused, demo.plain_nic,
+                      demo.few_words, demo.many_words, demo.bulk, demo.urgent, demo.half, demo.falls_back):
             scene()
     except Unexpected as what:
         print(f"\ndemo: not as it should be: {what}", file=sys.stderr)
