@@ -267,11 +267,11 @@ class Demo:
         patience = BULK_WAIT if quiet else WAIT
         server = Program(self.screen, "server", argv, env={**env, **(server_env or {})}, wait=patience)
         server.wait_for(r"^listening on ", "its listener")
-        program = Program(self.screen, "client", [str(self.build / "tools/demo-talk"), address, port, *client],
+        program = Program(self.screen, "client", [str(self.build / "tools/demo-talk"), "-w", address, port, *client],
                           host="b", env=env, wait=patience)
-        program.wait_for(r"^connected to ", "its connection")
+        program.wait_for(r"^done; waiting", "its end")
         if during:
-            during(program, way)
+            during(way)
         seen = program.finish()
         served = server.finish()
         if not quiet and way == "SAN" and not any(re.search(r"wsd-rdma\s+WSPSend\b", line) for line in seen):
@@ -280,7 +280,7 @@ class Demo:
             raise Unexpected("the client's data went over the SAN")
         return seen, served
 
-    def sockets(self, program, way):
+    def sockets(self, way):
         """What wsd sockets says of the client, and that it is the way that was meant."""
         self.run("wsd sockets", self.tool("sockets"), host="b")
         out = subprocess.run([*EXEC, "--host", "b", "--", *self.tool("sockets", "--json")], cwd=TOP, check=True,

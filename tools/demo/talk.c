@@ -19,7 +19,8 @@ static void usage(FILE *to)
 	fputs("usage: demo-talk -l ADDRESS PORT COUNT [FILE]   a server for COUNT connections; "
 	      "what\n"
 	      "                                               comes by bulk goes into FILE\n"
-	      "       demo-talk ADDRESS PORT echo N | bulk FILE | urgent | half\n",
+	      "       demo-talk [-w] ADDRESS PORT echo N | bulk FILE | urgent | half\n"
+	      "-w: waits for a line on standard input, or its end, before it closes.\n",
 	      to);
 }
 
@@ -255,7 +256,8 @@ static int ask_half(SOCKET s, const char *argument)
 	return got ? 0 : 1;
 }
 
-static int ask(const char *address, const char *port, const char *what, const char *argument)
+static int ask(const char *address, const char *port, const char *what, const char *argument,
+	       int wait)
 {
 	static const struct {
 		const char *name;
@@ -273,6 +275,10 @@ static int ask(const char *address, const char *port, const char *what, const ch
 	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
 		if (!strcmp(sides[i].name, what))
 			result = sides[i].ask(s, argument);
+	if (wait) {
+		printf("done; waiting\n");
+		getchar();
+	}
 	closesocket(s);
 	return result;
 }
@@ -286,7 +292,11 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-	int server = argc > 1 && !strcmp(argv[1], "-l");
+	int server = argc > 1 && !strcmp(argv[1], "-l"), wait = argc > 1 && !strcmp(argv[1], "-w");
+	if (wait) {
+		argc--;
+		argv++;
+	}
 	if (server ? argc < 5 || argc > 6 : argc < 4 || argc > 5) {
 		usage(stderr);
 		return 2;
@@ -298,7 +308,7 @@ int main(int argc, char **argv)
 	if (server)
 		result = serve(argv[2], argv[3], atoi(argv[4]), argc > 5 ? argv[5] : NULL);
 	else
-		result = ask(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : NULL);
+		result = ask(argv[1], argv[2], argv[3], argc > 4 ? argv[4] : NULL, wait);
 	WSACleanup();
 	return result;
 }
