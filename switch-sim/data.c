@@ -7,6 +7,7 @@
 #include "data.h"
 #include "address.h"
 #include "bind.h"
+#include "netevents.h"
 #include "overlapped.h"
 #include "usermem.h"
 
@@ -347,6 +348,10 @@ int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *c, DWOR
 		if (code != WSA_IO_PENDING)
 			data_release(d, c->overlapped != NULL);
 	}
+	if (c->op == SW_OP_RECV)
+		netevents_reenable(s, FD_READ | FD_OOB);
+	else if (code == WSAEWOULDBLOCK)
+		netevents_reenable(s, FD_WRITE);
 	sw_socket_put(s);
 	return code;
 }

@@ -70,12 +70,8 @@ static void post_look(struct netevents *n)
 
 static LONG connected_events(struct sw_socket *s, unsigned bits)
 {
-	uint32_t bytes = 0;
 	LONG events = 0;
-	bool data = bits & SW_READY_READ;
-	/* the end of the stream is no data; nor is that receiving is shut */
-	if (data && s->type == WSD_SOCK_STREAM)
-		data = s->transport->readable(s, &bytes) == 0 && bytes;
+	bool data = sw_has_data(s, bits);
 	if (data)
 		events |= FD_READ;
 	if (bits & SW_READY_URGENT)

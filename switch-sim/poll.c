@@ -6,8 +6,8 @@
  *
  * Locks: none held over a wait.
  */
+#include "ready.h"
 #include "select.h"
-#include "transport.h"
 #include "usermem.h"
 #include "waitset.h"
 
@@ -38,23 +38,13 @@ static unsigned want_of(SHORT events)
 	return want;
 }
 
-/* The end of the stream is no data. */
-static bool has_data(struct sw_socket *s, unsigned got)
-{
-	uint32_t bytes = 0;
-	if (!(got & SW_READY_READ))
-		return false;
-	if (!(got & SW_READY_CLOSE))
-		return true;
-	return s->transport->readable(s, &bytes) == 0 && bytes;
-}
-
 static SHORT answer(struct sw_socket *s, unsigned got, SHORT events)
 {
 	int revents = 0;
 	if (got & SW_READY_GONE)
 		return WSD_POLLNVAL;
-	if ((got & SW_READY_ACCEPT) || has_data(s, got))
+	if ((got & SW_READY_ACCEPT) ||
+	    ((got & SW_READY_CLOSE) ? sw_has_data(s, got) : (got & SW_READY_READ) != 0))
 		revents |= WSD_POLLRDNORM;
 	if (got & SW_READY_URGENT)
 		revents |= WSD_POLLRDBAND;

@@ -11,6 +11,8 @@
 #include "connect.h"
 #include "transport.h"
 
+#include <sys/socket.h>
+
 /* Caller holds s->lock. */
 static unsigned unconnected(struct sw_socket *s, struct pollfd *fd)
 {
@@ -35,7 +37,31 @@ unsigned sw_ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 	if (!transport)
 		bits = unconnected(s, fd);
 	pthread_mutex_unlock(&s->lock);
-	if (transport && transport->ready)
+	if (transport)
 		bits = transport->ready(s, want, fd);
 	return bits & (want | SW_READY_GONE);
+}
+
+/* FIONREAD counts up to the urgent mark only, so it is not asked; but after a loss a peek would
+ * take the error away from the call that must report it. */
+static bool peek(struct sw_socket *s)
+{
+	char byte;
+	pthread_mutex_lock(&s->lock);
+	bool some = s->state == SW_CONNECTED &&
+		    recv((int)s->tcp, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+	pthread_mutex_unlock(&s->lock);
+	return some;
+}
+
+bool sw_has_data(struct sw_socket *s, unsigned bits)
+{
+	uint32_t bytes = 0;
+	if (!(bits & SW_READY_READ))
+		return false;
+	if (s->type != WSD_SOCK_STREAM)
+		return true;
+	if (s->transport == &transport_tcp && !(bits & SW_READY_ERROR))
+		return peek(s);
+	return s->transport->readable(s, &bytes) == 0 && bytes;
 }

@@ -16,4 +16,11 @@
  */
 unsigned sw_ready(struct sw_socket *s, unsigned want, struct pollfd *fd);
 
+/**
+ * sw_has_data - whether a receive would give bytes or a datagram: not an end, an error or a
+ * shutdown
+ * @bits: what sw_ready found, with SW_READY_READ, _CLOSE and _ERROR wanted. No lock held.
+ */
+bool sw_has_data(struct sw_socket *s, unsigned bits);
+
 #endif

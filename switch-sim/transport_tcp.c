@@ -407,7 +407,9 @@ static unsigned ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 	pthread_mutex_lock(&s->lock);
 	struct pollfd p = {.fd = (int)s->tcp, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP};
 	if (s->state != SW_CLOSED) {
-		bits = poll(&p, 1, 0) < 0 ? 0 : bits_of(s, p.revents);
+		if (!fd && poll(&p, 1, 0) < 0) /* with fd the caller polls many at once */
+			p.revents = 0;
+		bits = bits_of(s, p.revents);
 		inline_urgent = !(want & SW_READY_URGENT) || in_line(s);
 	}
 	struct tcp_io *io = atomic_load(&s->tcp_io);

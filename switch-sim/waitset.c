@@ -104,6 +104,8 @@ static int sleep_until_ready(struct waitset *w, struct waiter *waiter, uint64_t 
 			return 0;
 		if (r < 0)
 			return WSAENOBUFS;
+		for (unsigned i = 0; r > 0 && i < w->count; i++)
+			w->items[i].deaf = false; /* something has changed */
 		if (take_events(w)) {
 			look_everywhere(w);
 			return 0;
