@@ -491,7 +491,7 @@ static unsigned levels(struct session *ss)
 		bits |= SW_READY_WRITE;
 	if (ss->buffered || (ss->peer_shut && !ss->seg_first) || ss_urgent_here(ss))
 		bits |= SW_READY_READ;
-	if (ss->peer_shut && !ss->seg_first)
+	if (ss->peer_shut) /* also while data is left, as on TCP/IP */
 		bits |= SW_READY_CLOSE;
 	if (!ss->config.oob_inline && ss_urgent_unread(ss))
 		bits |= SW_READY_URGENT;

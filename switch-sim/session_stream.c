@@ -260,10 +260,11 @@ static int refusal(const struct session *ss)
 	return ss->lost ? ss->lost : ss->tx_broken;
 }
 
-/* Whether @n more bytes may be kept: any number when nothing is kept yet [WS-DATA-3]. */
-static bool may_keep(const struct session *ss, uint64_t n)
+/* Whether more may be kept: any number of bytes while fewer than SO_SNDBUF are [WS-DATA-3]. The same
+ * that SW_READY_WRITE says: a program that is told to send and then may not would spin. */
+static bool may_keep(const struct session *ss)
 {
-	return !ss->tx_private || ss->tx_private + n <= ss->config.sndbuf;
+	return !ss->tx_private || ss->tx_private < ss->config.sndbuf;
 }
 
 /* Nothing is before it: what has room goes out now. True: it is all gone. */
@@ -306,7 +307,7 @@ static bool submit_nonblocking(struct session *ss, struct sw_request *r, bool la
 		ss_tx_unlink(ss, r);
 		return at_once(r, r->offset ? 0 : WSAENOBUFS, r->offset);
 	}
-	if (!may_keep(ss, r->total)) {
+	if (!may_keep(ss)) {
 		ss->want_write = true;
 		return at_once(r, WSAEWOULDBLOCK, 0);
 	}
@@ -347,7 +348,7 @@ bool ss_submit_urgent(struct session *ss, struct sw_request *r)
 	struct ss_out_urgent *u = NULL;
 	if (!r->total)
 		return at_once(r, WSAEINVAL, 0);
-	if (ss->n_urgent_out >= MOST || (r->nonblocking && !may_keep(ss, r->total))) {
+	if (ss->n_urgent_out >= MOST || (r->nonblocking && !may_keep(ss))) {
 		ss->want_write = true;
 		return at_once(r, r->nonblocking ? WSAEWOULDBLOCK : WSAENOBUFS, 0);
 	}
