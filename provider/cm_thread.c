@@ -151,7 +151,7 @@ static bool read_cm_event(struct prov *p, struct cm_news *news)
 		/* An id is destroyed only after its events are acknowledged. */
 		news->removed = event->id->verbs;
 	}
-	conn_read(event, &news->conn);
+	conn_read(p, event, &news->conn);
 	wsd_log(WSD_LOG_DEBUG, "provider: %s, status %d", rdma_event_str(event->event),
 		event->status);
 	rdma_ack_cm_event(event);

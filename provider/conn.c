@@ -42,9 +42,12 @@ void conn_free(struct conn *c)
 
 void conn_begin(struct conn *c, struct rdma_cm_id *id, struct dev *dev)
 {
-	id->context = (char *)c + TAG;
+	struct prov *p = c->s->p;
 	sock_ref(c->s);
 	atomic_fetch_add(&c->attempt, 1);
+	pthread_mutex_lock(&p->lock); /* conn_read() sees it all */
+	id->context = (char *)c + TAG;
+	pthread_mutex_unlock(&p->lock);
 	c->id = id;
 	c->dev = dev;
 	c->established = c->told = c->ended = c->parted = false;
@@ -205,11 +208,13 @@ void conn_part_all(struct prov *p)
 /* ---- events ---- */
 
 /* False: not of a connection. */
-bool conn_read(const struct rdma_cm_event *event, struct conn_news *ret)
+bool conn_read(struct prov *p, const struct rdma_cm_event *event, struct conn_news *ret)
 {
 	const struct rdma_conn_param *param = &event->param.conn;
 	enum cmdata_reason reason;
+	pthread_mutex_lock(&p->lock);
 	uintptr_t context = (uintptr_t)event->id->context;
+	pthread_mutex_unlock(&p->lock);
 	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST || !(context & TAG))
 		return false;
 	struct conn *c = (struct conn *)((char *)event->id->context - TAG);

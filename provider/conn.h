@@ -159,7 +159,7 @@ struct conn_news {
 };
 
 /* conn.c: the event thread; no lock, and but for conn_read() no unacknowledged event */
-bool conn_read(const struct rdma_cm_event *event, struct conn_news *ret);
+bool conn_read(struct prov *p, const struct rdma_cm_event *event, struct conn_news *ret);
 void conn_event(const struct conn_news *news); /* takes the reference */
 void conn_readable(SOCKET descriptor);
 int conn_timer(struct prov *p);     /* ms until the next look; 0: none is needed */

@@ -18,13 +18,29 @@
 
 #include "rdma_peer.h"
 
-enum { PORT = 9300, PORTS = 3, BINDERS = 3, SHARERS = 3, DEFAULT_SECONDS = 5 };
+enum {
+	PORT = 9300,
+	PORTS = 3,
+	BINDERS = 3,
+	SHARERS = 3,
+	CONNECTORS = 2,
+	FIXED = 9310,
+	DEFAULT_SECONDS = 5
+};
 
 static const char ip[] = "10.77.0.1";
 static WSPPROC_TABLE proc;
 static atomic_bool stop;
-static atomic_uint handles, strange, requests;
+static atomic_uint handles, strange, requests, accepted;
 static _Atomic SOCKET shared;
+static SOCKET fixed; /* listens from beginning to end */
+
+/* librdmacm writes an id's addresses, the same ones, in the call and when it reads the answer. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:librdmacm.so\n";
+}
 
 static SOCKET WSPAPI up_create(DWORD entry, DWORD_PTR context, LPINT err)
 {
@@ -126,6 +142,46 @@ static void *sharer(void *arg)
 	return NULL;
 }
 
+/* Connects to whoever listens, and closes at whatever point it has come to. */
+static void *connector(void *arg)
+{
+	unsigned turn = 0;
+	struct wsd_sockaddr_in to = {.sin_family = WSD_AF_INET};
+	to.sin_addr.s_addr = inet_addr(ip);
+	while (!atomic_load(&stop)) {
+		int code = 0;
+		char event;
+		SOCKET s = make();
+		bind_to(s, PORT + PORTS, &code);
+		proc.lpWSPEventSelect(s, &event, FD_CONNECT, &code);
+		to.sin_port = htons(turn % 3 ? FIXED : PORT);
+		expect(__LINE__,
+		       proc.lpWSPConnect(s, (struct wsd_sockaddr *)&to, sizeof(to), NULL, NULL,
+					 NULL, NULL, &code),
+		       &code, WSAEWOULDBLOCK, 0);
+		usleep(turn++ % 4 * 150000);
+		proc.lpWSPCloseSocket(s, &code);
+	}
+	return NULL;
+}
+
+static void *acceptor(void *arg)
+{
+	unsigned turn = 0;
+	while (!atomic_load(&stop)) {
+		int code = 0;
+		SOCKET l = turn++ % 3 ? fixed : atomic_load(&shared);
+		SOCKET s = proc.lpWSPAccept(l, NULL, NULL, NULL, 0, &code);
+		if (s == INVALID_SOCKET) {
+			usleep(1000);
+			continue;
+		}
+		atomic_fetch_add(&accepted, 1);
+		proc.lpWSPCloseSocket(s, &code);
+	}
+	return NULL;
+}
+
 static void *asker(void *arg)
 {
 	while (!atomic_load(&stop)) {
@@ -157,12 +213,19 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	atomic_store(&shared, make());
-	pthread_t threads[BINDERS + SHARERS + 1];
+	fixed = make();
+	if (bind_to(fixed, FIXED, &code) || proc.lpWSPListen(fixed, 100, &code))
+		return 1;
+	pthread_t threads[BINDERS + SHARERS + 2 * CONNECTORS + 1];
 	int n = 0;
 	for (int i = 0; i < BINDERS; i++)
 		pthread_create(&threads[n++], NULL, binder, (void *)(uintptr_t)i);
 	for (int i = 0; i < SHARERS; i++)
 		pthread_create(&threads[n++], NULL, sharer, (void *)(uintptr_t)i);
+	for (int i = 0; i < CONNECTORS; i++) {
+		pthread_create(&threads[n++], NULL, connector, NULL);
+		pthread_create(&threads[n++], NULL, acceptor, NULL);
+	}
 	pthread_create(&threads[n++], NULL, asker, NULL);
 	sleep(seconds);
 	atomic_store(&stop, true);
@@ -170,7 +233,7 @@ int main(int argc, char **argv)
 		pthread_join(threads[i], NULL);
 	if (proc.lpWSPCleanup(&code))
 		return 1;
-	printf("%u sockets, %u requests, %u unexpected codes\n", atomic_load(&handles),
-	       atomic_load(&requests), atomic_load(&strange));
+	printf("%u sockets, %u requests, %u accepted, %u unexpected codes\n", atomic_load(&handles),
+	       atomic_load(&requests), atomic_load(&accepted), atomic_load(&strange));
 	return atomic_load(&strange) ? 1 : 0;
 }
