@@ -161,6 +161,8 @@ static int collect(struct transmit *x, const struct transmit_call *c)
 		x->d.r.total += x->pieces[i].length;
 	if (!code && x->d.r.total > total_max)
 		code = WSAEINVAL;
+	if (!code && (c->flags & TF_REUSE_SOCKET)) /* comes with DisconnectEx's */
+		code = WSAEOPNOTSUPP;
 	x->d.r.pieces = x->pieces;
 	x->d.r.n_pieces = x->n_pieces;
 	return code;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * TransmitFile and TransmitPackets, over the transport of the environment (stream_pair.h). [SW-OPT-4,
- * WS-DATA-3]
+ * TransmitFile and TransmitPackets, over the transport of the environment (stream_pair.h).
+ * [SW-OPT-4, WS-DATA-3]
  */
 #include "stream_pair.h"
+#include "socket.h"
+#include "transport.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -115,6 +117,66 @@ Test(transmit, SW_OPT_4_overlapped_and_disconnect)
 	wsd_WSACloseEvent((WSAEVENT)o.hEvent);
 	close(fd);
 	pair_close(&p);
+	WS_END();
+}
+
+/* A transport that takes buffers only, as a SAN session does: the switch reads the file itself. */
+static void buffers_only(SOCKET s)
+{
+	static struct sw_transport plain;
+	struct sw_process *process = sw_enter();
+	struct sw_socket *found = sw_socket_find(process, s);
+	plain = *found->transport;
+	plain.pieces = false;
+	found->transport = &plain;
+	sw_socket_put(found);
+	sw_leave(process);
+}
+
+Test(transmit, SW_OPT_4_in_chunks)
+{
+	enum { HEAD = 100, FILE_BYTES = 2 * MIB + 7, TAIL = 33, ALL = HEAD + FILE_BYTES + TAIL };
+	char head[HEAD], tail[TAIL];
+	TRANSMIT_FILE_BUFFERS both = {head, HEAD, tail, TAIL};
+	WS_BEGIN();
+	int fd = file_of(FILE_BYTES, HEAD);
+	OVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+	DWORD n = 0, flags;
+	pair_fill(head, HEAD, SEED, 0);
+	pair_fill(tail, TAIL, SEED, HEAD + FILE_BYTES);
+	for (int overlapped = 0; overlapped < 2; overlapped++) {
+		struct pair p = pair_open_small(32 * KIB, 32 * KIB);
+		struct pair_flow f = {.s = p.b, .seed = SEED, .bytes = ALL, .piece = 50000};
+		buffers_only(p.a);
+		pair_flow_start(&f);
+		lseek(fd, 0, SEEK_SET);
+		cr_assert_eq(transmit(p.a, WSD_FILE_HANDLE(fd), 0, overlapped ? &o : NULL, &both,
+				      TF_DISCONNECT),
+			     overlapped ? WSA_IO_PENDING : 0);
+		cr_assert_eq(pair_flow_end(&f), 0);
+		cr_assert_eq(wsd_recv(p.b, head, 1, 0), 0, "disconnected");
+		pair_fill(head, 1, SEED, 0);
+		if (overlapped) {
+			cr_assert(wsd_WSAGetOverlappedResult(p.a, &o, &n, TRUE, &flags));
+			cr_assert_eq(n, ALL);
+		} else {
+			cr_assert_eq(lseek(fd, 0, SEEK_CUR), FILE_BYTES);
+		}
+		pair_close(&p);
+	}
+	/* and closed in the middle */
+	struct pair p = pair_open_small(16 * KIB, 16 * KIB);
+	WSAEVENT e = (WSAEVENT)o.hEvent;
+	buffers_only(p.a);
+	cr_assert_eq(transmit(p.a, WSD_FILE_HANDLE(fd), 0, &o, &both, 0), WSA_IO_PENDING);
+	WS_OK(wsd_closesocket(p.a));
+	p.a = INVALID_SOCKET;
+	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, TRUE, CONN_WAIT_MS, FALSE),
+		     (DWORD)WSA_WAIT_EVENT_0);
+	cr_assert_eq(o.Internal, (ULONG_PTR)WSA_OPERATION_ABORTED);
+	pair_close(&p);
+	wsd_WSACloseEvent(e);
+	close(fd);
 	WS_END();
 }
 
