@@ -3,8 +3,41 @@
  * Pairs and patterns.
  */
 #include "stream_pair.h"
+#include "bed.h"
+#include "loop_provider.h"
 #include "socket.h"
 #include "transport.h"
+
+#include <dlfcn.h>
+
+static struct {
+	struct bed bed;
+	struct loop_control *loop;
+} san;
+
+bool pair_bed_make(void)
+{
+	if (!pair_on_san())
+		return true;
+	if (!bed_make(&san.bed, 0))
+		return false;
+	bed_install(&san.bed, 0, LOOP_MODULE, "");
+	bed_register(&san.bed, 0);
+	setenv("LOOP_ADDRS", "10.77.0.1,10.77.1.1", 1);
+	void *module = dlopen(LOOP_MODULE, RTLD_NOW | RTLD_LOCAL);
+	cr_assert_not_null(module, "%s", dlerror());
+	san.loop = dlsym(module, LOOP_CONTROL);
+	return true;
+}
+
+void pair_bed_free(void)
+{
+	if (!pair_on_san())
+		return;
+	cr_assert_eq(atomic_load(&san.loop->sockets), 0, "SAN sockets are left");
+	cr_assert_eq(atomic_load(&san.loop->stale), 0);
+	bed_free(&san.bed);
+}
 
 bool pair_on_san(void)
 {
@@ -15,7 +48,7 @@ bool pair_on_san(void)
 const char *pair_address(void)
 {
 	const char *a = getenv("WSD_TEST_ADDRESS");
-	return a && *a ? a : LOOPBACK;
+	return a && *a ? a : pair_on_san() ? "10.77.0.1" : LOOPBACK;
 }
 
 const char *pair_transport(SOCKET s)

@@ -14,6 +14,22 @@
 
 #include "conn.h"
 
+/* On a SAN: the bed with its provider, before WSAStartup. False: skip the test. */
+bool pair_bed_make(void);
+void pair_bed_free(void);
+
+#undef WS_BEGIN
+#undef WS_END
+#define WS_BEGIN()                                                 \
+	if (!pair_bed_make())                                      \
+		cr_skip_test("no network namespace of one's own"); \
+	WSD_TEST_BEGIN();                                          \
+	ws_start()
+#define WS_END()                           \
+	cr_assert_eq(wsd_WSACleanup(), 0); \
+	pair_bed_free();                   \
+	WSD_TEST_END()
+
 struct pair {
 	SOCKET listener, a, b; /* a has connected, b was accepted */
 };

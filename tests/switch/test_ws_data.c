@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sending and receiving on a connected stream, over the transport of the environment (stream_pair.h).
+ * Sending and receiving on a connected stream, over the environment's transport (stream_pair.h).
  * [WS-DATA-1 to 3, WS-ERR-2 to 4, WS-CLOSE-1]
  */
 #include "stream_pair.h"
