@@ -2,9 +2,9 @@
 /*
  * The SAN extensions of the SPI: WSPStartupEx and the functions that WSPIoctl hands out
  * (provider.md parts 2 and 10), written once for both faces. Never included directly, hence without
- * a guard. What spi.h says of every function holds here too. wsd-rdma builds WSPStartupEx alone so
- * far: the seven others are WSAEOPNOTSUPP, and of WSPRdmaRead and
- * WSPMemoryRegistrationCacheCallback the GUIDs already.
+ * a guard. What spi.h says of every function holds here too. wsd-rdma offers WSPRdmaRead unless
+ * rdma.read is off, and WSPMemoryRegistrationCacheCallback where it caches: userfaultfd must be
+ * allowed, and rdma.cache_entries not 0.
  */
 #ifndef WSD_NAME
 #error "wsdirect: include <wsd/abi.h> or <ws2san.h>, not a file of wsd/body"
@@ -23,9 +23,10 @@ typedef struct _WSABUFEX {
  * WSPCleanup takes back. wVersionRequested: major in the low byte. Returns 0 or the code itself
  * (there is no lpErrno): WSAVERNOTSUPPORTED below 2.2, judged first; WSAEFAULT lpWSPData,
  * lpProtocolInfo, lpUpcallTable or lpProcTable NULL, or an upcall table without one of
- * WPUCreateSocketHandle, WPUCloseSocketHandle, WPUSetEvent, WPUResetEvent; WSASYSNOTREADY rdma_cm
- * cannot be opened, or no memory, thread or configuration; WSAEPROCLIM more than rdma.max_startups.
- * A failure leaves nothing behind and may be tried again. PROV-INIT-1 to 8.
+ * WPUCreateSocketHandle, WPUCloseSocketHandle, WPUSetEvent, WPUResetEvent,
+ * WPUCompleteOverlappedRequest; WSASYSNOTREADY rdma_cm cannot be opened, or no memory, thread or
+ * configuration; WSAEPROCLIM more than rdma.max_startups. A failure leaves nothing behind and may
+ * be tried again. PROV-INIT-1 to 8.
  */
 typedef int(WSPAPI *LPWSPSTARTUPEX)(WORD wVersionRequested, LPWSPDATA lpWSPData,
 				    LPWSAPROTOCOL_INFOW lpProtocolInfo,
@@ -83,11 +84,11 @@ typedef int(WSPAPI *LPFN_WSPDEREGISTERRDMAMEMORY)(SOCKET s, LPVOID lpRdmaBufferD
 
 /*
  * Move the local segments to the peer's described buffer, from byte dwTargetBufferOffset on.
- * Completes locally, as WSPSend does; the peer is not told. dwFlags 0. WSAEINVAL bad descriptor,
- * offset and bytes beyond its buffer, flags, or lpOverlapped NULL; WSAEFAULT a handle that is none
- * or does not cover its segment; WSAENOTCONN; WSAECONNRESET; WSAECONNABORTED; WSAENOBUFS;
- * WSAENETDOWN; WSAENOTSOCK; on completion also WSAECONNABORTED (access refused by the peer's NIC;
- * the connection is broken) and WSA_OPERATION_ABORTED. PROV-RDMA-1 to 4.
+ * Completes locally, as WSPSend does; the peer is not told. dwFlags 0. WSAEINVAL bad descriptor
+ * or one without this right, offset and bytes beyond its buffer, flags, or lpOverlapped NULL;
+ * WSAEFAULT a handle that is none or does not cover its segment; WSAENOTCONN; WSAECONNRESET;
+ * WSAECONNABORTED; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion also WSAECONNABORTED (access
+ * refused by the peer's NIC; the connection is broken) and WSA_OPERATION_ABORTED. PROV-RDMA-1 to 4.
  */
 typedef int(WSPAPI *LPFN_WSPRDMAWRITE)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
 				       LPVOID lpTargetBufferDescriptor,
@@ -110,7 +111,8 @@ typedef int(WSPAPI *LPFN_WSPRDMAREAD)(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBu
 /*
  * The mappings of [lpvAddress, lpvAddress + Size) are about to change: every cached registration
  * that overlaps leaves the cache and the NIC before return. Optional. WSAEFAULT cached but not
- * releasable; WSAEINVAL never cached. PROV-MEM-11, 12.
+ * releasable, because it is registered now (it will not be cached again); WSAEINVAL never cached.
+ * wsd-rdma caches from the moment that this pointer is asked for. PROV-MEM-11, 12.
  */
 typedef int(WSPAPI *LPFN_WSPMEMORYREGISTRATIONCACHECALLBACK)(LPVOID lpvAddress, SIZE_T Size,
 							     LPINT lpErrno);

@@ -142,7 +142,6 @@ typedef int(WSPAPI *LPWSPEVENTSELECT)(SOCKET s, WSAEVENT hEventObject, LONG lNet
  * WSA_IO_INCOMPLETE still running and no fWait; WSA_INVALID_HANDLE fWait with a bad hEvent;
  * WSA_INVALID_PARAMETER lpOverlapped is none of this socket; WSAENETDOWN; WSAENOTSOCK. PROV-OVL-4
  * to 6.
- * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef BOOL(WSPAPI *LPWSPGETOVERLAPPEDRESULT)(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
 					       LPDWORD lpcbTransfer, BOOL fWait, LPDWORD lpdwFlags,
@@ -205,12 +204,11 @@ typedef int(WSPAPI *LPWSPLISTEN)(SOCKET s, int backlog, LPINT lpErrno);
 /*
  * Post a receive of one message into registered buffers. 0: done; WSA_IO_PENDING: completes later,
  * once; any other code: not started, no completion. lpCompletionRoutine and lpThreadId NULL.
- * WSAEINVAL lpOverlapped NULL or a completion routine; WSAEFAULT a buffer without registration;
- * WSAENOTCONN; WSAECONNRESET the peer closed; WSAECONNABORTED the transport failed; WSAENETRESET
- * keep-alive; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK. On completion also WSAEMSGSIZE, message too
- * long (0 bytes; the connection is broken), and WSA_OPERATION_ABORTED. PROV-DATA-1 to 13,
- * PROV-OVL-1, 2.
- * wsd-rdma: WSAEOPNOTSUPP.
+ * WSAEINVAL lpOverlapped NULL, a completion routine or flags, or more than 4 segments that are not
+ * empty; WSAEFAULT a buffer without registration; WSAENOTCONN; WSAECONNRESET the peer closed;
+ * WSAECONNABORTED the transport failed; WSAENETRESET keep-alive; WSAENOBUFS; WSAENETDOWN;
+ * WSAENOTSOCK. On completion also WSAEMSGSIZE, message too long (0 bytes; the connection is
+ * broken), and WSA_OPERATION_ABORTED. PROV-DATA-1 to 13, PROV-OVL-1, 2.
  */
 typedef int(WSPAPI *LPWSPRECV)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesRecvd, LPDWORD lpFlags,
@@ -240,7 +238,6 @@ typedef int(WSPAPI *LPWSPSELECT)(int nfds, struct wsd_fd_set *readfds, struct ws
  * (not posted); WSAEFAULT a buffer without registration; WSAENOTCONN; WSAECONNRESET;
  * WSAECONNABORTED; WSAENOBUFS; WSAENETDOWN; WSAENOTSOCK; on completion WSA_OPERATION_ABORTED.
  * PROV-DATA-1 to 13.
- * wsd-rdma: WSAEOPNOTSUPP.
  */
 typedef int(WSPAPI *LPWSPSEND)(SOCKET s, LPWSABUF lpBuffers, DWORD dwBufferCount,
 			       LPDWORD lpNumberOfBytesSent, DWORD dwFlags,
