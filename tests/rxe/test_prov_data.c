@@ -43,6 +43,7 @@ static void bed_down(struct bed *b)
 	pp_unmap(b->mem, SIZE);
 }
 
+/* Clauses: PROV-DATA-3 */
 Test(data, PROV_DATA_01_overlapped_without_a_routine_or_not_at_all)
 {
 	BEGIN();
@@ -82,6 +83,7 @@ Test(data, PROV_DATA_01_overlapped_without_a_routine_or_not_at_all)
 	END();
 }
 
+/* The harness spoils each array of buffers after the call. Clauses: PROV-DATA-12 */
 Test(data, PROV_DATA_02_pending_now_complete_later_once)
 {
 	BEGIN();
@@ -278,6 +280,7 @@ Test(data, PROV_DATA_07_what_waits_needs_no_poll)
 }
 
 /* The peer's first message comes before anything is posted; it and those behind it keep order. */
+/* Clauses: PROV-DATA-9 */
 Test(data, PROV_DATA_08_an_early_message_waits)
 {
 	BEGIN();

@@ -128,6 +128,7 @@ Test(ovl, PROV_OVL_03_every_call_from_inside_an_upcall)
 	END();
 }
 
+/* Clauses: PROV-OVL-6 */
 Test(ovl, PROV_OVL_04_polling_and_waiting)
 {
 	BEGIN();
