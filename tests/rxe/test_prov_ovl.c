@@ -247,6 +247,7 @@ Test(ovl, PROV_CLOSE_07_from_inside_a_completion)
 	BEGIN();
 	struct bed b = bed_up();
 	static struct closing c;
+	ph.closes = 0; /* of the listener */
 	c.b = &b;
 	c.r[0].hook = close_it;
 	c.r[0].arg = &c;
@@ -275,6 +276,7 @@ Test(ovl, PROV_CLOSE_02_a_completion_that_runs_is_waited_for)
 	BEGIN();
 	struct bed b = bed_up();
 	int closes = -1;
+	ph.closes = 0; /* of the listener */
 	struct pp_op s = {0}, r = {.hook = dawdle, .arg = &closes};
 	cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 64, false), WSA_IO_PENDING);
 	send_one(&b, &s, true);
