@@ -10,6 +10,7 @@
 #include "accept_priv.h"
 #include "address.h"
 #include "close.h"
+#include "netevents.h"
 #include "san_connect.h"
 #include "session.h"
 #include "tcpip.h"
@@ -33,6 +34,8 @@ struct acceptor *acceptor_of(struct sw_socket *s)
 {
 	if (!s->acceptor)
 		s->acceptor = calloc(1, sizeof(*s->acceptor));
+	if (s->acceptor)
+		s->acceptor->s = s;
 	return s->acceptor;
 }
 
@@ -188,13 +191,17 @@ bool accept_san_ready(struct sw_socket *s, struct session *session,
 		sw_notify(s, SW_READY_ACCEPT, 0);
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (wanted)
+		accept_ex_serve(s);
 	return wanted;
 }
 
 /* ---- waiting ---- */
 
-static int check(const struct sw_socket *s)
+int accept_check(const struct sw_socket *s)
 {
+	if (s->state == SW_CLOSED)
+		return WSAENOTSOCK;
 	if (s->type != WSD_SOCK_STREAM)
 		return WSAEOPNOTSUPP;
 	return s->state == SW_LISTENING ? 0 : WSAEINVAL;
@@ -225,6 +232,25 @@ static int wait_for_one(struct sw_socket *s, struct sw_socket **ret)
 
 /* ---- the condition [WS-ACCEPT-4] ---- */
 
+/* Back to the front of the queue. False: the listener is closed. */
+static bool put_back(struct sw_socket *s, struct sw_socket *conn)
+{
+	pthread_mutex_lock(&s->lock);
+	bool kept = s->state == SW_LISTENING && acceptor_of(s);
+	if (kept) {
+		push_front(s->acceptor, conn);
+		sw_notify(s, SW_READY_ACCEPT, 0);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (kept) {
+		accept_ex_serve(s);
+	} else {
+		sw_socket_abort(conn);
+		sw_socket_put(conn);
+	}
+	return kept;
+}
+
 static int ask(const struct sw_accept *how, struct sw_socket *conn)
 {
 	WSABUF caller = {.len = (ULONG)conn->peer_len, .buf = (char *)&conn->peer};
@@ -244,17 +270,7 @@ static int judge(struct sw_socket *s, const struct sw_accept *how, struct sw_soc
 	if (answer == CF_ACCEPT)
 		return 0;
 	if (answer == CF_DEFER) {
-		pthread_mutex_lock(&s->lock);
-		bool kept = s->state == SW_LISTENING && acceptor_of(s);
-		if (kept) {
-			push_front(s->acceptor, conn);
-			sw_notify(s, SW_READY_ACCEPT, 0);
-		}
-		pthread_mutex_unlock(&s->lock);
-		if (!kept) {
-			sw_socket_abort(conn);
-			sw_socket_put(conn);
-		}
+		put_back(s, conn);
 		return WSATRY_AGAIN;
 	}
 	sw_socket_abort(conn);
@@ -291,7 +307,7 @@ static int take(struct sw_socket *s, const struct sw_accept *how, struct sw_sock
 {
 	int code = s->state == SW_CLOSED ? WSAENOTSOCK : check_room(s, how);
 	if (!code)
-		code = check(s);
+		code = accept_check(s);
 	if (!code && sw_fault_nobufs(s->process, "accept"))
 		code = WSAENOBUFS;
 	if (!code)
@@ -299,24 +315,37 @@ static int take(struct sw_socket *s, const struct sw_accept *how, struct sw_sock
 	return code == WSAEWOULDBLOCK && !s->options.nonblocking ? wait_for_one(s, ret) : code;
 }
 
+static int hand_over(struct sw_socket *s, const struct sw_accept *how, struct sw_socket *conn,
+		     SOCKET *ret)
+{
+	int code = netevents_inherit(s, conn); /* WS-ACCEPT-3 */
+	if (code) {
+		put_back(s, conn);
+		return code;
+	}
+	give_name(how, conn);
+	*ret = sw_socket_handle(conn);
+	sw_socket_put(conn);
+	return 0;
+}
+
 int sw_accept(struct sw_process *p, SOCKET handle, const struct sw_accept *how, SOCKET *ret)
 {
 	struct sw_socket *conn = NULL, *s = sw_socket_find(p, handle);
 	if (!s)
 		return WSAENOTSOCK;
-	int code = WSAENETDOWN;
-	if (!sw_fault_netdown(p, "accept")) {
+	int code = in_condition ? WSAEINPROGRESS : WSAENETDOWN;
+	if (!in_condition && !sw_fault_netdown(p, "accept")) {
 		pthread_mutex_lock(&s->lock);
 		code = take(s, how, &conn);
 		pthread_mutex_unlock(&s->lock);
 	}
 	if (!code && how->condition)
 		code = judge(s, how, conn);
-	if (!code) {
-		give_name(how, conn);
-		*ret = sw_socket_handle(conn);
-		sw_socket_put(conn);
-	}
+	if (!code)
+		code = hand_over(s, how, conn, ret);
+	if (code != WSATRY_AGAIN)
+		netevents_reenable(s, FD_ACCEPT);
 	sw_socket_put(s);
 	return code;
 }
@@ -326,6 +355,7 @@ int sw_accept(struct sw_process *p, SOCKET handle, const struct sw_accept *how, 
 void accept_stop(struct sw_socket *s)
 {
 	struct sw_socket *conn;
+	accept_ex_stop(s);
 	pthread_mutex_lock(&s->lock);
 	struct acceptor *a = s->acceptor;
 	for (;;) {

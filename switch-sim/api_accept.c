@@ -29,3 +29,25 @@ SOCKET wsd_WSAAccept(SOCKET s, struct wsd_sockaddr *addr, LPINT addrlen, LPCONDI
 {
 	return accepted(s, &(struct sw_accept){addr, addrlen, condition, data}, "WSAAccept");
 }
+
+BOOL wsd_AcceptEx(SOCKET s, SOCKET accepting, PVOID buffer, DWORD data_len, DWORD local_len,
+		  DWORD remote_len, LPDWORD received, LPOVERLAPPED overlapped)
+{
+	const struct sw_accept_ex how = {buffer, data_len, local_len, remote_len, overlapped};
+	API_ENTER(FALSE);
+	API_TRACE("AcceptEx", "s=%s, socket=%s, len=%u", API_S, trace_number(accepting, TRACE_TEXT),
+		  data_len);
+	return api_leave(p, &span, sw_accept_ex(p, s, accepting, &how)) == 0;
+}
+
+/* Pure arithmetic on AcceptEx's buffer: data, local name, remote name. */
+void wsd_GetAcceptExSockaddrs(PVOID buffer, DWORD data_len, DWORD local_len, DWORD remote_len,
+			      struct wsd_sockaddr **local, LPINT local_size,
+			      struct wsd_sockaddr **remote, LPINT remote_size)
+{
+	char *at = (char *)buffer + data_len;
+	*local = (struct wsd_sockaddr *)(void *)at;
+	*local_size = address_size((*local)->sa_family);
+	*remote = (struct wsd_sockaddr *)(void *)(at + local_len);
+	*remote_size = address_size((*remote)->sa_family);
+}

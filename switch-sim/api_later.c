@@ -5,7 +5,6 @@
  * link; each checks "initialised" and the handle, and answers WSAEOPNOTSUPP. README.md lists them.
  */
 #include "api_call.h"
-#include "address.h"
 #include "socket.h"
 #include "usermem.h"
 
@@ -32,50 +31,6 @@ static SOCKET refuse_socket(SOCKET s, const char *call)
 
 /* ---- connections ---- */
 
-BOOL wsd_AcceptEx(SOCKET s, SOCKET accepting, PVOID buffer, DWORD data_len, DWORD local_len,
-		  DWORD remote_len, LPDWORD received, LPOVERLAPPED overlapped)
-{
-	return refuse_bool(s, "AcceptEx");
-}
-
-int wsd_WSAConnect(SOCKET s, const struct wsd_sockaddr *name, int namelen, LPWSABUF caller,
-		   LPWSABUF callee, LPQOS sqos, LPQOS gqos)
-{
-	return refuse(s, "WSAConnect");
-}
-
-BOOL wsd_WSAConnectByNameA(SOCKET s, LPCSTR node, LPCSTR service, LPDWORD local_len,
-			   LPSOCKADDR local, LPDWORD remote_len, LPSOCKADDR remote,
-			   const struct timeval *timeout, LPWSAOVERLAPPED reserved)
-{
-	return refuse_bool(s, "WSAConnectByNameA");
-}
-
-BOOL wsd_WSAConnectByNameW(SOCKET s, LPWSTR node, LPWSTR service, LPDWORD local_len,
-			   LPSOCKADDR local, LPDWORD remote_len, LPSOCKADDR remote,
-			   const struct timeval *timeout, LPWSAOVERLAPPED reserved)
-{
-	return refuse_bool(s, "WSAConnectByNameW");
-}
-
-BOOL wsd_WSAConnectByList(SOCKET s, PSOCKET_ADDRESS_LIST list, LPDWORD local_len, LPSOCKADDR local,
-			  LPDWORD remote_len, LPSOCKADDR remote, const struct timeval *timeout,
-			  LPWSAOVERLAPPED reserved)
-{
-	return refuse_bool(s, "WSAConnectByList");
-}
-
-BOOL wsd_ConnectEx(SOCKET s, const struct wsd_sockaddr *name, int namelen, PVOID data,
-		   DWORD data_len, LPDWORD sent, LPOVERLAPPED overlapped)
-{
-	return refuse_bool(s, "ConnectEx");
-}
-
-BOOL wsd_DisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags, DWORD reserved)
-{
-	return refuse_bool(s, "DisconnectEx");
-}
-
 int wsd_WSADuplicateSocketA(SOCKET s, DWORD process, LPWSAPROTOCOL_INFOA info)
 {
 	return refuse(s, "WSADuplicateSocketA");
@@ -95,18 +50,6 @@ SOCKET wsd_WSAJoinLeaf(SOCKET s, const struct wsd_sockaddr *name, int namelen, L
 BOOL wsd_WSAGetQOSByName(SOCKET s, LPWSABUF name, LPQOS qos)
 {
 	return refuse_bool(s, "WSAGetQOSByName");
-}
-
-/* Pure arithmetic on AcceptEx's buffer: data, local name, remote name. */
-void wsd_GetAcceptExSockaddrs(PVOID buffer, DWORD data_len, DWORD local_len, DWORD remote_len,
-			      struct wsd_sockaddr **local, LPINT local_size,
-			      struct wsd_sockaddr **remote, LPINT remote_size)
-{
-	char *at = (char *)buffer + data_len;
-	*local = (struct wsd_sockaddr *)(void *)at;
-	*local_size = address_size((*local)->sa_family);
-	*remote = (struct wsd_sockaddr *)(void *)(at + local_len);
-	*remote_size = address_size((*remote)->sa_family);
 }
 
 /* No one socket: only "initialised" can be judged. */

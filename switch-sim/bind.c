@@ -6,12 +6,14 @@
  * Locks: s->lock, held over names_bind and the TCP/IP provider's WSPBind.
  */
 #include "bind.h"
+#include "accept.h"
 #include "address.h"
 #include "addrs.h"
 #include "log.h"
 #include "usermem.h"
 #include "names_book.h"
 #include "names_sums.h"
+#include "netevents.h"
 #include "san.h"
 #include "tcpip.h"
 
@@ -219,6 +221,7 @@ static int take_name(struct sw_socket *s)
 	uint16_t port;
 	int code;
 	describe(s, &req);
+	s->exclusive = req.mode == NAMES_EXCLUSIVE;
 	for (;;) {
 		code = names_bind(names, &req, sw_socket_handle(s), &s->name_id, &port);
 		if (code) {
@@ -331,7 +334,7 @@ static int bind_locked(struct sw_socket *s, const void *name, int namelen)
 	int len, code = read_name(s, name, namelen, &local, &len);
 	if (code)
 		return code;
-	if (s->state != SW_CREATED || s->shut_send || s->shut_receive)
+	if (s->state != SW_CREATED || s->accepting || s->shut_send || s->shut_receive)
 		return s->state == SW_CLOSED ? WSAENOTSOCK : WSAEINVAL;
 	code = s->af == WSD_AF_UNIX ? check_unix(&local, len, namelen) : check_address(s, &local);
 	if (code)
@@ -366,8 +369,8 @@ int sw_bind(struct sw_process *p, SOCKET handle, const void *name, int namelen)
 	struct sw_socket *s = sw_socket_find(p, handle);
 	if (!s)
 		return WSAENOTSOCK;
-	int code = WSAENETDOWN;
-	if (!sw_fault_netdown(p, "bind")) {
+	int code = accept_in_condition() ? WSAEINPROGRESS : WSAENETDOWN; /* WS-BIND-4 */
+	if (!accept_in_condition() && !sw_fault_netdown(p, "bind")) {
 		pthread_mutex_lock(&s->lock);
 		code = bind_locked(s, name, namelen);
 		pthread_mutex_unlock(&s->lock);
@@ -392,6 +395,7 @@ int bind_other_port(struct sw_socket *s)
 	sw_fds_end();
 	if (fresh == INVALID_SOCKET)
 		return error;
+	netevents_unwatch(s);
 	tcpip_copy_options(old, fresh);
 	address_set_port(&s->local, 0);
 	int code = take_name(s);
@@ -406,6 +410,7 @@ int bind_other_port(struct sw_socket *s)
 	}
 	p->tcpip.lpWSPCloseSocket(old, &error);
 	sw_fds_end();
+	netevents_watch(s);
 	return code;
 }
 
@@ -418,7 +423,7 @@ static int getsockname_locked(const struct sw_socket *s, void *name, int *namele
 		return WSAEFAULT;
 	if (s->state == SW_CLOSED)
 		return WSAENOTSOCK;
-	bool unbound = s->state == SW_CREATED;
+	bool unbound = s->state == SW_CREATED || s->accepted_ex; /* WS-NAME-5 */
 	if (room < (unbound ? address_size(s->af) : s->local_len))
 		return WSAEFAULT;
 	if (unbound)

@@ -13,9 +13,9 @@
 
 static bool has_peer(const struct sw_socket *s)
 {
-	if (s->accepted_ex)
+	if (s->accepted_ex || connect_unnamed(s))
 		return false;
-	return s->state == SW_CONNECTED || s->state == SW_CONNECTING;
+	return s->state == SW_CONNECTED || (s->state == SW_CONNECTING && !connect_is_ex(s));
 }
 
 /* Name and length or neither. */
@@ -55,4 +55,38 @@ int sw_getpeername(struct sw_process *p, SOCKET handle, void *name, int *namelen
 	}
 	sw_socket_put(s);
 	return code;
+}
+
+/* ---- SO_BSP_STATE [WS-NAME-7] ---- */
+
+/* A name at @at of the application's buffer, which has @copy before it is written there. */
+static char *put_name(SOCKET_ADDRESS *ref, char *copy, char *value, char *at,
+		      const struct wsd_sockaddr_storage *name, int len)
+{
+	if (!len)
+		return at;
+	memcpy(at, name, (size_t)len);
+	ref->lpSockaddr = (LPSOCKADDR)(void *)(value + (at - copy));
+	ref->iSockaddrLength = len;
+	return at + len;
+}
+
+int conname_bsp_state(const struct sw_socket *s, void *value, int *len)
+{
+	CSADDR_INFO info = {.iSocketType = s->type, .iProtocol = s->protocol};
+	char copy[sizeof(info) + 2 * sizeof(struct wsd_sockaddr_storage)];
+	bool bound = s->state != SW_CREATED && !s->accepted_ex;
+	int room, local = bound ? s->local_len : 0, peer = has_peer(s) ? s->peer_len : 0;
+	int size = (int)sizeof(info) + local + peer;
+	if (memory_read(&room, len, sizeof(room)) < 0 || room < size)
+		return WSAEFAULT;
+	char *at = put_name(&info.LocalAddr, copy, value, copy + sizeof(info), &s->local, local);
+	put_name(&info.RemoteAddr, copy, value, at, &s->peer, peer);
+	memcpy(copy, &info, sizeof(info));
+	if (memory_write(len, &size, sizeof(size)) < 0)
+		return WSAEFAULT;
+	if (memory_write(value, copy, (size_t)size) == 0)
+		return 0;
+	memory_write(len, &room, sizeof(room)); /* a failed call changes nothing */
+	return WSAEFAULT;
 }

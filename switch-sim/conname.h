@@ -10,4 +10,7 @@
 /* Return a WSA code. The pointers are the application's, checked here. */
 int sw_getpeername(struct sw_process *p, SOCKET handle, void *name, int *namelen);
 
+/* SO_BSP_STATE. Caller holds s->lock. WSA code. */
+int conname_bsp_state(const struct sw_socket *s, void *value, int *len);
+
 #endif

@@ -9,6 +9,7 @@
  * no lock held.
  */
 #include "connect.h"
+#include "accept.h"
 #include "control.h"
 #include "address.h"
 #include "addrs.h"
@@ -57,6 +58,7 @@ static void succeed(struct sw_socket *s)
 	c->code = 0;
 	c->failed = false;
 	s->error = 0;
+	c->update_due = c->mode == CONNECT_EX;
 	s->state = SW_CONNECTED;
 	s->connected_ns = waiter_now_ns();
 	control_start(s->process);
@@ -134,8 +136,10 @@ static void kernel_ready(struct reactor_watch *w, uint32_t events)
 			kernel_ended(s, tcpip_connect_result(s->tcp));
 	}
 	pthread_mutex_unlock(&s->lock);
-	if (ended)
+	if (ended) {
+		connect_ex_ended(s);
 		sw_socket_put(s);
+	}
 }
 
 /* Return: 0 or -errno. */
@@ -215,6 +219,7 @@ void connect_san_done(struct sw_socket *s, struct session *session,
 	pthread_mutex_unlock(&s->lock);
 	if (!wanted && session) /* given up in this moment */
 		session_close(session, 0);
+	connect_ex_ended(s);
 }
 
 /* ---- a thread that waits ---- */
@@ -270,7 +275,6 @@ static int check_state(const struct sw_socket *s, enum connect_mode mode)
 {
 	switch (s->state) {
 	case SW_CLOSED:
-		return WSAENOTSOCK;
 	case SW_LISTENING:
 		return WSAEINVAL; /* WS-LISTEN-5 */
 	case SW_CONNECTING:
@@ -335,7 +339,7 @@ static int make_name(struct sw_socket *s)
 	return s->state == SW_CREATED ? bind_implicit(s) : bind_kernel(s);
 }
 
-static struct connector *connector_of(struct sw_socket *s)
+struct connector *connect_of(struct sw_socket *s)
 {
 	if (!s->connector) {
 		s->connector = calloc(1, sizeof(*s->connector));
@@ -345,12 +349,11 @@ static struct connector *connector_of(struct sw_socket *s)
 	return s->connector;
 }
 
-/* Caller holds s->lock. 0: the attempt is under way, or has ended: s->connector->code. */
-static int begin(struct sw_socket *s, const struct wsd_sockaddr_storage *to, int to_len,
-		 enum connect_mode mode)
+int connect_begin(struct sw_socket *s, const struct wsd_sockaddr_storage *to, int to_len,
+		  enum connect_mode mode)
 {
 	bool unnamed = s->state == SW_CREATED;
-	struct connector *c = connector_of(s);
+	struct connector *c = connect_of(s);
 	int code = c ? make_name(s) : WSAENOBUFS;
 	if (code)
 		return code;
@@ -379,7 +382,7 @@ static int associate(struct sw_socket *s, const struct wsd_sockaddr_storage *to,
 	int code = make_name(s);
 	if (code)
 		return code;
-	struct connector *c = connector_of(s);
+	struct connector *c = connect_of(s);
 	if (!c)
 		return WSAENOBUFS;
 	bool was = s->state == SW_CONNECTED;
@@ -417,22 +420,31 @@ static int associate(struct sw_socket *s, const struct wsd_sockaddr_storage *to,
 	return 0;
 }
 
+int connect_judge(const struct sw_socket *s, const void *name, int namelen, enum connect_mode mode,
+		  struct wsd_sockaddr_storage *ret, int *ret_len)
+{
+	int code = s->state == SW_CLOSED ? WSAENOTSOCK : read_name(s, name, namelen, ret, ret_len);
+	if (!code)
+		code = check_state(s, mode);
+	if (!code && mode == CONNECT_EX && s->type != WSD_SOCK_STREAM)
+		code = WSAEINVAL;
+	if (!code && *ret_len)
+		code = check_address(s, ret);
+	if (!code && sw_fault_nobufs(s->process, "connect"))
+		code = WSAENOBUFS;
+	return code;
+}
+
 static int connect_locked(struct sw_socket *s, const void *name, int namelen, uint64_t deadline_ns)
 {
 	struct wsd_sockaddr_storage to;
-	int len, code = read_name(s, name, namelen, &to, &len);
-	if (!code)
-		code = check_state(s, CONNECT_PLAIN);
-	if (!code && (len == 0 || s->type != WSD_SOCK_STREAM))
-		return len && (code = check_address(s, &to)) ? code : associate(s, &to, len);
-	if (!code)
-		code = check_address(s, &to);
-	if (!code && sw_fault_nobufs(s->process, "connect"))
-		code = WSAENOBUFS;
+	int len, code = connect_judge(s, name, namelen, CONNECT_PLAIN, &to, &len);
 	if (code)
 		return code;
+	if (s->type != WSD_SOCK_STREAM)
+		return associate(s, &to, len);
 	enum connect_mode mode = s->options.nonblocking ? CONNECT_PLAIN : CONNECT_BLOCKING;
-	code = begin(s, &to, len, mode);
+	code = connect_begin(s, &to, len, mode);
 	if (code)
 		return code;
 	/* also when it has ended already: the result comes as Windows's does [WS-CONNECT-3] */
@@ -445,8 +457,8 @@ int sw_connect(struct sw_process *p, SOCKET handle, const void *name, int namele
 	struct sw_socket *s = sw_socket_find(p, handle);
 	if (!s)
 		return WSAENOTSOCK;
-	int code = WSAENETDOWN;
-	if (!sw_fault_netdown(p, "connect")) {
+	int code = accept_in_condition() ? WSAEINPROGRESS : WSAENETDOWN;
+	if (!accept_in_condition() && !sw_fault_netdown(p, "connect")) {
 		pthread_mutex_lock(&s->lock);
 		code = connect_locked(s, name, namelen, deadline_ns);
 		pthread_mutex_unlock(&s->lock);
@@ -460,6 +472,19 @@ int sw_connect(struct sw_process *p, SOCKET handle, const void *name, int namele
 bool connect_failed(const struct sw_socket *s)
 {
 	return s->connector && s->connector->failed;
+}
+
+void connect_forget(struct sw_socket *s)
+{
+	struct connector *c = s->connector;
+	if (!c)
+		return;
+	if (s->state == SW_BOUND) {
+		s->local = c->bound;
+		s->local_len = c->bound_len;
+	}
+	c->failed = c->update_due = false;
+	c->code = 0;
 }
 
 void connect_stop(struct sw_socket *s)
@@ -479,6 +504,7 @@ void connect_stop(struct sw_socket *s)
 		reactor_unwatch(c->reactor, &c->watch);
 		sw_socket_put(s); /* the caller has another */
 	}
+	connect_ex_ended(s);
 }
 
 void connect_free(struct sw_socket *s)

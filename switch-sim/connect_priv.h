@@ -34,6 +34,20 @@ struct connector {
 	struct reactor *reactor;
 	struct reactor_watch watch;
 	bool watching;
+	struct connect_ex *ex; /* ConnectEx: pending, or about to be told its end */
+	bool update_due;       /* SO_UPDATE_CONNECT_CONTEXT has not come */
 };
+
+/* Made at first use; NULL: no memory. These three: caller holds s->lock. */
+struct connector *connect_of(struct sw_socket *s);
+/* The checks of WS-ERR-3 and of the address. WSA code; *ret_len 0: take the association away. */
+int connect_judge(const struct sw_socket *s, const void *name, int namelen, enum connect_mode mode,
+		  struct wsd_sockaddr_storage *ret, int *ret_len);
+/* 0: the attempt is under way, or has ended with s->connector->code. */
+int connect_begin(struct sw_socket *s, const struct wsd_sockaddr_storage *to, int to_len,
+		  enum connect_mode mode);
+
+/* If an attempt of ConnectEx has ended, goes on with its data or completes it. No lock held. */
+void connect_ex_ended(struct sw_socket *s);
 
 #endif

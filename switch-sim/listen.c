@@ -7,6 +7,7 @@
  * thread of names' with nothing held.
  */
 #include "listen.h"
+#include "accept.h"
 #include "bind.h"
 #include "log.h"
 #include "san.h"
@@ -68,7 +69,7 @@ static int bring_up(struct sw_socket *s)
 		return 0;
 	}
 	s->kernel_listening = true;
-	waiter_list_wake(&s->waiters, SW_READY_ACCEPT); /* who accepts polls from now on */
+	accept_listening(s);
 	SW_STEP(kernel_listening);
 	san_listen(p->san, s);
 	SW_STEP(companions_up);
@@ -111,8 +112,10 @@ static int listen_locked(struct sw_socket *s, int backlog)
 		return WSAENOTSOCK;
 	if (s->type != WSD_SOCK_STREAM) /* before "unbound" [WS-LISTEN-1] */
 		return WSAEOPNOTSUPP;
-	if (s->state == SW_CREATED)
+	if (s->state == SW_CREATED || s->state == SW_CONNECTING)
 		return WSAEINVAL;
+	if (s->state == SW_CONNECTED)
+		return WSAEISCONN;
 	if (s->state == SW_LISTENING)
 		return 0; /* and the backlog stays [WS-LISTEN-3] */
 	if (sw_fault_nobufs(s->process, "listen"))
@@ -135,8 +138,8 @@ int sw_listen(struct sw_process *p, SOCKET handle, int backlog)
 	struct sw_socket *s = sw_socket_find(p, handle);
 	if (!s)
 		return WSAENOTSOCK;
-	int code = WSAENETDOWN;
-	if (!sw_fault_netdown(p, "listen")) {
+	int code = accept_in_condition() ? WSAEINPROGRESS : WSAENETDOWN;
+	if (!accept_in_condition() && !sw_fault_netdown(p, "listen")) {
 		pthread_mutex_lock(&s->lock);
 		code = listen_locked(s, backlog);
 		pthread_mutex_unlock(&s->lock);

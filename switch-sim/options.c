@@ -7,6 +7,9 @@
  * Locks: s->lock.
  */
 #include "options.h"
+#include "accept.h"
+#include "conname.h"
+#include "connect.h"
 #include "usermem.h"
 #include "options_table.h"
 #include "protocols.h"
@@ -157,6 +160,24 @@ static int choose(const struct sw_socket *s, int level, int name, unsigned direc
 	return *ret && applies(s, *ret) && ((*ret)->direction & direction) ? 0 : WSAENOPROTOOPT;
 }
 
+/* The options that end an AcceptEx or a ConnectEx. */
+static int set_context(struct sw_socket *s, const struct option_row *row, const void *value,
+		       int len)
+{
+	SOCKET listener;
+	if (row->rule == OPT_IS_CONNECT_CONTEXT)
+		return connect_update_context(s);
+	if (!value || len < (int)sizeof(listener) ||
+	    memory_read(&listener, value, sizeof(listener)) < 0)
+		return WSAEFAULT;
+	return accept_update_context(s, listener);
+}
+
+static bool is_context(const struct option_row *row)
+{
+	return row->rule == OPT_IS_ACCEPT_CONTEXT || row->rule == OPT_IS_CONNECT_CONTEXT;
+}
+
 int sw_setsockopt(struct sw_process *p, SOCKET handle, int level, int name, const void *value,
 		  int len)
 {
@@ -169,9 +190,11 @@ int sw_setsockopt(struct sw_process *p, SOCKET handle, int level, int name, cons
 	int code = sw_fault_netdown(p, "setsockopt")  ? WSAENETDOWN
 		   : sw_fault_nobufs(p, "setsockopt") ? WSAENOBUFS
 						      : choose(s, level, name, OPT_SET, &row);
-	if (!code && !value)
+	if (!code && is_context(row)) {
+		code = set_context(s, row, value, len);
+	} else if (!code && !value) {
 		code = WSAEFAULT;
-	if (!code) {
+	} else if (!code) {
 		pthread_mutex_lock(&s->lock);
 		code = set_locked(s, row, value, len);
 		pthread_mutex_unlock(&s->lock);
@@ -197,8 +220,12 @@ static int32_t computed(const struct sw_socket *s, const struct option_row *row)
 	case SO_MAX_MSG_SIZE:
 		/* of UDP: 65,535 less the headers; a stream has no messages [SW-OPT-3] */
 		return s->type == WSD_SOCK_STREAM ? 0 : s->af == WSD_AF_INET6 ? 65527 : 65507;
-	case SO_CONNECT_TIME:
-		return -1; /* not connected */
+	case SO_CONNECT_TIME: /* WS-ACCEPT-7 */
+		return s->state == SW_CONNECTED
+			       ? (int32_t)((waiter_now_ns() - s->connected_ns) / 1000000000u)
+			       : -1;
+	case WSD_SO_ERROR:
+		return s->error;
 	default:
 		return 0;
 	}
@@ -224,7 +251,7 @@ static int get_value(struct sw_socket *s, const struct option_row *row, char *bu
 		return WSAENOPROTOOPT;
 	if (kept(s, row) && !(row->rule == OPT_KERNEL_UNTIL_SET && *kept(s, row) < 0))
 		memcpy(buffer, kept(s, row), sizeof(int32_t));
-	else if (row->to_kernel)
+	else if (row->to_kernel && !(row->rule == OPT_IS_ERROR && s->type == WSD_SOCK_STREAM))
 		return ask_tcpip(s, row, buffer, size);
 	else
 		memcpy(buffer, &(int32_t){computed(s, row)}, sizeof(int32_t));
@@ -272,6 +299,8 @@ static int get_locked(struct sw_socket *s, const struct option_row *row, void *v
 		return WSAEFAULT;
 	if (s->state == SW_CLOSED)
 		return WSAENOTSOCK;
+	if (row->rule == OPT_IS_NAMES)
+		return conname_bsp_state(s, value, len);
 	int code = row->rule == OPT_IS_PROTOCOL_INFO
 			   ? get_protocol_info(s, row->name, buffer, &size)
 			   : get_value(s, row, buffer, &size);

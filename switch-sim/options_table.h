@@ -38,6 +38,10 @@ enum option_rule {
 	OPT_OF_COMPANIONS,    /* a SAN's alone: unknown to a socket without one [SW-OPT-1] */
 	OPT_IS_DONTLINGER,
 	OPT_IS_PROTOCOL_INFO,
+	OPT_IS_ERROR,           /* a stream's is the switch's own [WS-CONNECT-8] */
+	OPT_IS_NAMES,           /* SO_BSP_STATE: as long as the names are [WS-NAME-7] */
+	OPT_IS_ACCEPT_CONTEXT,  /* a listener's handle [WS-NAME-5] */
+	OPT_IS_CONNECT_CONTEXT, /* no value */
 };
 
 struct option_row {

@@ -29,6 +29,7 @@ struct control;
 struct trace;
 struct handles;
 struct tcp_io;
+struct lingering;
 
 /* Which documented behaviour wins where the documents and Windows differ ([DUAL] clauses). */
 enum sw_profile { SW_PROFILE_DOCUMENTED, SW_PROFILE_OBSERVED };
@@ -75,6 +76,8 @@ struct sw_process {
 	pthread_mutex_t drain_lock; /* the list of closed sockets that still send [tcp_io.h] */
 	struct tcp_io *drains;
 	struct waiter_list drained; /* one has left it */
+	pthread_mutex_t close_lock; /* connections that end, and keep a name [linger.h] */
+	struct lingering *lingering;
 	WSPPROC_TABLE tcpip; /* the TCP/IP provider's table, wrapped by the trace when it is on */
 	int tcpip_set;       /* of trace_wrap_begin; negative: unwrapped */
 	WSAPROTOCOL_INFOW tcpip_info;

@@ -70,7 +70,9 @@ static void run_end(struct reactor_job *j)
 	if (owner) {
 		pthread_mutex_lock(&owner->lock);
 		kept = c->session && owner->session == c->session;
+		owner->session_ended |= kept;
 		pthread_mutex_unlock(&owner->lock);
+		waiter_list_wake(&owner->waiters, SW_READY_CLOSE); /* who lingers */
 	}
 	if (!kept)
 		destroy(c);

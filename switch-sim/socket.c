@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * Socket records: creation, look-up, the end. [WS-SOCKET-1 to 4, WS-CLOSE-1, SW-BIND-1]
+ * Socket records: creation, look-up, references. [WS-SOCKET-1 to 4, SW-BIND-1]
  *
  * Locks: s->lock; the handle table's inside it.
  */
 #include "socket.h"
 #include "control.h"
 #include "accept.h"
-#include "close.h"
 #include "connect.h"
+#include "disconnect.h"
 #include "handle.h"
-#include "names.h"
+#include "linger.h"
 #include "netevents.h"
-#include "san.h"
 #include "san_connect.h"
-#include "session.h"
 #include "reason.h"
-#include "sw_step.h"
+#include "san.h"
 #include "tcp_io.h"
 #include "transport.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 struct sw_socket *sw_socket_find(struct sw_process *p, SOCKET s)
@@ -40,6 +37,18 @@ struct sw_socket *sw_socket_ref(struct sw_socket *s)
 	return s;
 }
 
+/* The end of a session that lived on after closesocket [SW-CLOSE-2.6]. */
+static void end_session(struct sw_socket *s)
+{
+	INT error;
+	san_session_drop(s->session);
+	sw_fds_begin();
+	if (s->tcp != INVALID_SOCKET)
+		s->process->tcpip.lpWSPCloseSocket(s->tcp, &error);
+	s->tcp = INVALID_SOCKET;
+	sw_fds_end();
+}
+
 void sw_socket_put(struct sw_socket *s)
 {
 	if (!s || !handle_put(s->slot))
@@ -49,8 +58,9 @@ void sw_socket_put(struct sw_socket *s)
 	accept_free(s);
 	netevents_free(s);
 	if (s->session)
-		san_session_drop(s->session);
+		end_session(s);
 	tcp_io_free(atomic_load(&s->tcp_io));
+	disconnect_free(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -67,7 +77,7 @@ void sw_socket_each(struct sw_process *p, void (*fn)(struct sw_socket *s, void *
 
 /* ---- creation ---- */
 
-enum { RAW_PROTOCOL_MAX = 255, SESSION_MS = 30000 };
+enum { RAW_PROTOCOL_MAX = 255 };
 
 static bool known_type(int type)
 {
@@ -201,8 +211,10 @@ int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name
 				.kernel_bound = true,
 				.transport = &transport_tcp,
 				.tcp_reason = SW_REASON_ACCEPTED,
+				.hold = linger_share(listener),
 				.connected_ns = waiter_now_ns()};
 	if (handles_add(s->process->handles, HANDLE_SOCKET, s, &s->slot, &handle) < 0) {
+		linger_drop(s->hold);
 		pthread_mutex_destroy(&s->lock);
 		free(s);
 		return WSAENOBUFS;
@@ -212,103 +224,29 @@ int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name
 	return 0;
 }
 
-/* ---- the end ---- */
-
-/* Caller holds s->lock. The name goes last: whoever gets it can listen at once [SW-SHARE-3]. */
-static void tear_down(struct sw_socket *s)
+bool sw_socket_take_apart(struct sw_socket *s, struct sw_parts *ret)
 {
 	struct sw_process *p = s->process;
-	struct wsd_linger linger;
-	INT error;
-	memcpy(&linger, &s->options.linger, sizeof(linger));
-	if (s->san)
-		san_unlisten(p->san, s);
-	SW_STEP(companion_closed);
-	/* A child that has just been forked may not have closed its copy yet, and a thread that
-	 * polls holds on to the socket until it runs again: stop listening all the same. */
-	if (s->kernel_listening && (atomic_load_explicit(&p->forked, memory_order_relaxed) ||
-				    atomic_load(&s->waiters.first)))
-		p->tcpip.lpWSPShutdown(s->tcp, WSD_SD_BOTH, &error);
-	if (!tcp_io_close(s, linger.l_onoff && !linger.l_linger)) {
-		sw_fds_begin();
-		p->tcpip.lpWSPCloseSocket(s->tcp, &error);
-		s->tcp = INVALID_SOCKET;
-		sw_fds_end();
-	}
-	SW_STEP(kernel_closed);
-	if (s->named) {
-		names_release(p->names, s->name_id);
-		atomic_fetch_sub(&p->bound, 1);
-	}
-	SW_STEP(name_released);
-	s->named = s->head = s->kernel_listening = s->kernel_bound = false;
-}
-
-/* The session ends in the background; it has a reference to s until then [SW-CLOSE-2]. Caller holds
- * s->lock. */
-static void close_session(struct sw_socket *s)
-{
-	struct wsd_linger l;
-	memcpy(&l, &s->options.linger, sizeof(l));
-	session_close(s->session, l.l_onoff ? l.l_linger * 1000u : SESSION_MS);
-}
-
-static int close_handle(struct sw_process *p, SOCKET handle)
-{
-	struct sw_socket *s = handles_remove(p->handles, HANDLE_SOCKET, handle);
-	if (!s)
-		return WSAENOTSOCK;
+	if (!handles_remove(p->handles, HANDLE_SOCKET, sw_socket_handle(s)))
+		return false;
 	pthread_mutex_lock(&s->lock);
+	*ret = (struct sw_parts){.tcp = s->tcp,
+				 .session = s->session,
+				 .transport = s->transport,
+				 .options = s->options,
+				 .local = {s->local, s->local_len},
+				 .peer = {s->peer, s->peer_len},
+				 .tcp_reason = s->tcp_reason,
+				 .connected_ns = s->connected_ns,
+				 .hold = s->hold};
 	s->state = SW_CLOSED;
-	bool connects = s->connector, accepts = s->acceptor;
+	s->session = NULL;
+	s->hold = NULL;
+	/* a fork finds the descriptor in the record that it goes to, whose lock is held */
+	s->tcp = INVALID_SOCKET;
 	pthread_mutex_unlock(&s->lock);
-	sw_notify(s, SW_READY_GONE, 0);
-	netevents_stop(s);
-	if (connects)
-		connect_stop(s);
-	if (accepts)
-		accept_stop(s);
-	pthread_mutex_lock(&s->lock);
-	if (s->session)
-		close_session(s);
-	tear_down(s);
-	pthread_mutex_unlock(&s->lock);
-	tcp_io_closed(s);
-	sw_socket_put(s);
-	return 0;
-}
-
-int sw_socket_close(struct sw_process *p, SOCKET handle)
-{
-	if (sw_fault_netdown(p, "closesocket")) {
-		struct sw_socket *s = sw_socket_find(p, handle);
-		sw_socket_put(s);
-		return s ? WSAENETDOWN : WSAENOTSOCK;
-	}
-	return close_handle(p, handle);
-}
-
-void sw_socket_abort(struct sw_socket *s)
-{
-	static const struct wsd_linger hard = {.l_onoff = 1};
-	INT error;
-	pthread_mutex_lock(&s->lock);
-	memcpy(&s->options.linger, &hard, sizeof(hard));
-	if (s->state != SW_CLOSED)
-		s->process->tcpip.lpWSPSetSockOpt(s->tcp, WSD_SOL_SOCKET, WSD_SO_LINGER,
-						  (const char *)&hard, sizeof(hard), &error);
-	pthread_mutex_unlock(&s->lock);
-	close_handle(s->process, sw_socket_handle(s));
-}
-
-static void close_one(struct sw_socket *s, void *arg)
-{
-	close_handle(s->process, sw_socket_handle(s));
-}
-
-void sw_socket_close_all(struct sw_process *p)
-{
-	sw_socket_each(p, close_one, NULL);
+	sw_socket_put(s); /* the table's */
+	return true;
 }
 
 void sw_socket_after_fork(struct sw_socket *s)
@@ -317,6 +255,7 @@ void sw_socket_after_fork(struct sw_socket *s)
 	if (s->tcp != INVALID_SOCKET)
 		close((int)s->tcp); /* the TCP/IP provider's descriptor is the kernel's */
 	tcp_io_after_fork(atomic_load(&s->tcp_io));
+	disconnect_after_fork(s);
 	if (pthread_mutex_trylock(&s->lock)) {
 		/* the fork came while a thread was changing it: kept reachable, never touched */
 		s->abandoned = abandoned;

@@ -19,6 +19,8 @@ struct connector;
 struct tcp_io;
 struct netevents;
 struct session;
+struct name_hold;
+struct retired;
 
 enum sw_state {
 	SW_CREATED,
@@ -61,6 +63,7 @@ struct sw_socket {
 	int local_len;
 	uint32_t address_epoch; /* of the host's addresses, before this one was looked at */
 	bool named;             /* a name is held in `names`: name_id */
+	bool exclusive;         /* so, and EXCLUSIVE */
 	uint64_t name_id;
 	bool kernel_bound; /* false while the kernel bind is put off [WS-REUSE-13] */
 	bool kernel_listening;
@@ -74,14 +77,17 @@ struct sw_socket {
 	struct acceptor *acceptor;             /* listener: connections ready for accept */
 	struct connector *connector;           /* a connect under way, and what the last one left */
 	struct sw_socket *next_ready;          /* in an acceptor's queue */
-	bool accepting;                        /* an AcceptEx is to fill it */
+	struct sw_socket *accepting;           /* the listener whose AcceptEx is to fill it */
+	struct name_hold *hold;                /* a name shared with a listener [WS-REUSE-11] */
 	/* From SW_CONNECTED on constant, but for shut_*: */
 	const struct sw_transport *transport; /* NULL: not connected */
 	int tcp_reason;                       /* why not the SAN: enum sw_reason [reason.h] */
 	struct session *session;              /* of transport_san */
+	bool session_ended;                   /* it has ended: nothing of it runs any more */
 	struct san_conn *attempt;             /* a connect on the SAN under way: san_connect.c's */
 	bool san_reports;                     /* its end is on the way to connect_san_done */
 	_Atomic(struct tcp_io *) tcp_io;      /* requests pending on TCP/IP; made once */
+	struct retired *retired;              /* of connections before [disconnect.h] */
 	struct wsd_sockaddr_storage peer;
 	int peer_len; /* 0: none */
 	bool shut_send, shut_receive;
@@ -108,6 +114,22 @@ int sw_socket_create(struct sw_process *p, int af, int type, int protocol, DWORD
  */
 int sw_socket_adopt(struct sw_socket *listener, SOCKET tcp, const struct sw_name *local,
 		    const struct sw_name *peer, struct sw_socket **ret);
+
+/* What makes a connection, out of the record that it came in. */
+struct sw_parts {
+	SOCKET tcp;
+	struct session *session;
+	const struct sw_transport *transport;
+	struct sw_options options;
+	struct sw_name local, peer;
+	int tcp_reason;
+	uint64_t connected_ns;
+	struct name_hold *hold;
+};
+
+/* Ends the record of a connection that nobody has seen, and keeps the connection. False: it was
+ * closed before. The caller's reference stays its own; locks s->lock. */
+bool sw_socket_take_apart(struct sw_socket *s, struct sw_parts *ret);
 
 int sw_socket_close(struct sw_process *p, SOCKET handle);
 void sw_socket_close_all(struct sw_process *p);

@@ -12,6 +12,7 @@
 #include "control.h"
 #include "event.h"
 #include "handle.h"
+#include "linger.h"
 #include "listen.h"
 #include "log.h"
 #include "usermem.h"
@@ -50,7 +51,8 @@ static struct {
 		    .lock = PTHREAD_MUTEX_INITIALIZER,
 		    .reactor_lock = PTHREAD_MUTEX_INITIALIZER,
 		    .drain_lock = PTHREAD_MUTEX_INITIALIZER,
-		    .drained = WAITER_LIST_INITIALIZER},
+		    .drained = WAITER_LIST_INITIALIZER,
+		    .close_lock = PTHREAD_MUTEX_INITIALIZER},
 	.handles = HANDLES_INITIALIZER,
 };
 
@@ -164,6 +166,7 @@ static void after_fork_child(void)
 	if (p->names)
 		names_fork_child(p->names);
 	handles_after_fork(&global.handles, drop);
+	linger_after_fork(p);
 	reactor_after_fork(atomic_load(&p->reactor_fds));
 	control_after_fork(p->control);
 	waiter_after_fork();
@@ -175,7 +178,8 @@ static void after_fork_child(void)
 				 .lock = PTHREAD_MUTEX_INITIALIZER,
 				 .reactor_lock = PTHREAD_MUTEX_INITIALIZER,
 				 .drain_lock = PTHREAD_MUTEX_INITIALIZER,
-				 .drained = WAITER_LIST_INITIALIZER};
+				 .drained = WAITER_LIST_INITIALIZER,
+				 .close_lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_mutex_init(&global.idle_lock, NULL);
 	pthread_cond_init(&global.idle, NULL);
 	atomic_store(&global.gate, 0);
@@ -378,6 +382,7 @@ int sw_cleanup(void)
 		sw_socket_close_all(p); /* wakes calls that wait */
 		wait_until_idle();
 		sw_socket_close_all(p); /* those that such calls have just made */
+		linger_cleanup(p);
 	}
 	pthread_mutex_lock(&p->lock);
 	if (last)

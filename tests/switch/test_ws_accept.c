@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * accept and WSAAccept over TCP/IP. [WS-ACCEPT-1 to 5, SW-ACCEPT-1, WS-REUSE-9, -10]
+ * accept and WSAAccept over TCP/IP: codes, addresses, what is inherited, the condition function, a
+ * listener that goes, who gets the connections of a shared name. [WS-ACCEPT-1 to 5, SW-ACCEPT-1,
+ * WS-REUSE-9, -10]
  */
 #include "conn.h"
+
+static int accept_into(SOCKET l, SOCKADDR *addr, int *len, SOCKET *ret)
+{
+	*ret = wsd_accept(l, addr, len);
+	return *ret == INVALID_SOCKET ? SOCKET_ERROR : 0;
+}
 
 Test(accept, WS_ACCEPT_1_codes)
 {
@@ -27,29 +35,271 @@ Test(accept, WS_ACCEPT_1_codes)
 Test(accept, WS_ACCEPT_1_blocking)
 {
 	WS_BEGIN();
-	struct conn_pair p = conn_pair(LOOPBACK);
-	conn_end(&p);
 	SOCKET s = conn_listener(LOOPBACK, 0, 1);
 	struct conn_call call = {.fn = conn_call_accept, .s = s};
 	conn_call_start(&call);
-	cr_assert(!call.over);
+	cr_assert_not(call.over);
 	int fd = conn_foreign(LOOPBACK, ws_port(s));
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(conn_call_end(&call), 0);
-	cr_assert_neq(call.ret, INVALID_SOCKET);
+	WS_OK(wsd_closesocket(call.ret));
 	close(fd);
 	WS_END();
 }
+
+Test(accept, WS_ACCEPT_2_addresses)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(ANY4, 0, 5), got;
+	SOCKADDR_IN a, mine;
+	int len = 0, fd[4];
+	for (int i = 0; i < 4; i++)
+		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+	WS_IS(accept_into(l, (SOCKADDR *)&a, &len, &got), WSAEFAULT);
+	len = sizeof(a) - 1;
+	WS_IS(accept_into(l, (SOCKADDR *)&a, &len, &got), WSAEFAULT);
+	len = sizeof(a);
+	WS_IS(accept_into(l, (SOCKADDR *)1, &len, &got), WSAEFAULT);
+	WS_IS(accept_into(l, (SOCKADDR *)&a, (int *)1, &got), WSAEFAULT);
+	/* the failed calls took none */
+	WS_OK(accept_into(l, (SOCKADDR *)&a, &len, &got));
+	cr_assert_eq(len, (int)sizeof(a));
+	cr_assert_eq(ntohs(a.sin_port), ws_foreign_port(fd[0]), "in order");
+	cr_assert_eq(a.sin_family, WSD_AF_INET);
+	WS_OK(wsd_getsockname(got, (SOCKADDR *)&mine, &len));
+	cr_assert_eq(mine.sin_addr.s_addr, htonl(INADDR_LOOPBACK), "concrete");
+	cr_assert_eq(ntohs(mine.sin_port), ws_port(l));
+	memset(&a, 0x55, sizeof(a));
+	WS_OK(accept_into(l, (SOCKADDR *)&a, NULL, &got));
+	cr_assert_eq(a.sin_family, 0x5555, "untouched");
+	WS_OK(accept_into(l, NULL, &len, &got));
+	WS_OK(accept_into(l, NULL, NULL, &got));
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	WS_END();
+}
+
+Test(accept, WS_ACCEPT_3_what_is_inherited)
+{
+	WS_BEGIN();
+	static const struct {
+		int level, name;
+		DWORD value;
+	} rows[] = {
+		{WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1},
+		{WSD_SOL_SOCKET, WSD_SO_KEEPALIVE, 1},
+		{WSD_SOL_SOCKET, WSD_SO_OOBINLINE, 1},
+		{WSD_SOL_SOCKET, WSD_SO_SNDBUF, 20001},
+		{WSD_SOL_SOCKET, WSD_SO_RCVBUF, 20003},
+		{WSD_SOL_SOCKET, WSD_SO_SNDTIMEO, 1001},
+		{WSD_SOL_SOCKET, WSD_SO_RCVTIMEO, 1003},
+		{WSD_SOL_SOCKET, WSD_SO_LINGER, 0x00070001},
+		{WSD_IPPROTO_TCP, WSD_TCP_NODELAY, 1},
+	};
+	SOCKET l = ws_tcp(), got;
+	enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+	for (int i = 0; i < ROWS; i++)
+		WS_OK(ws_set(l, rows[i].level, rows[i].name, rows[i].value));
+	WS_OK(ws_bind(l, LOOPBACK, 0));
+	WS_OK(wsd_listen(l, 5));
+	conn_nonblocking(l, true);
+	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	cr_assert(WSD_UNTIL(conn_accept_code(l, &got) == 0, CONN_WAIT_MS));
+	for (int i = 0; i < ROWS; i++)
+		cr_assert_eq(ws_get(got, rows[i].level, rows[i].name), (long)rows[i].value,
+			     "row %d", i);
+	char c;
+	WS_IS(wsd_recv(got, &c, 1, 0), WSAEWOULDBLOCK);
+	cr_assert_eq(ws_get(got, WSD_SOL_SOCKET, WSD_SO_ACCEPTCONN), 0);
+	close(fd);
+	WS_END();
+}
+
+/* ---- the condition ---- */
+
+struct asked {
+	int answer, calls;
+	unsigned port;     /* of the caller */
+	int inside, other; /* codes of calls from inside */
+	SOCKET s;
+};
+
+static int CALLBACK condition(LPWSABUF caller, LPWSABUF caller_data, LPQOS sqos, LPQOS gqos,
+			      LPWSABUF callee, LPWSABUF callee_data, GROUP *g, DWORD_PTR data)
+{
+	struct asked *a = (struct asked *)data;
+	SOCKADDR_IN name;
+	memcpy(&name, caller->buf, sizeof(name));
+	a->port = ntohs(name.sin_port);
+	a->calls++;
+	a->inside = ws_code(ws_bind(a->s, LOOPBACK, 0));
+	a->other = ws_code(wsd_listen(a->s, 1));
+	return a->answer;
+}
+
+static int ask(SOCKET l, struct asked *a, SOCKET *ret)
+{
+	*ret = wsd_WSAAccept(l, NULL, NULL, condition, (DWORD_PTR)a);
+	return *ret == INVALID_SOCKET ? SOCKET_ERROR : 0;
+}
+
+Test(accept, WS_ACCEPT_4_the_condition_function)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5), got;
+	struct asked a = {.answer = CF_ACCEPT, .s = ws_tcp()};
+	int first = conn_foreign(LOOPBACK, ws_port(l)), second = conn_foreign(LOOPBACK, ws_port(l));
+	/* deferred: stays first, and a plain accept takes it */
+	a.answer = CF_DEFER;
+	WS_IS(ask(l, &a, &got), WSATRY_AGAIN);
+	cr_assert_eq(a.port, ws_foreign_port(first));
+	cr_assert_eq(a.inside, WSAEINPROGRESS, "bind from inside: code %d", a.inside);
+	cr_assert_eq(a.other, WSAEINPROGRESS);
+	WS_IS(ask(l, &a, &got), WSATRY_AGAIN);
+	cr_assert_eq(a.port, ws_foreign_port(first));
+	got = conn_accept(l);
+	SOCKADDR_IN peer;
+	int len = sizeof(peer);
+	WS_OK(wsd_getpeername(got, (SOCKADDR *)&peer, &len));
+	cr_assert_eq(ntohs(peer.sin_port), ws_foreign_port(first));
+	/* rejected: the caller is told, and so is the client */
+	a.answer = CF_REJECT;
+	WS_IS(ask(l, &a, &got), WSAECONNREFUSED);
+	cr_assert_eq(a.port, ws_foreign_port(second));
+	char c;
+	cr_assert_eq(conn_foreign_read(second, &c, 1), -ECONNRESET);
+	close(second);
+	second = conn_foreign(LOOPBACK, ws_port(l));
+	a.answer = 99;
+	WS_IS(ask(l, &a, &got), WSAEINVAL);
+	close(second);
+	second = conn_foreign(LOOPBACK, ws_port(l));
+	a.answer = CF_ACCEPT;
+	WS_OK(ask(l, &a, &got));
+	cr_assert_eq(a.calls, 5);
+	WS_OK(ws_bind(a.s, LOOPBACK, 0)); /* not inside any more */
+	close(first);
+	close(second);
+	WS_END();
+}
+
+/* ---- the listener goes ---- */
 
 Test(accept, WS_ACCEPT_5_close_wakes)
 {
 	WS_BEGIN();
 	SOCKET s = conn_listener(LOOPBACK, 0, 1);
 	unsigned port = ws_port(s);
-	struct conn_call call = {.fn = conn_call_accept, .s = s};
-	conn_call_start(&call);
+	struct conn_call call[2] = {{.fn = conn_call_accept, .s = s},
+				    {.fn = conn_call_accept, .s = s}};
+	conn_call_start(&call[0]);
+	conn_call_start(&call[1]);
 	WS_OK(wsd_closesocket(s));
 	cr_assert_not(ws_answers(LOOPBACK, port), "at once, whoever still polls");
-	cr_assert_eq(conn_call_end(&call), WSAEINTR);
+	cr_assert_eq(conn_call_end(&call[0]), WSAEINTR);
+	cr_assert_eq(conn_call_end(&call[1]), WSAEINTR);
+	call[0].s = conn_listener(LOOPBACK, 0, 1);
+	conn_call_start(&call[0]);
+	cr_assert_eq(wsd_WSACleanup(), 0);
+	cr_assert_eq(conn_call_end(&call[0]), WSAEINTR);
+	WSD_TEST_END();
+}
+
+/* A connection that was put back has no handle that anybody knows; the listener takes it along. */
+Test(accept, WS_ACCEPT_4_a_deferred_connection_goes_with_the_listener)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5), got;
+	struct asked a = {.answer = CF_DEFER, .s = ws_tcp()};
+	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	WS_IS(ask(l, &a, &got), WSATRY_AGAIN);
+	WS_OK(wsd_closesocket(l));
+	char c;
+	cr_assert_eq(conn_foreign_read(fd, &c, 1), -ECONNRESET);
+	close(fd);
+	WS_END();
+}
+
+/* ---- shared names ---- */
+
+static SOCKET shared(const char *ip)
+{
+	SOCKET s = ws_tcp();
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, 1));
+	WS_OK(ws_bind(s, ip, WS_PORT));
+	WS_OK(wsd_listen(s, 5));
+	conn_nonblocking(s, true);
+	return s;
+}
+
+Test(accept, WS_REUSE_9_the_specific_name_gets_the_connection)
+{
+	WS_BEGIN();
+	for (int i = 0; i < 2; i++) {
+		SOCKET first = shared(i ? ANY4 : LOOPBACK), second = shared(i ? LOOPBACK : ANY4),
+		       got;
+		SOCKET specific = i ? second : first, wild = i ? first : second;
+		int fd = conn_foreign(LOOPBACK, WS_PORT), other = conn_foreign(LOOPBACK2, WS_PORT);
+		cr_assert(WSD_UNTIL(conn_accept_code(specific, &got) == 0, CONN_WAIT_MS));
+		cr_assert_eq(conn_accept_code(specific, &got), WSAEWOULDBLOCK);
+		cr_assert(WSD_UNTIL(conn_accept_code(wild, &got) == 0, CONN_WAIT_MS));
+		cr_assert_eq(conn_accept_code(wild, &got), WSAEWOULDBLOCK);
+		WS_OK(wsd_closesocket(first));
+		WS_OK(wsd_closesocket(second));
+		close(fd);
+		close(other);
+	}
+	WS_END();
+}
+
+/* The next one has a thread in accept already when its turn comes. */
+Test(accept, WS_REUSE_10_the_earliest_listener_gets_all_and_then_the_next)
+{
+	WS_BEGIN();
+	SOCKET first = shared(LOOPBACK), second = shared(LOOPBACK), got;
+	int fd[4];
+	for (int i = 0; i < 3; i++)
+		fd[i] = conn_foreign(LOOPBACK, WS_PORT);
+	for (int i = 0; i < 3; i++)
+		cr_assert(WSD_UNTIL(conn_accept_code(first, &got) == 0, CONN_WAIT_MS), "%d", i);
+	cr_assert_eq(conn_accept_code(second, &got), WSAEWOULDBLOCK);
+	conn_nonblocking(second, false);
+	struct conn_call call = {.fn = conn_call_accept, .s = second};
+	conn_call_start(&call);
+	WS_OK(wsd_closesocket(first));
+	cr_assert(WSD_UNTIL((fd[3] = conn_foreign(LOOPBACK, WS_PORT)) >= 0, CONN_WAIT_MS));
+	cr_assert_eq(conn_call_end(&call), 0);
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	WS_END();
+}
+
+/* ---- races ---- */
+
+static int call_close(struct conn_call *c)
+{
+	usleep(c->port);
+	return ws_code(wsd_closesocket(c->s));
+}
+
+Test(accept, WS_ACCEPT_5_close_against_accept_and_connect)
+{
+	WS_BEGIN();
+	for (unsigned i = 0; i < 60; i++) {
+		SOCKET l = conn_listener(LOOPBACK, 0, 5);
+		unsigned port = ws_port(l);
+		struct conn_call accepting = {.fn = conn_call_accept, .s = l},
+				 closing = {.fn = call_close, .s = l, .port = i * 5};
+		cr_assert_eq(pthread_create(&accepting.thread, NULL, conn_call_run, &accepting), 0);
+		cr_assert_eq(pthread_create(&closing.thread, NULL, conn_call_run, &closing), 0);
+		int fd = conn_foreign(LOOPBACK, port);
+		int code = conn_call_end(&accepting);
+		cr_assert(code == 0 || code == WSAEINTR || code == WSAENOTSOCK, "code %d", code);
+		cr_assert_eq(conn_call_end(&closing), 0);
+		if (!code)
+			WS_OK(wsd_closesocket(accepting.ret));
+		if (fd >= 0)
+			close(fd);
+	}
 	WS_END();
 }

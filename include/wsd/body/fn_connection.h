@@ -12,15 +12,14 @@
  * one if blocking. addr and addrlen may be NULL, else *addrlen is room in, size out.
  * INVALID_SOCKET: WSAEWOULDBLOCK none and non-blocking; WSAEINVAL not listening; WSAEOPNOTSUPP not
  * a stream; WSAEFAULT too little room; WSAECONNRESET the peer gave up; WSAEINTR the listener was
- * closed meanwhile; WSAEMFILE; the common codes. WS-ACCEPT-1 to 3, 5. Not built yet: WSAEOPNOTSUPP.
+ * closed meanwhile; WSAEMFILE; the common codes. WS-ACCEPT-1 to 3, 5.
  */
 WSD_FN(SOCKET, accept, (SOCKET s, struct WSD_NAME(sockaddr) * addr, int *addrlen));
 
 /*
  * The same, asking lpfnCondition (NULL: take it) on this thread. The codes of accept, and
  * WSAECONNREFUSED it said CF_REJECT; WSATRY_AGAIN it said CF_DEFER (the request stays first);
- * WSAEACCES the request has gone; WSAEINVAL another answer. WS-ACCEPT-4. Not built yet:
- * WSAEOPNOTSUPP.
+ * WSAEACCES the request has gone; WSAEINVAL another answer. WS-ACCEPT-4.
  */
 WSD_FN(SOCKET, WSAAccept,
        (SOCKET s, struct WSD_NAME(sockaddr) * addr, LPINT addrlen, LPCONDITIONPROC lpfnCondition,
@@ -34,13 +33,13 @@ WSD_FN(SOCKET, WSAAccept,
  * address or port on a stream; WSAECONNREFUSED; WSAETIMEDOUT; WSAENETUNREACH; WSAEHOSTUNREACH;
  * WSAEADDRINUSE the wildcard name turns out taken; WSAEACCES broadcast without SO_BROADCAST;
  * WSAEINTR closed meanwhile; WSAENOBUFS no port left; the common codes. After a failure it may be
- * tried again. WS-CONNECT-1 to 6, 8. Not built yet: WSAEOPNOTSUPP.
+ * tried again. WS-CONNECT-1 to 6, 8.
  */
 WSD_FN(int, connect, (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen));
 
 /*
  * The same with connect data (no protocol here has it) and QOS (ignored). The codes of connect, and
- * WSAEPROTONOSUPPORT lpCallerData given; lpCalleeData->len becomes 0. Not built yet: WSAEOPNOTSUPP.
+ * WSAEPROTONOSUPPORT lpCallerData given; lpCalleeData->len becomes 0.
  */
 WSD_FN(int, WSAConnect,
        (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen, LPWSABUF lpCallerData,
@@ -67,7 +66,7 @@ WSD_FN(BOOL, WSAGetQOSByName, (SOCKET s, LPWSABUF lpQOSName, LPQOS lpQOS));
  * Stores the names used if asked; lengths are room in, size out. Blocking stream sockets only.
  * FALSE: WSAEHOSTUNREACH no address answered; WSAETIMEDOUT; WSAEINVAL nodename or servicename NULL,
  * Reserved not NULL, or the socket bound, connected or non-blocking; WSAEFAULT too little room; the
- * codes of getaddrinfo and connect. Not built yet: WSAEOPNOTSUPP.
+ * codes of getaddrinfo and connect.
  */
 WSD_FN(BOOL, WSAConnectByNameA,
        (SOCKET s, LPCSTR nodename, LPCSTR servicename, LPDWORD LocalAddressLength,
@@ -79,8 +78,7 @@ WSD_FN(BOOL, WSAConnectByNameW,
 	const struct timeval *timeout, LPWSAOVERLAPPED Reserved));
 
 /*
- * The same with a list of addresses instead of a name. WSAEINVAL an empty list too. Not built yet:
- * WSAEOPNOTSUPP.
+ * The same with a list of addresses instead of a name. WSAEINVAL an empty list too.
  */
 WSD_FN(BOOL, WSAConnectByList,
        (SOCKET s, PSOCKET_ADDRESS_LIST SocketAddress, LPDWORD LocalAddressLength,
@@ -90,13 +88,13 @@ WSD_FN(BOOL, WSAConnectByList,
 /*
  * Shut down receiving (SD_RECEIVE), sending (SD_SEND: what was sent still arrives) or both; never
  * waits. Again: success. The socket is still to be closed. WSAEINVAL how; WSAENOTCONN a stream that
- * is not connected, a listener; the common codes. WS-DATA-1. Not built yet: WSAEOPNOTSUPP.
+ * is not connected, a listener; the common codes. WS-DATA-1.
  */
 WSD_FN(int, shutdown, (SOCKET s, int how));
 
 /*
  * shutdown(SD_SEND) and shutdown(SD_RECEIVE) with disconnect data, which no protocol here has:
- * WSAENOPROTOOPT buffer not NULL; else as shutdown. Not built yet: WSAEOPNOTSUPP.
+ * WSAENOPROTOOPT buffer not NULL; else as shutdown.
  */
 WSD_FN(int, WSASendDisconnect, (SOCKET s, LPWSABUF lpOutboundDisconnectData));
 WSD_FN(int, WSARecvDisconnect, (SOCKET s, LPWSABUF lpInboundDisconnectData));

@@ -11,7 +11,7 @@
  * Connect a bound stream socket and send lpSendBuffer (or NULL), overlapped always. Afterwards
  * SO_UPDATE_CONNECT_CONTEXT makes the names readable. WSA_IO_PENDING started; WSAEINVAL unbound,
  * listening, or connecting; WSAEISCONN; WSA_INVALID_PARAMETER lpOverlapped NULL; the codes of
- * connect. WS-CONNECT-7, WS-NAME-6. Not built yet: WSAEOPNOTSUPP.
+ * connect. WS-CONNECT-7, WS-NAME-6.
  */
 WSD_FN(BOOL, ConnectEx,
        (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen, PVOID lpSendBuffer,
@@ -19,8 +19,7 @@ WSD_FN(BOOL, ConnectEx,
 
 /*
  * Close the connection, with TF_REUSE_SOCKET so that the socket serves AcceptEx or ConnectEx again.
- * WSAEFAULT lpOverlapped bad; WSAEINVAL flags; WSAENOTCONN; WSA_IO_PENDING; the common codes. Not
- * built yet: WSAEOPNOTSUPP.
+ * WSAEFAULT lpOverlapped bad; WSAEINVAL flags; WSAENOTCONN; WSA_IO_PENDING; the common codes.
  */
 WSD_FN(BOOL, DisconnectEx, (SOCKET s, LPOVERLAPPED lpOverlapped, DWORD dwFlags, DWORD dwReserved));
 

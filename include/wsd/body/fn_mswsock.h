@@ -15,7 +15,7 @@
  * readable. WSA_IO_PENDING started; WSAENOTSOCK either; WSAEINVAL not listening, or sAcceptSocket
  * bound, connected, pending or no stream; WSAEFAULT buffer NULL or lengths short;
  * WSA_INVALID_PARAMETER lpOverlapped NULL; at the end WSA_OPERATION_ABORTED one of the two was
- * closed, WSAECONNRESET; the common codes. WS-ACCEPT-6, 7. Not built yet: WSAEOPNOTSUPP.
+ * closed, WSAECONNRESET; the common codes. WS-ACCEPT-6, 7.
  */
 WSD_FN(BOOL, AcceptEx,
        (SOCKET sListenSocket, SOCKET sAcceptSocket, PVOID lpOutputBuffer, DWORD dwReceiveDataLength,

@@ -15,9 +15,9 @@
  * in a child after fork (WS-STARTUP-5, 6); WSAENOTSOCK s is no socket of this process; then
  * pointers and lengths, WSAEFAULT; family; state; address (WS-ERR-3). WSAENETDOWN: the network
  * subsystem failed. WSAEINPROGRESS: called from within a condition function. WSAENOBUFS: out of
- * memory or of a resource. These five are "the common codes" below: what a call may answer. In
- * the calls that are built WSAENETDOWN comes from a fault setting (wsd(7)) or a call of libc's that
- * fails, and WSAEINPROGRESS not yet, since there are no condition functions.
+ * memory or of a resource. These five are "the common codes" below: what a call may answer.
+ * WSAENETDOWN comes from a fault setting (wsd(7)) or a call of libc's that fails, WSAEINPROGRESS
+ * from bind, listen, the calls that connect and accept, and closesocket.
  * - "Not built yet: WSAEOPNOTSUPP" says that the call answers this to whatever it is given, after
  *   WSANOTINITIALISED and, where it takes a socket, WSAENOTSOCK, and changes nothing. What its
  *   contract says otherwise is what it is to do.
@@ -78,9 +78,8 @@ WSD_FN(SOCKET, WSASocketW,
  * Close: frees the handle and (but for exclusive names with lingering connections) the name at
  * once; pending operations end with WSA_OPERATION_ABORTED, blocked calls of other threads wake.
  * Unsent data is still delivered unless SO_LINGER is on with 0 seconds; on with more, a blocking
- * socket waits that long. What speaks of connections and pending operations is to come with them,
- * and so is WSAEWOULDBLOCK, non-blocking with such a linger; now the common codes alone.
- * WS-CLOSE-1, WS-ACCEPT-5, WS-REUSE-11.
+ * socket waits that long, and then drops what is left; a non-blocking one fails with WSAEWOULDBLOCK
+ * while bytes are unsent. The common codes. WS-CLOSE-1, WS-ACCEPT-5, WS-REUSE-11.
  */
 WSD_FN(int, closesocket, (SOCKET s));
 
@@ -107,8 +106,8 @@ WSD_FN(int, bind, (SOCKET s, const struct WSD_NAME(sockaddr) * name, int namelen
  */
 WSD_FN(int, getsockname, (SOCKET s, struct WSD_NAME(sockaddr) * name, int *namelen));
 
-/* The peer's name, likewise. WSAENOTCONN is judged before WSAEFAULT; as nothing is connected yet,
- * it answers nothing else but WSANOTINITIALISED and WSAENOTSOCK. WS-NAME-5, 6, WS-ERR-3. */
+/* The peer's name, likewise; of a non-blocking connect under way, too. WSAENOTCONN is judged before
+ * WSAEFAULT. WS-NAME-5, 6, WS-ERR-3. */
 WSD_FN(int, getpeername, (SOCKET s, struct WSD_NAME(sockaddr) * name, int *namelen));
 
 /*
@@ -134,7 +133,7 @@ WSD_FN(int, setsockopt, (SOCKET s, int level, int optname, const char *optval, i
 /*
  * Read an option; *optlen is room in, size out; a boolean is cut to the room. Shows the
  * application's own values. SO_OPENTYPE takes any s. WSAEINVAL level; WSAENOPROTOOPT option
- * unknown, write-only, or not for this kind of socket (SO_BSP_STATE: not built yet); WSAEFAULT
+ * unknown, write-only, or not for this kind of socket; WSAEFAULT
  * NULL, unreadable, or too little room; the common codes. WS-NAME-7, WS-CONNECT-8, WS-ACCEPT-7.
  */
 WSD_FN(int, getsockopt, (SOCKET s, int level, int optname, char *optval, int *optlen));

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * AcceptEx over TCP/IP. [WS-ACCEPT-6, -7, WS-NAME-5, SW-ACCEPT-8]
+ */
+#include "conn.h"
+
+enum { NAME_ROOM = sizeof(SOCKADDR_IN) + 16, DATA = 100 };
+
+struct call {
+	WSAOVERLAPPED o;
+	char buffer[DATA + 2 * NAME_ROOM];
+	SOCKET s;
+	DWORD data_len;
+};
+
+static void begin(struct call *c, DWORD data_len)
+{
+	*c = (struct call){.s = ws_tcp(), .data_len = data_len};
+	c->o.hEvent = wsd_WSACreateEvent();
+}
+
+static void end(struct call *c)
+{
+	cr_assert(wsd_WSACloseEvent(c->o.hEvent));
+}
+
+static int start(SOCKET l, struct call *c)
+{
+	DWORD n;
+	return wsd_AcceptEx(l, c->s, c->buffer, c->data_len, NAME_ROOM, NAME_ROOM, &n, &c->o)
+		       ? 0
+		       : SOCKET_ERROR;
+}
+
+/* The code of its end, within the time; @ret: bytes. */
+static int result(struct call *c, DWORD *ret)
+{
+	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &c->o.hEvent, TRUE, CONN_WAIT_MS, FALSE), 0u,
+		     "AcceptEx does not end");
+	*ret = (DWORD)c->o.InternalHigh;
+	return (int)c->o.Internal;
+}
+
+static bool pending(struct call *c)
+{
+	return wsd_WSAWaitForMultipleEvents(1, &c->o.hEvent, TRUE, 20, FALSE) == WSA_WAIT_TIMEOUT;
+}
+
+Test(acceptex, WS_ACCEPT_6_codes)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5), idle = ws_tcp();
+	struct call c, d;
+	DWORD n;
+	begin(&c, 0);
+	begin(&d, 0);
+	WS_IS(start(0, &c), WSAENOTSOCK);
+	SOCKET mine = c.s;
+	c.s = 0;
+	WS_IS(start(l, &c), WSAENOTSOCK);
+	c.s = mine;
+	WS_IS(start(idle, &c), WSAEINVAL, "not listening");
+	WS_IS(wsd_AcceptEx(l, c.s, c.buffer, 0, NAME_ROOM, NAME_ROOM, &n, NULL) ? 0 : SOCKET_ERROR,
+	      WSA_INVALID_PARAMETER);
+	WS_IS(wsd_AcceptEx(l, c.s, NULL, 0, NAME_ROOM, NAME_ROOM, &n, &c.o) ? 0 : SOCKET_ERROR,
+	      WSAEFAULT);
+	WS_IS(wsd_AcceptEx(l, c.s, c.buffer, 0, NAME_ROOM, 0, &n, &c.o) ? 0 : SOCKET_ERROR,
+	      WSAEFAULT);
+	WS_IS(wsd_AcceptEx(l, c.s, c.buffer, 0, NAME_ROOM - 1, NAME_ROOM, &n, &c.o) ? 0
+										    : SOCKET_ERROR,
+	      WSAEFAULT);
+	c.s = l;
+	WS_IS(start(l, &c), WSAEINVAL, "itself");
+	c.s = ws_socket(WSD_AF_INET, WSD_SOCK_DGRAM);
+	WS_IS(start(l, &c), WSAEINVAL, "a datagram socket");
+	c.s = ws_tcp();
+	WS_OK(ws_bind(c.s, LOOPBACK, 0));
+	WS_IS(start(l, &c), WSAEINVAL, "bound");
+	WS_IS(start(l, &d), WSA_IO_PENDING);
+	c.s = d.s;
+	WS_IS(start(l, &c), WSAEINVAL, "pending");
+	WS_IS(conn_connect(d.s, LOOPBACK, ws_port(l)), WSAEINVAL);
+	WS_IS(ws_bind(d.s, LOOPBACK, 0), WSAEINVAL);
+	WS_OK(wsd_closesocket(d.s));
+	cr_assert_eq(result(&d, &n), WSA_OPERATION_ABORTED);
+	end(&c);
+	end(&d);
+	WS_END();
+}
+
+/* Clauses: WS-NAME-5 */
+Test(acceptex, WS_ACCEPT_7_without_data)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(ANY4, 0, 5);
+	struct call c;
+	DWORD n;
+	SOCKADDR_IN a;
+	int len = sizeof(a), local_len, remote_len;
+	SOCKADDR *local, *remote;
+	begin(&c, 0);
+	WS_IS(start(l, &c), WSA_IO_PENDING);
+	cr_assert(pending(&c));
+	cr_assert_eq(ws_get(c.s, WSD_SOL_SOCKET, SO_CONNECT_TIME), 0xffffffff);
+	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	cr_assert_eq(result(&c, &n), 0);
+	cr_assert_eq(n, 0u);
+	wsd_GetAcceptExSockaddrs(c.buffer, 0, NAME_ROOM, NAME_ROOM, &local, &local_len, &remote,
+				 &remote_len);
+	cr_assert_eq(ntohs(((SOCKADDR_IN *)(void *)local)->sin_port), ws_port(l));
+	cr_assert_eq(ntohs(((SOCKADDR_IN *)(void *)remote)->sin_port), ws_foreign_port(fd));
+	cr_assert_eq(remote_len, (int)sizeof(a));
+	/* WS-NAME-5 */
+	WS_IS(wsd_getsockname(c.s, (SOCKADDR *)&a, &len), WSAEINVAL);
+	WS_IS(wsd_getpeername(c.s, (SOCKADDR *)&a, &len), WSAENOTCONN);
+	SOCKET none = 0;
+	WS_IS(wsd_setsockopt(c.s, WSD_SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&none,
+			     sizeof(none)),
+	      WSAENOTSOCK);
+	WS_IS(wsd_setsockopt(c.s, WSD_SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&l, 2),
+	      WSAEFAULT);
+	WS_OK(wsd_setsockopt(c.s, WSD_SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&l, sizeof(l)));
+	WS_OK(wsd_getsockname(c.s, (SOCKADDR *)&a, &len));
+	cr_assert_eq(a.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	WS_OK(wsd_getpeername(c.s, (SOCKADDR *)&a, &len));
+	cr_assert_eq(ntohs(a.sin_port), ws_foreign_port(fd));
+	cr_assert_lt(ws_get(c.s, WSD_SOL_SOCKET, SO_CONNECT_TIME), 60);
+	char text = 'x';
+	cr_assert_eq(wsd_send(c.s, &text, 1, 0), 1, "code %d", wsd_WSAGetLastError());
+	cr_assert_eq(conn_foreign_read(fd, &text, 1), 1);
+	close(fd);
+	end(&c);
+	WS_END();
+}
+
+Test(acceptex, WS_ACCEPT_7_and_SW_ACCEPT_8_with_data)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	struct call c, d;
+	DWORD n;
+	begin(&c, DATA);
+	begin(&d, DATA);
+	WS_IS(start(l, &c), WSA_IO_PENDING);
+	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	cr_assert(pending(&c), "not before data");
+	cr_assert_eq(write(fd, "a", 1), 1);
+	cr_assert_eq(result(&c, &n), 0);
+	cr_assert_eq(n, 1u);
+	cr_assert_eq(c.buffer[0], 'a');
+	/* a connection that waits already; the peer ends before data */
+	int other = conn_foreign(LOOPBACK, ws_port(l));
+	WS_IS(start(l, &d), WSA_IO_PENDING);
+	cr_assert(pending(&d));
+	close(other);
+	cr_assert_eq(result(&d, &n), 0);
+	cr_assert_eq(n, 0u);
+	close(fd);
+	end(&c);
+	end(&d);
+	WS_END();
+}
+
+Test(acceptex, WS_ACCEPT_7_in_order_and_the_end_of_each)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	struct call c[4];
+	int fd[2];
+	DWORD n;
+	for (int i = 0; i < 4; i++) {
+		begin(&c[i], i == 1 ? DATA : 0);
+		WS_IS(start(l, &c[i]), WSA_IO_PENDING);
+	}
+	for (int i = 0; i < 2; i++)
+		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+	cr_assert_eq(result(&c[0], &n), 0);
+	cr_assert(pending(&c[1]), "connected, and waits for data");
+	WS_OK(wsd_closesocket(c[1].s));
+	cr_assert_eq(result(&c[1], &n), WSA_OPERATION_ABORTED);
+	WS_OK(wsd_closesocket(c[2].s));
+	cr_assert_eq(result(&c[2], &n), WSA_OPERATION_ABORTED);
+	WS_OK(wsd_closesocket(l));
+	cr_assert_eq(result(&c[3], &n), WSA_OPERATION_ABORTED);
+	WS_OK(ws_bind(c[3].s, LOOPBACK, 0)); /* free again */
+	for (int i = 0; i < 4; i++)
+		end(&c[i]);
+	close(fd[0]);
+	close(fd[1]);
+	/* WSACleanup ends them, too */
+	l = conn_listener(LOOPBACK, 0, 5);
+	begin(&c[0], DATA);
+	WS_IS(start(l, &c[0]), WSA_IO_PENDING);
+	cr_assert_eq(wsd_WSACleanup(), 0);
+	cr_assert_eq(c[0].o.Internal, WSA_OPERATION_ABORTED);
+	cr_assert_eq(ws_startup(), 0);
+	end(&c[0]);
+	WS_END();
+}
+
+/* ---- DisconnectEx: the socket serves again ---- */
+
+static int disconnect(SOCKET s, LPWSAOVERLAPPED o, DWORD flags)
+{
+	return wsd_DisconnectEx(s, o, flags, 0) ? 0 : SOCKET_ERROR;
+}
+
+Test(acceptex, WS_ACCEPT_6_a_socket_that_DisconnectEx_gave_back)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	struct call c;
+	DWORD n;
+	char text;
+	begin(&c, 0);
+	WS_IS(disconnect(c.s, NULL, TF_REUSE_SOCKET), WSAENOTCONN);
+	for (int i = 0; i < 3; i++) {
+		WS_IS(start(l, &c), WSA_IO_PENDING);
+		int fd = conn_foreign(LOOPBACK, ws_port(l));
+		cr_assert_eq(result(&c, &n), 0);
+		cr_assert_eq(write(fd, "z", 1), 1);
+		cr_assert_eq(wsd_recv(c.s, &text, 1, 0), 1);
+		WS_IS(disconnect(c.s, NULL, 0x1000), WSAEINVAL);
+		if (i & 1)
+			WS_IS(disconnect(c.s, &c.o, TF_REUSE_SOCKET), WSA_IO_PENDING);
+		else
+			WS_OK(disconnect(c.s, NULL, TF_REUSE_SOCKET));
+		cr_assert_eq(conn_foreign_read(fd, &text, 1), 0, "a graceful end");
+		close(fd);
+		WS_IS(wsd_recv(c.s, &text, 1, 0), WSAENOTCONN);
+	}
+	/* a client keeps its name */
+	SOCKET s = ws_tcp();
+	WS_OK(conn_connect(s, LOOPBACK, ws_port(l)));
+	unsigned port = ws_port(s);
+	WS_OK(disconnect(s, NULL, TF_REUSE_SOCKET));
+	cr_assert_eq(ws_port(s), port);
+	SOCKET other = conn_listener(LOOPBACK, 0, 5);
+	WS_OK(conn_connect(s, LOOPBACK, ws_port(other)));
+	WS_OK(disconnect(s, NULL, 0));
+	WS_IS(wsd_send(s, &text, 1, 0), WSAESHUTDOWN);
+	end(&c);
+	WS_END();
+}

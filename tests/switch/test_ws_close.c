@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * closesocket of connections over TCP/IP: linger, what is pending, names, leaks. [WS-CLOSE-1,
+ * WS-REUSE-11, WS-DATA-2]
+ */
+#include "conn.h"
+
+enum { MUCH = 4 << 20 };
+
+static int set_linger(SOCKET s, int on, int seconds)
+{
+	struct wsd_linger l = {(USHORT)on, (USHORT)seconds};
+	return wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_LINGER, (char *)&l, sizeof(l));
+}
+
+/* A foreign client of a new listener, and the server's end. */
+static SOCKET served(int *ret_fd)
+{
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	*ret_fd = conn_foreign(LOOPBACK, ws_port(l));
+	SOCKET s = conn_accept(l);
+	WS_OK(wsd_closesocket(l));
+	return s;
+}
+
+/* More than the kernel takes while the peer does not read. */
+static long fill(SOCKET s)
+{
+	static char buffer[65536];
+	long total = 0;
+	conn_nonblocking(s, true);
+	for (int n; total < MUCH && (n = wsd_send(s, buffer, sizeof(buffer), 0)) > 0;)
+		total += n;
+	conn_nonblocking(s, false);
+	return total;
+}
+
+static long drain(int fd, int *ret_end)
+{
+	static char buffer[65536];
+	long total = 0;
+	int n;
+	while ((n = conn_foreign_read(fd, buffer, sizeof(buffer))) > 0)
+		total += n;
+	*ret_end = n;
+	return total;
+}
+
+Test(close, WS_CLOSE_1_graceful_in_the_background)
+{
+	WS_BEGIN();
+	int fd, end;
+	SOCKET s = served(&fd);
+	long sent = fill(s);
+	long long before = wsd_check_now_ms();
+	WS_OK(wsd_closesocket(s));
+	cr_assert_lt(wsd_check_now_ms() - before, 2000, "it does not wait");
+	WS_IS(wsd_closesocket(s), WSAENOTSOCK);
+	cr_assert_eq(drain(fd, &end), sent);
+	cr_assert_eq(end, 0);
+	close(fd);
+	WS_END();
+}
+
+Test(close, WS_CLOSE_1_hard)
+{
+	WS_BEGIN();
+	int fd;
+	char c;
+	SOCKET s = served(&fd);
+	WS_OK(set_linger(s, 1, 0));
+	WS_OK(wsd_closesocket(s));
+	cr_assert_eq(conn_foreign_read(fd, &c, 1), -ECONNRESET);
+	close(fd);
+	WS_END();
+}
+
+static int call_close(struct conn_call *c)
+{
+	return ws_code(wsd_closesocket(c->s));
+}
+
+Test(close, WS_CLOSE_1_linger_waits)
+{
+	WS_BEGIN();
+	int fd, end;
+	struct conn_call call = {.fn = call_close, .s = served(&fd)};
+	WS_OK(set_linger(call.s, 1, 30));
+	long sent = fill(call.s);
+	conn_call_start(&call);
+	usleep(50000);
+	cr_assert_not(call.over, "unsent data: it waits");
+	cr_assert_eq(drain(fd, &end), sent);
+	cr_assert_eq(end, 0);
+	cr_assert_eq(conn_call_end(&call), 0);
+	close(fd);
+	/* nothing is unsent: at once, whether the peer closes or not */
+	SOCKET s = served(&fd);
+	WS_OK(set_linger(s, 1, 30));
+	long long before = wsd_check_now_ms();
+	WS_OK(wsd_closesocket(s));
+	cr_assert_lt(wsd_check_now_ms() - before, 5000);
+	close(fd);
+	WS_END();
+}
+
+Test(close, WS_CLOSE_1_linger_runs_out)
+{
+	WS_BEGIN();
+	int fd, end;
+	SOCKET s = served(&fd);
+	WS_OK(set_linger(s, 1, 1));
+	long sent = fill(s);
+	long long before = wsd_check_now_ms();
+	WS_OK(wsd_closesocket(s));
+	long long took = wsd_check_now_ms() - before;
+	cr_assert(took >= 900 && took < 8000, "%lld ms", took);
+	cr_assert_leq(drain(fd, &end), sent);
+	cr_assert_eq(end, -ECONNRESET, "hard after that");
+	close(fd);
+	WS_END();
+}
+
+/* Windows's way: the call would have to wait, so it fails, and changes nothing. */
+Test(close, WS_CLOSE_1_linger_on_a_non_blocking_socket)
+{
+	WS_BEGIN();
+	int fd;
+	char c;
+	SOCKET s = served(&fd);
+	WS_OK(set_linger(s, 1, 5));
+	long sent = fill(s);
+	conn_nonblocking(s, true);
+	WS_IS(wsd_closesocket(s), WSAEWOULDBLOCK);
+	for (long got = 0; got < sent;) {
+		static char buffer[65536];
+		int n = conn_foreign_read(fd, buffer, sizeof(buffer));
+		cr_assert_gt(n, 0);
+		got += n;
+	}
+	cr_assert(WSD_UNTIL(ws_code(wsd_closesocket(s)) == 0, CONN_WAIT_MS));
+	cr_assert_eq(conn_foreign_read(fd, &c, 1), 0);
+	close(fd);
+	WS_END();
+}
+
+Test(close, WS_CLOSE_1_pending_requests_are_aborted)
+{
+	WS_BEGIN();
+	int fd;
+	SOCKET s = served(&fd);
+	char c;
+	WSABUF b = {1, &c};
+	DWORD n, flags = 0;
+	WSAOVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+	WS_IS(wsd_WSARecv(s, &b, 1, &n, &flags, &o, NULL), WSA_IO_PENDING);
+	WS_OK(wsd_closesocket(s));
+	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &o.hEvent, TRUE, CONN_WAIT_MS, FALSE), 0u);
+	cr_assert_eq(o.Internal, WSA_OPERATION_ABORTED);
+	cr_assert_eq(conn_foreign_read(fd, &c, 1), 0);
+	close(fd);
+	cr_assert(wsd_WSACloseEvent(o.hEvent));
+	WS_END();
+}
+
+static int call_recv(struct conn_call *c)
+{
+	char byte;
+	return wsd_recv(c->s, &byte, 1, 0) < 0 ? wsd_WSAGetLastError() : 0;
+}
+
+Test(close, WS_CLOSE_1_a_blocked_call_wakes)
+{
+	WS_BEGIN();
+	int fd;
+	struct conn_call call = {.fn = call_recv, .s = served(&fd)};
+	conn_call_start(&call);
+	cr_assert_not(call.over);
+	WS_OK(wsd_closesocket(call.s));
+	int code = conn_call_end(&call);
+	cr_assert(code == WSAEINTR || code == WSA_OPERATION_ABORTED, "code %d", code);
+	close(fd);
+	WS_END();
+}
+
+/* ---- names ---- */
+
+Test(close, WS_CLOSE_1_the_name_is_free_at_once)
+{
+	WS_BEGIN();
+	for (int mode = 0; mode < 2; mode++) {
+		SOCKET l = ws_tcp(), again = ws_tcp();
+		WS_OK(ws_set(l, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, (DWORD)mode));
+		WS_OK(ws_bind(l, LOOPBACK, WS_PORT));
+		WS_OK(wsd_listen(l, 5));
+		SOCKET client = ws_tcp();
+		WS_OK(conn_connect(client, LOOPBACK, WS_PORT));
+		SOCKET server = conn_accept(l);
+		WS_OK(wsd_closesocket(l)); /* the connection lives on */
+		WS_OK(ws_bind(again, LOOPBACK, WS_PORT));
+		WS_OK(wsd_listen(again, 5));
+		char c = 'q';
+		cr_assert_eq(wsd_send(client, &c, 1, 0), 1);
+		cr_assert_eq(wsd_recv(server, &c, 1, 0), 1);
+		WS_OK(wsd_closesocket(server)); /* first: TIME_WAIT is on this side */
+		WS_OK(wsd_closesocket(client));
+		WS_OK(wsd_closesocket(again));
+	}
+	WS_END();
+}
+
+static SOCKET exclusive(void)
+{
+	SOCKET s = ws_tcp();
+	WS_OK(ws_set(s, WSD_SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1));
+	return s;
+}
+
+Test(close, WS_REUSE_11_EXCLUSIVE_and_connections_that_linger)
+{
+	WS_BEGIN();
+	SOCKET l = exclusive(), next = exclusive();
+	WS_OK(ws_bind(l, LOOPBACK, WS_PORT));
+	WS_OK(wsd_listen(l, 5));
+	int fd = conn_foreign(LOOPBACK, WS_PORT);
+	SOCKET server = conn_accept(l);
+	WS_OK(wsd_closesocket(l));
+	WS_IS(ws_bind(next, LOOPBACK, WS_PORT), WSAEADDRINUSE, "a connection is open");
+	WS_OK(wsd_closesocket(server));
+	WS_IS(ws_bind(next, LOOPBACK, WS_PORT), WSAEADDRINUSE, "the FIN is not answered");
+	close(fd);
+	cr_assert(WSD_UNTIL(ws_code(ws_bind(next, LOOPBACK, WS_PORT)) == 0, CONN_WAIT_MS));
+	/* the graceful way avoids it */
+	WS_OK(wsd_listen(next, 5));
+	fd = conn_foreign(LOOPBACK, WS_PORT);
+	server = conn_accept(next);
+	WS_OK(wsd_shutdown(server, WSD_SD_SEND));
+	close(fd);
+	char c;
+	cr_assert_eq(wsd_recv(server, &c, 1, 0), 0);
+	WS_OK(wsd_closesocket(next));
+	WS_OK(wsd_closesocket(server));
+	SOCKET last = exclusive();
+	cr_assert(WSD_UNTIL(ws_code(ws_bind(last, LOOPBACK, WS_PORT)) == 0, CONN_WAIT_MS));
+	/* WSACleanup does not wait for a peer */
+	WS_OK(wsd_listen(last, 5));
+	fd = conn_foreign(LOOPBACK, WS_PORT);
+	server = conn_accept(last);
+	WS_OK(wsd_closesocket(server));
+	cr_assert_eq(wsd_WSACleanup(), 0);
+	close(fd);
+	WSD_TEST_END();
+}
+
+/* ---- many ---- */
+
+Test(close, WS_CLOSE_1_cycles_leave_nothing)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	unsigned before = 0;
+	for (int i = 0; i < 300; i++) {
+		SOCKET s = ws_tcp();
+		WS_OK(set_linger(s, 1, 0));
+		conn_nonblocking(s, i & 1);
+		WS_IS(conn_connect(s, LOOPBACK, ws_port(l)), i & 1 ? WSAEWOULDBLOCK : 0);
+		SOCKET server = conn_accept(l);
+		WS_OK(wsd_closesocket(server));
+		WS_OK(wsd_closesocket(s));
+		if (i == 20)
+			before = wsd_check_fds();
+	}
+	cr_assert(WSD_UNTIL(wsd_check_fds() <= before, CONN_WAIT_MS), "%u before, %u now", before,
+		  wsd_check_fds());
+	WS_END();
+}
+
+Test(close, WS_CLOSE_1_WSACleanup_with_connections)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 50);
+	int fd[20];
+	for (int i = 0; i < 20; i++) {
+		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+		if (i < 10)
+			conn_accept(l);
+	}
+	cr_assert_eq(wsd_WSACleanup(), 0);
+	for (int i = 0; i < 20; i++) {
+		char c;
+		int n = conn_foreign_read(fd[i], &c, 1);
+		cr_assert(n == 0 || n == -ECONNRESET, "%d", n);
+		close(fd[i]);
+	}
+	WSD_TEST_END();
+}
