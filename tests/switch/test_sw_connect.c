@@ -191,7 +191,7 @@ Test(connect, SW_SUBNET_02_to_04_who_stays_on_tcpip_and_why)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct wsd_sockaddr_in from = fake_addr(rows[i].from, 1);
 		struct wsd_sockaddr_in to = fake_addr(rows[i].to, 2);
-		cr_assert_eq(san_explain(p->san, &from, &to), rows[i].reason, "%s to %s",
+		cr_assert_eq((int)san_explain(p->san, &from, &to), rows[i].reason, "%s to %s",
 			     rows[i].from, rows[i].to);
 	}
 	sw_leave(p);
