@@ -413,6 +413,15 @@ static void harvest(struct session *ss)
 						   &error);
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
 {
 	uint64_t end = 0;
@@ -435,7 +444,7 @@ void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
 			end = now + spin_us * UINT64_C(1000);
 		if (now >= end)
 			return;
-		__builtin_ia32_pause();
+		relax();
 	}
 }
 

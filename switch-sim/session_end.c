@@ -173,6 +173,8 @@ void session_close(struct session *ss, uint32_t linger_ms)
 {
 	ss_enter(ss);
 	ss_drain(ss);
+	if (!linger_ms)
+		ss->abort_buf = NULL; /* an ABORT that is not out yet is not waited for */
 	if (ss->closing && !linger_ms) { /* no more patience */
 		ss_lost(ss, WSAECONNABORTED);
 	} else if (!ss->closing) {

@@ -402,7 +402,8 @@ static void rx_replace(struct session *ss, uint32_t count, uint32_t size)
 	if (ss->rx_old || ss->due & DUE_BUFFERS || size == ss->rx->size ||
 	    region_open(ss, count, size, true, &fresh))
 		return;
-	struct ss_region *old = ss->rx;
+	ss->rx_old = ss->rx;
+	ss->rx_old->retired = true;
 	ss->rx = fresh;
 	int code = ss_post_all(ss, fresh);
 	if (code) {
@@ -410,8 +411,6 @@ static void rx_replace(struct session *ss, uint32_t count, uint32_t size)
 		ss_broken(ss, code);
 		return;
 	}
-	old->retired = true;
-	ss->rx_old = old;
 	ss->due |= DUE_BUFFERS;
 	region_less(ss, &ss->rx_old);
 }

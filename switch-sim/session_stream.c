@@ -20,11 +20,14 @@ struct private_send {
 
 enum { PRIVATE_MIN = 4096 };
 
-static char private_mark, plain_mark; /* plain: never by RDMA [SW-OOB-3] */
+/* Places, not values. Plain: never by RDMA [SW-OOB-3]. */
+static const char marks[2];
+#define private_mark ((void *)(uintptr_t)&marks[0])
+#define plain_mark   ((void *)(uintptr_t)&marks[1])
 
 bool ss_tx_private(const struct sw_request *r)
 {
-	return r->mark == &private_mark || r->mark == &plain_mark;
+	return r->mark == private_mark || r->mark == plain_mark;
 }
 
 static void link_last(struct session *ss, struct sw_request *r)
@@ -110,7 +113,7 @@ static uint32_t piece(struct session *ss, char **ret_at)
 
 static bool is_large(const struct session *ss, uint32_t n)
 {
-	return n > ss->threshold && ss->tx_cur->mark != &plain_mark && ss_rdma_possible(ss);
+	return n > ss->threshold && ss->tx_cur->mark != plain_mark && ss_rdma_possible(ss);
 }
 
 /* One DATA message with all that fits from the cursor on. False: not now. */
@@ -141,7 +144,7 @@ static bool send_data(struct session *ss)
 static void announce_failed(struct session *ss, struct sw_request *r, int code)
 {
 	if (ss_tx_private(r)) {
-		r->mark = &plain_mark; /* its caller is gone: by messages, then */
+		r->mark = plain_mark; /* its caller is gone: by messages, then */
 	} else if (!r->offset) {
 		ss_tx_unlink(ss, r);
 		ss_end_request(ss, r, code == WSAEFAULT ? code : WSAENOBUFS);
@@ -243,7 +246,7 @@ static bool keep(struct session *ss, const struct sw_request *r, uint32_t index,
 	memset(&p->r, 0, sizeof(p->r));
 	p->room = (uint32_t)room;
 	p->r.op = SW_OP_SEND;
-	p->r.mark = plain ? &plain_mark : &private_mark;
+	p->r.mark = plain ? plain_mark : private_mark;
 	p->r.buffers = p->r.first;
 	p->r.first[0] = (WSABUF){.len = (ULONG)n, .buf = (CHAR *)p->data};
 	p->r.count = 1;

@@ -4,17 +4,7 @@
  */
 #include "session_pair.h"
 
-#ifdef WSD_FUZZ /* fuzz targets have no runner: what must hold aborts */
-#include <stdio.h>
-#include <stdlib.h>
-#define HOLDS(cond)              ((cond) ? (void)0 : (fprintf(stderr, "%s\n", #cond), abort()))
-#define cr_assert_eq(a, b, ...)  HOLDS((a) == (b))
-#define cr_assert_lt(a, b, ...)  HOLDS((a) < (b))
-#define cr_assert_geq(a, b, ...) HOLDS((a) >= (b))
-#define cr_assert_null(a, ...)   HOLDS(!(a))
-#else
-#include "check.h"
-#endif
+#include "session_asserts.h"
 #include "reactor.h"
 #include "upcalls.h"
 #include "wire.h"
@@ -52,7 +42,6 @@ struct descriptor {
 
 static uint64_t now_ns = 1000000000;
 static uint32_t last_key;
-
 /* ---- what the session links against ---- */
 
 uint64_t waiter_now_ns(void)
@@ -90,9 +79,8 @@ static struct pair_end *end_of(SOCKET s)
 
 bool upcalls_set_sink(SOCKET handle, const struct upcall_sink *sink, void *ctx)
 {
-	struct pair_end *e = end_of(handle);
-	e->sink = sink;
-	e->sink_ctx = ctx;
+	end_of(handle)->sink = sink;
+	end_of(handle)->sink_ctx = ctx;
 	return true;
 }
 
@@ -194,6 +182,7 @@ static int WSPAPI pair_send(SOCKET s, LPWSABUF bufs, DWORD count, LPDWORD sent, 
 	w->at = malloc(bufs->len);
 	memcpy(w->at, bufs->buf, bufs->len);
 	append(&e->wire, w);
+	e->silent += ((uintptr_t)ov->hEvent & 1) != 0;
 	e->sends++;
 	return refuse(error, WSA_IO_PENDING);
 }
@@ -236,6 +225,8 @@ static int WSPAPI pair_getsockopt(SOCKET s, int level, int name, char *value, LP
 				  LPINT error)
 {
 	struct pair_end *e = end_of(s);
+	e->asked++;
+	e->early |= e->registered != 0;
 	DWORD answer = name == SO_MAX_MSG_SIZE    ? (DWORD)e->provider->n_addrs
 		       : name == SO_MAX_RDMA_SIZE ? e->provider->info.dwMessageSize
 						  : 16384;
@@ -253,6 +244,18 @@ static void flush(struct pair_end *e, int code)
 		complete(e, w, code, 0);
 }
 
+/* Whether a pending operation works on @m. */
+static bool in_use(const struct pair_end *e, const struct pair_memory *m)
+{
+	const struct pair_work *lists[] = {e->receives, e->wire, e->told};
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct pair_work *w = lists[i]; w; w = w->next)
+			if (w->kind != W_RECEIVE || ((const char *)w->at >= m->at &&
+						     (const char *)w->at < m->at + m->length))
+				return true;
+	return false;
+}
+
 static int WSPAPI pair_close(SOCKET s, LPINT error)
 {
 	struct pair_end *e = end_of(s);
@@ -264,6 +267,8 @@ static int WSPAPI pair_close(SOCKET s, LPINT error)
 		e->peer->broken = true;
 		flush(e->peer, WSAECONNRESET);
 	}
+	for (struct pair_memory *m = e->memory; m; m = m->next)
+		e->left_at_close += !in_use(e, m);
 	flush(e, WSA_OPERATION_ABORTED);
 	while (e->told)
 		tell(e);
@@ -273,8 +278,14 @@ static int WSPAPI pair_close(SOCKET s, LPINT error)
 		e->memory = m->next;
 		free(m);
 	}
-	e->sink->closed(e->sink_ctx);
+	if (!e->keeps_handle)
+		e->sink->closed(e->sink_ctx);
 	return 0;
+}
+
+void pair_close_handle(struct pair_end *e)
+{
+	e->sink->closed(e->sink_ctx);
 }
 
 static struct pair_memory *enlist(struct pair_end *e, void *at, uint32_t n, DWORD rights,
@@ -332,6 +343,7 @@ static int WSPAPI pair_register_rdma(SOCKET s, PVOID at, DWORD n, DWORD rights, 
 		return SOCKET_ERROR;
 	if (*length < sizeof(struct descriptor)) {
 		*length = sizeof(struct descriptor);
+		e->probes++;
 		return refuse(error, WSAEFAULT);
 	}
 	struct pair_memory *m = enlist(e, at, n, rights, true);
@@ -465,9 +477,8 @@ static void carry(struct pair_end *e)
 		carry_rdma(e, w);
 		return;
 	}
-	uint32_t n = w->length;
-	bool fits = pair_inject(e->peer, w->at, n);
-	complete(e, w, fits ? 0 : WSAECONNABORTED, n);
+	bool fits = pair_inject(e->peer, w->at, w->length);
+	complete(e, w, fits ? 0 : WSAECONNABORTED, w->length);
 }
 
 bool pair_rdma(struct pair_end *e, int code)
@@ -554,30 +565,10 @@ void pair_cut(struct pair *p)
 	both_break(&p->end[0], WSAECONNRESET, WSAECONNRESET);
 }
 
-/* ---- sessions ---- */
+/* ---- its life ---- */
 
-static void told_up(void *ctx, int code)
+void pair_provider_open(struct pair_end *e, const struct pair_options *o)
 {
-	struct pair_end *e = ctx;
-	e->ups++;
-	e->up_code = code;
-}
-
-static void told_ready(void *ctx, unsigned bits, int code)
-{
-	((struct pair_end *)ctx)->ready |= bits;
-}
-
-static void told_ended(void *ctx)
-{
-	((struct pair_end *)ctx)->ends++;
-}
-
-static const struct session_ops ops = {told_up, told_ready, told_ended};
-
-static void end_open(struct pair *p, int i, const struct pair_options *o)
-{
-	struct pair_end *e = &p->end[i];
 	struct san_provider *sp = calloc(1, sizeof(*sp));
 	e->provider = sp;
 	sp->n_addrs = o->max_message ? o->max_message : 65536;
@@ -596,90 +587,13 @@ static void end_open(struct pair *p, int i, const struct pair_options *o)
 		sp->extensions[SAN_RDMA_READ] = (void (*)(void))pair_read;
 }
 
-static void session_open(struct pair_end *e, bool initiator, const struct session_config *config)
+void pair_provider_close(struct pair_end *e)
 {
-	struct session_config c = *config;
-	SOCKET s = (SOCKET)(uintptr_t)e;
-	struct session_link link = {.provider = e->provider, .desc = s, .handle = s};
-	bool first = e == &e->pair->end[0];
-	struct wsd_sockaddr_in a = {.sin_family = WSD_AF_INET, .sin_port = 1},
-			       b = {.sin_family = WSD_AF_INET, .sin_port = 2};
-	a.sin_addr.s_addr = 0x0100007f;
-	b.sin_addr.s_addr = 0x0200007f;
-	link.local = first ? a : b;
-	link.peer = first ? b : a;
-	if (!c.idle_buffers)
-		c.idle_buffers = 4;
-	if (!c.sndbuf)
-		c.sndbuf = 65536;
-	if (!c.rcvbuf)
-		c.rcvbuf = 65536;
-	cr_assert_eq(
-		session_create(&link, initiator, &c, &ops, e, (struct reactor *)e->pair, &e->ss),
-		0);
-}
-
-void pair_new(struct pair *p, const struct pair_options *o)
-{
-	memset(p, 0, sizeof(*p));
-	for (int i = 0; i < 2; i++) {
-		struct pair_end *e = &p->end[i];
-		e->pair = p;
-		e->peer = &p->end[1 - i];
-		e->fail_register = e->fail_send = -1;
-		end_open(p, i, o);
+	cr_assert_null(e->receives);
+	for (struct pair_work *w; (w = take_first(&e->wire));) {
+		free(w->kind == W_SEND ? w->at : NULL);
+		free(w);
 	}
-	if (!o->alone)
-		session_open(&p->end[1], false, &o->config[1]);
-	session_open(&p->end[0], !o->responder, &o->config[0]);
-}
-
-void pair_free(struct pair *p)
-{
-	for (int i = 0; i < 2; i++)
-		if (p->end[i].ss)
-			session_close(p->end[i].ss, 0);
-	pair_run(p);
-	for (int i = 0; i < 2; i++) {
-		struct pair_end *e = &p->end[i];
-		if (e->ss) {
-			cr_assert_eq(e->ends, 1, "end %d: `ended` came %u times", i, e->ends);
-			cr_assert_eq(e->ups, 1, "end %d: `up` came %u times", i, e->ups);
-			session_free(e->ss);
-		}
-		cr_assert_eq(e->late, 0, "end %d: %u messages met no buffer", i, e->late);
-		cr_assert_eq(e->misuse, 0, "end %d: %u calls were wrong", i, e->misuse);
-		cr_assert_null(e->receives);
-		for (struct pair_work *w; (w = take_first(&e->wire));) {
-			free(w->kind == W_SEND ? w->at : NULL);
-			free(w);
-		}
-		slab_drop(&e->provider->slab);
-		free(e->provider);
-		e->ss = NULL;
-	}
-}
-
-/* ---- requests ---- */
-
-static void finished(struct sw_request *r)
-{
-	((struct pair_request *)(void *)((char *)r - offsetof(struct pair_request, r)))->finished++;
-}
-
-void pair_request(struct pair_request *q, enum sw_op op, void *data, uint32_t n, DWORD flags)
-{
-	memset(q, 0, sizeof(*q));
-	q->r.op = op;
-	q->r.flags = flags;
-	q->r.finish = finished;
-	q->r.buffers = q->bufs;
-	q->r.count = 1;
-	q->r.total = n;
-	q->bufs[0] = (WSABUF){.len = n, .buf = data};
-}
-
-bool pair_submit(struct pair_end *e, struct pair_request *q)
-{
-	return session_submit(e->ss, &q->r);
+	slab_drop(&e->provider->slab);
+	free(e->provider);
 }

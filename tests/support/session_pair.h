@@ -32,12 +32,18 @@ struct pair_end {
 	unsigned ready; /* bits since the test last cleared them */
 	/* What the provider saw. */
 	unsigned sends, receives_posted, reads, writes, registered, exposed, attends;
-	unsigned late;   /* messages that met no posted buffer: must stay 0 [SW-SESSION-4] */
-	unsigned misuse; /* calls that a provider must not see */
+	unsigned late;          /* messages that met no posted buffer: must stay 0 [SW-SESSION-4] */
+	unsigned asked;         /* options */
+	unsigned probes;        /* WSPRegisterRdmaMemory with too little room */
+	unsigned silent;        /* sends that nobody is to be told of */
+	unsigned left_at_close; /* registrations of memory that no operation was using */
+	bool early;             /* something was registered before all options were asked for */
+	unsigned misuse;        /* calls that a provider must not see */
 	/* What it is told to do. */
 	int fail_register; /* so many registrations succeed, then WSAENOBUFS; -1: all */
 	int fail_send;     /* the same for sends */
 	bool deaf;         /* polling finds nothing */
+	bool keeps_handle; /* WSPCloseSocket leaves WPUCloseSocketHandle to pair_close_handle */
 };
 
 struct pair {
@@ -52,6 +58,10 @@ struct pair_options {
 	bool responder;                 /* with alone: end 0 is the responder */
 };
 
+/* The provider of one end, without a session; pair_new and pair_free call these. */
+void pair_provider_open(struct pair_end *e, const struct pair_options *o);
+void pair_provider_close(struct pair_end *e);
+
 void pair_new(struct pair *p, const struct pair_options *o);
 /* Closes what is open, lets everything end, checks the counters; then nothing is left. */
 void pair_free(struct pair *p);
@@ -64,6 +74,8 @@ void pair_run(struct pair *p);
 void pair_time(struct pair *p, uint32_t ms);
 /* The connection is lost under both. */
 void pair_cut(struct pair *p);
+/* The last upcall, where it was kept back. */
+void pair_close_handle(struct pair_end *e);
 /* Bytes that come as a message from the peer. False: no receive is posted, or it is too small. */
 bool pair_inject(struct pair_end *to, const void *message, uint32_t length);
 /* The oldest message on the wire from @from, taken off it. Return: bytes; 0: none. */

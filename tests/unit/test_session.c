@@ -27,7 +27,7 @@ static void fill(uint8_t *at, size_t n, unsigned seed)
 		at[i] = (uint8_t)((i * 31 + seed) ^ (i >> 8));
 }
 
-Test(session, SW_SESSION_1_2_two_sides_come_up)
+Test(session, SW_SESSION_01_two_sides_come_up)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	for (int i = 0; i < 2; i++) {
@@ -43,7 +43,7 @@ Test(session, SW_SESSION_1_2_two_sides_come_up)
 	END();
 }
 
-Test(session, SW_FLOW_1_small_messages_both_ways)
+Test(session, SW_FLOW_01_small_messages_both_ways)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	char in[64], out[64] = "ping";
@@ -101,17 +101,17 @@ static void large(bool no_read)
 	END();
 }
 
-Test(session, SW_FLOW_5_large_transfers_by_read_copy_nothing)
+Test(session, SW_FLOW_05_large_transfers_by_read_copy_nothing)
 {
 	large(false);
 }
 
-Test(session, SW_FLOW_6_large_transfers_by_write_copy_nothing)
+Test(session, SW_FLOW_06_large_transfers_by_write_copy_nothing)
 {
 	large(true);
 }
 
-Test(session, SW_FLOW_8_a_small_receive_takes_a_large_transfer_by_a_bounce)
+Test(session, SW_FLOW_08_a_small_receive_takes_a_large_transfer_by_a_bounce)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	enum { N = 100000, STEP = 1000 };
@@ -194,7 +194,7 @@ Test(session, SW_SESSION_10_buffers_grow_with_data_and_shrink_when_idle)
 	END();
 }
 
-Test(session, SW_CLOSE_1_2_half_close_and_graceful_end)
+Test(session, SW_CLOSE_01_half_close_and_graceful_end)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	char in[32], out[32] = "last words";
@@ -231,7 +231,7 @@ Test(session, SW_CLOSE_1_2_half_close_and_graceful_end)
 	END();
 }
 
-Test(session, SW_CLOSE_2_what_is_queued_is_sent_before_the_end)
+Test(session, SW_CLOSE_02_what_is_queued_is_sent_before_the_end)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	enum { N = 60000 };
@@ -261,7 +261,7 @@ Test(session, SW_CLOSE_2_what_is_queued_is_sent_before_the_end)
 	END();
 }
 
-Test(session, SW_CLOSE_5_a_lost_connection_gives_what_came_before)
+Test(session, SW_CLOSE_05_a_lost_connection_gives_what_came_before)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	char in[32], out[32] = "still there";
@@ -288,7 +288,7 @@ Test(session, SW_CLOSE_5_a_lost_connection_gives_what_came_before)
 	END();
 }
 
-Test(session, SW_OOB_1_2_urgent_bytes_and_marks)
+Test(session, SW_OOB_02_urgent_bytes_and_marks)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	char in[32];
@@ -323,7 +323,7 @@ Test(session, SW_OOB_1_2_urgent_bytes_and_marks)
 	END();
 }
 
-Test(session, SW_OOB_1_urgent_bytes_in_line)
+Test(session, SW_OOB_01_urgent_bytes_in_line)
 {
 	BEGIN(.config[1].oob_inline = true);
 	char in[32];
@@ -346,7 +346,7 @@ Test(session, SW_OOB_1_urgent_bytes_in_line)
 	END();
 }
 
-Test(session, SW_BLOCK_1_cancel)
+Test(session, SW_BLOCK_01_SW_BLOCK_02_cancel_and_then_the_end)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	enum { N = 40000 };
@@ -370,7 +370,7 @@ Test(session, SW_BLOCK_1_cancel)
 	END();
 }
 
-Test(session, SW_ACCEPT_7_silence_ends_after_ten_seconds)
+Test(session, SW_ACCEPT_07_silence_ends_after_ten_seconds)
 {
 	BEGIN(.alone = true, .responder = true);
 	pair_time(&p, 9900);
@@ -381,7 +381,7 @@ Test(session, SW_ACCEPT_7_silence_ends_after_ten_seconds)
 	END();
 }
 
-Test(session, SW_OPT_3_keepalive)
+Test(session, SW_OPT_03_keepalive)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	session_keepalive(a->ss, 1000, 100, 3);
@@ -396,4 +396,183 @@ Test(session, SW_OPT_3_keepalive)
 	cr_expect_eq(session_error(a->ss), WSAENETRESET);
 	b->ss = silent;
 	END();
+}
+
+Test(session, SW_SESSION_05_limits_are_asked_for_before_anything_is_sized)
+{
+	BEGIN(.max_message = 700, .max_rdma = 1 << 20);
+	cr_expect_eq(a->asked, 3);
+	cr_expect_not(a->early);
+	/* and nothing exceeds them: the provider takes no longer message */
+	uint8_t out[5000] = {1}, in[5000];
+	struct pair_request s, r;
+	pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+	cr_assert(pair_submit(a, &s));
+	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_WAITALL);
+	if (!pair_submit(b, &r))
+		pair_run(&p);
+	cr_assert_eq(r.r.done, sizeof(in));
+	cr_expect_geq(a->sends, 8);
+	END();
+}
+
+Test(session, SW_FLOW_07_the_length_of_descriptors_is_learned_by_a_call_that_fails)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	cr_expect_eq(a->probes, 1);
+	cr_expect_eq(a->exposed, 0);
+	END();
+}
+
+Test(session, SW_FLOW_02_sends_are_silent_but_the_last_of_the_buffers)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	char out[64] = "x", in[64];
+	struct pair_request s, r;
+	for (int i = 0; i < 40; i++) {
+		pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+		pair_submit(b, &r);
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		cr_assert(pair_submit(a, &s));
+		pair_run(&p);
+		cr_assert(r.r.over);
+	}
+	cr_expect_geq(a->silent, 38, "%u of %u", a->silent, a->sends);
+	END();
+}
+
+Test(session, SW_FLOW_04_the_threshold_is_exact)
+{
+	for (uint32_t n = 16383; n <= 16385; n++) {
+		BEGIN(.max_rdma = 1 << 20);
+		uint8_t *out = calloc(1, n), *in = calloc(1, n);
+		struct pair_request s, r;
+		pair_request(&r, SW_OP_RECV, in, n, WSD_MSG_WAITALL);
+		cr_assert_not(pair_submit(b, &r));
+		pair_request(&s, SW_OP_SEND, out, n, 0);
+		pair_submit(a, &s);
+		pair_run(&p);
+		cr_assert(r.r.over);
+		cr_expect_eq(b->reads, n > 16384 ? 1 : 0, "%u bytes", n);
+		free(out);
+		free(in);
+		END();
+	}
+}
+
+Test(session, SW_FLOW_03_segments_of_both_sides_in_one_read)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	enum { N = 80000 };
+	uint8_t *out = malloc(N), *in = calloc(1, N);
+	fill(out, N, 5);
+	struct pair_request s, r;
+	pair_request(&r, SW_OP_RECV, in, N, 0);
+	r.r.count = 4;
+	for (unsigned i = 0; i < 4; i++)
+		r.bufs[i] = (WSABUF){.len = N / 4, .buf = (CHAR *)in + i * (N / 4)};
+	cr_assert_not(pair_submit(b, &r));
+	pair_request(&s, SW_OP_SEND, out, N, 0);
+	cr_assert_not(pair_submit(a, &s));
+	pair_run(&p);
+	cr_assert_eq(r.r.done, N);
+	cr_assert_eq(memcmp(in, out, N), 0);
+	cr_expect_eq(b->reads, 1);
+	free(out);
+	free(in);
+	END();
+}
+
+Test(session, SW_FLOW_12_two_idle_sides_are_silent)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	char out[64] = "x", in[4096];
+	struct pair_request s, r;
+	for (int i = 0; i < 100; i++) {
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		s.r.nonblocking = true;
+		pair_submit(a, &s);
+		pair_run(&p); /* comes to rest, or fails */
+		pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+		r.r.nonblocking = true;
+		pair_submit(b, &r);
+		pair_run(&p);
+	}
+	unsigned before = a->sends + b->sends;
+	pair_time(&p, 1000);
+	cr_expect_eq(a->sends + b->sends, before);
+	/* credits alone: a sixth of the messages, and some for the growing */
+	cr_expect_leq(b->sends, 100 / 6 + 8, "%u", b->sends);
+	END();
+}
+
+Test(session, SW_FLOW_11_what_is_in_no_operation_is_deregistered_before_the_close)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	session_close(a->ss, 1000);
+	session_close(b->ss, 1000);
+	pair_run(&p);
+	cr_expect_eq(a->left_at_close, 0);
+	cr_expect_eq(b->left_at_close, 0);
+	END();
+}
+
+Test(session, SW_CLOSE_03_the_record_stays_until_the_handle_is_given_back)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	char in[8];
+	struct pair_request r;
+	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+	cr_assert_not(pair_submit(a, &r));
+	a->keeps_handle = true;
+	session_close(a->ss, 0);
+	cr_expect_eq(r.finished, 1);
+	cr_expect_eq(r.r.code, WSA_OPERATION_ABORTED);
+	cr_expect(a->closed);
+	cr_expect_eq(a->ends, 0);
+	pair_close_handle(a);
+	cr_expect_eq(a->ends, 1);
+	END();
+}
+
+Test(session, SW_OOB_03_urgent_sends_never_use_rdma)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	enum { N = 60000 };
+	uint8_t *out = malloc(N), *in = calloc(1, N);
+	fill(out, N, 5);
+	struct pair_request s, r;
+	pair_request(&s, SW_OP_SEND, out, N, WSD_MSG_OOB);
+	cr_assert(pair_submit(a, &s));
+	pair_request(&r, SW_OP_RECV, in, N - 1, WSD_MSG_WAITALL);
+	if (!pair_submit(b, &r))
+		pair_run(&p);
+	cr_assert_eq(r.r.done, N - 1);
+	cr_assert_eq(memcmp(in, out, N - 1), 0);
+	cr_expect_eq(a->exposed + b->reads, 0);
+	free(out);
+	free(in);
+	END();
+}
+
+Test(session, SW_SESSION_04_small_messages_in_a_row_always_meet_a_buffer)
+{
+	BEGIN(.max_rdma = 1 << 20);
+	char out[300] = "x", in[300 * 64];
+	struct pair_request s, r;
+	unsigned taken = 0;
+	for (int i = 0; i < 5000; i++) {
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		s.r.nonblocking = true;
+		cr_assert(pair_submit(a, &s));
+		taken += s.r.code == 0;
+	}
+	cr_expect_gt(taken, 200);
+	for (uint64_t got = 0; got < taken * sizeof(out); got += r.r.done) {
+		pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+		if (!pair_submit(b, &r))
+			pair_run(&p);
+		cr_assert(r.r.over);
+	}
+	END(); /* which looks at `late` */
 }

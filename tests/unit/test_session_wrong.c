@@ -166,7 +166,7 @@ Test(session_wrong, SW_FLOW_14_data_after_the_end_and_beyond_credits)
 	WSD_TEST_END();
 }
 
-Test(session_wrong, SW_SESSION_9_a_version_or_a_name_that_does_not_fit)
+Test(session_wrong, SW_SESSION_09_a_version_or_a_name_that_does_not_fit)
 {
 	WSD_TEST_BEGIN();
 	for (int i = 0; i < 2; i++) {
@@ -188,7 +188,7 @@ Test(session_wrong, SW_SESSION_9_a_version_or_a_name_that_does_not_fit)
 	WSD_TEST_END();
 }
 
-Test(session_wrong, SW_SESSION_7_later_opcodes_are_skipped)
+Test(session_wrong, SW_SESSION_07_later_opcodes_are_skipped)
 {
 	WSD_TEST_BEGIN();
 	struct peer t;
@@ -215,7 +215,7 @@ Test(session_wrong, SW_FLOW_14_the_other_side_of_an_ABORT)
 	WSD_TEST_END();
 }
 
-Test(session_wrong, SW_FLOW_9_memory_that_cannot_be_registered)
+Test(session_wrong, SW_FLOW_09_memory_that_cannot_be_registered)
 {
 	WSD_TEST_BEGIN();
 	enum { N = 50000 };
@@ -254,7 +254,7 @@ Test(session_wrong, SW_FLOW_9_memory_that_cannot_be_registered)
 	WSD_TEST_END();
 }
 
-Test(session_wrong, SW_SESSION_1_failures_at_create)
+Test(session_wrong, SW_SESSION_02_failures_at_create)
 {
 	WSD_TEST_BEGIN();
 	/* sends that cannot be posted are told by `up` */

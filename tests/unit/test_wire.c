@@ -49,7 +49,7 @@ static struct sm_message sample(uint8_t opcode)
 	return m;
 }
 
-Test(wire, SW_SESSION_7_each_opcode_there_and_back)
+Test(wire, SW_SESSION_07_each_opcode_there_and_back)
 {
 	WSD_TEST_BEGIN();
 	for (size_t i = 0; i < sizeof(opcodes); i++) {
@@ -74,7 +74,7 @@ Test(wire, SW_SESSION_7_each_opcode_there_and_back)
 	WSD_TEST_END();
 }
 
-Test(wire, SW_SESSION_6_the_header_byte_by_byte)
+Test(wire, SW_SESSION_06_the_header_byte_by_byte)
 {
 	WSD_TEST_BEGIN();
 	uint8_t h[SM_HEADER];
@@ -85,7 +85,7 @@ Test(wire, SW_SESSION_6_the_header_byte_by_byte)
 	WSD_TEST_END();
 }
 
-Test(wire, SW_SESSION_8_HELLO_is_100_bytes_and_at_most_256_with_all)
+Test(wire, SW_SESSION_03_SW_SESSION_08_HELLO_is_100_bytes_and_at_most_256_with_all)
 {
 	WSD_TEST_BEGIN();
 	uint8_t bytes[512], user[SM_USER_MAX + 1] = {0};
