@@ -357,6 +357,67 @@ Test(netevents, WS_CONNECT_3_the_end_of_a_connect)
 	WS_END();
 }
 
+/* ---- FD_ACCEPT, inheritance ---- */
+
+Test(netevents, WS_ACCEPT_1_accept_is_told_again_while_connections_wait)
+{
+	WS_BEGIN();
+	SOCKET listener = ws_tcp();
+	WSAEVENT e = wsd_WSACreateEvent();
+	WS_OK(ws_bind(listener, LOOPBACK, 0));
+	WS_OK(wsd_WSAEventSelect(listener, e, FD_ACCEPT)); /* before it listens */
+	WS_OK(wsd_listen(listener, 5));
+	quiet(listener, e);
+	int fds[3];
+	SOCKET s[3];
+	fds[0] = conn_foreign(LOOPBACK, ws_port(listener));
+	expect(listener, e, FD_ACCEPT, 0);
+	fds[1] = conn_foreign(LOOPBACK, ws_port(listener));
+	quiet(listener, e);
+	s[0] = conn_accept(listener);
+	expect(listener, e, FD_ACCEPT, 0); /* another waits */
+	s[1] = conn_accept(listener);
+	quiet(listener, e);
+	fds[2] = conn_foreign(LOOPBACK, ws_port(listener));
+	expect(listener, e, FD_ACCEPT, 0);
+	s[2] = conn_accept(listener);
+	for (int i = 0; i < 3; i++) {
+		WS_OK(wsd_closesocket(s[i]));
+		close(fds[i]);
+	}
+	WS_OK(wsd_closesocket(listener));
+	cr_assert(wsd_WSACloseEvent(e));
+	WS_END();
+}
+
+Test(netevents, WS_ACCEPT_3_the_selection_is_inherited)
+{
+	WS_BEGIN();
+	SOCKET listener = conn_listener(LOOPBACK, 0, 5);
+	WSAEVENT e = wsd_WSACreateEvent();
+	WS_OK(wsd_WSAEventSelect(listener, e, FD_ACCEPT | FD_CONNECT | STREAM));
+	int fd = conn_foreign(LOOPBACK, ws_port(listener));
+	expect(listener, e, FD_ACCEPT, 0);
+	SOCKET s = conn_accept(listener);
+	char c;
+	expect(s, e, FD_WRITE, 0);
+	cr_assert_eq(write(fd, "a", 1), 1);
+	expect(s, e, FD_READ, 0);
+	cr_assert_eq(wsd_recv(s, &c, 1, 0), 1);
+	WS_IS(wsd_recv(s, &c, 1, 0), WSAEWOULDBLOCK);
+	WSANETWORKEVENTS n;
+	WS_OK(wsd_WSAEnumNetworkEvents(listener, NULL, &n));
+	cr_assert_eq(n.lNetworkEvents, 0);
+	/* its own from now on */
+	WS_OK(wsd_WSAEventSelect(listener, NULL, 0));
+	close(fd);
+	expect(s, e, FD_CLOSE, 0);
+	WS_OK(wsd_closesocket(s));
+	WS_OK(wsd_closesocket(listener));
+	cr_assert(wsd_WSACloseEvent(e));
+	WS_END();
+}
+
 /* ---- datagrams ---- */
 
 Test(netevents, SW_BLOCK_3_datagrams)
