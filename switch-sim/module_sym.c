@@ -88,6 +88,10 @@ bool dyn_check_symbols(struct dyn *d)
 	d->symbols = module_copy(d->f, d->v[T_SYMTAB], d->n_symbols * sizeof(ElfW(Sym)));
 	if (!d->symbols || !d->n_symbols)
 		return false;
+	/* what relocations without a symbol name, those of thread-local data for one */
+	static const ElfW(Sym) null;
+	if (memcmp(&d->symbols[0], &null, sizeof(null)) != 0)
+		return false;
 	for (uint64_t i = 1; i < d->n_symbols; i++)
 		if (!check_symbol(d, &d->symbols[i]))
 			return false;
