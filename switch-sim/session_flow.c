@@ -173,7 +173,7 @@ void ss_received(struct session *ss)
 		if (!ss->posted)
 			ss->posted_last = NULL;
 		b->next = NULL;
-		if (ss->state != SESSION_LOST && !b->op.code && b->op.bytes) {
+		if (ss->state != SESSION_LOST && !ss->desc_closed && !b->op.code && b->op.bytes) {
 			ss_message(ss, b, b->op.bytes);
 			continue;
 		}
