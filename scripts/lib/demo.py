@@ -18,11 +18,12 @@ EXEC = (str(TOP / "scripts/soft-roce"), "exec", "--qemu")
 OUT = TOP / "demo-out"
 WAIT = 30  # seconds until something that should happen counts as not happening; emulation is slow
 KILLED = 128 + 9  # exit status of what SIGKILL ended
-NOBODY, NO_ANSWER = 3, 5  # exit statuses of demo-cmclient
+REFUSED = 1  # exit status of demo-talk whose connect fails
 BULK = 64 << 20  # bytes of the transfer
 ECHOES = 1000
 BULK_WAIT = 600  # seconds: two emulated machines move some MB a second
 QUEUED = r"wsd-rdma\s+WSPEnumNetworkEvents\b.*FD_ACCEPT"  # WSPEventSelect names FD_ACCEPT too
+TAKEN = r"wsd-rdma\s+WSPAccept(?:\(s=\w+\))? = 0x"
 PLAIN_TCP = 'echo "connecting to $0:$1 over TCP"; exec 3<>"/dev/tcp/$0/$1" && echo "connected"'
 
 
@@ -166,14 +167,17 @@ class Demo:
         program.wait_for(r"^listening on ", "its listener")
         return program
 
-    def knock(self, address, port, expected, wait="700"):
-        self.run("host b", [str(self.build / "tools/demo-cmclient"), address, str(port), wait], expected, host="b")
+    def knock(self, address, port, expected=0):
+        """A Winsock client on host b that connects and leaves; without its trace."""
+        self.run("host b", [str(self.build / "tools/demo-talk"), address, str(port), "knock"], expected, host="b",
+                 env={"WSD_TRACE": ""})
 
     def knock_at(self, server, address, port):
-        """A request that is to be queued. The client's silence could be a lost packet: the server's side decides."""
-        self.knock(address, port, NO_ANSWER)
+        """A connection that the server's switch takes over the SAN, before its application calls accept."""
+        self.knock(address, port)
         server.wait_for(QUEUED, f"the request at {address}:{port} (FD_ACCEPT)")
-        self.screen.line("", f"the request is queued: the switch of {server.who} was signalled FD_ACCEPT")
+        server.wait_for(TAKEN, f"the connection at {address}:{port} (WSPAccept)")
+        self.screen.line("", f"the switch of {server.who} has taken the connection: it waits for accept")
 
     def count(self, program, pattern, wanted, what):
         got = sum(1 for line in program.seen if re.search(pattern, line))
@@ -198,12 +202,12 @@ class Demo:
 
     def one_nic(self):
         self.screen.scene("A server on the address of one NIC",
-                          "bind calls TCP/IP only; listen makes a companion on the SAN. Host b knocks with bare librdmacm.")
+                          "bind calls TCP/IP only; listen makes a companion on the SAN. A Winsock client on host b connects over the SAN.")
         server = self.server("server", "-q", "1", "10.77.0.1", "5150")
         self.count(server, r"wsd-rdma\s+WSPListen", 1, "companions on the SAN")
         self.knock_at(server, "10.77.0.1", 5150)
         self.screen.line("", "nobody listens on another port:")
-        self.knock("10.77.0.1", 5149, NOBODY)
+        self.knock("10.77.0.1", 5149, REFUSED)
         server.finish()
 
     def wildcard(self):

@@ -19,7 +19,7 @@ static void usage(FILE *to)
 	fputs("usage: demo-talk -l ADDRESS PORT COUNT [FILE]   a server for COUNT connections; "
 	      "what\n"
 	      "                                               comes by bulk goes into FILE\n"
-	      "       demo-talk [-w] ADDRESS PORT echo N | bulk FILE | urgent | half\n"
+	      "       demo-talk [-w] ADDRESS PORT knock | echo N | bulk FILE | urgent | half\n"
 	      "-w: waits for a line on standard input, or its end, before it closes.\n",
 	      to);
 }
@@ -240,6 +240,11 @@ static int ask_urgent(SOCKET s, const char *argument)
 	return recv_all(s, chunk, 4);
 }
 
+static int ask_nothing(SOCKET s, const char *argument)
+{
+	return 0;
+}
+
 static int ask_half(SOCKET s, const char *argument)
 {
 	if (send_all(s, "h", 1) || send_all(s, "all I had to say", 16))
@@ -262,8 +267,11 @@ static int ask(const char *address, const char *port, const char *what, const ch
 	static const struct {
 		const char *name;
 		int (*ask)(SOCKET s, const char *argument);
-	} sides[] = {
-		{"echo", ask_echo}, {"bulk", ask_bulk}, {"urgent", ask_urgent}, {"half", ask_half}};
+	} sides[] = {{"knock", ask_nothing},
+		     {"echo", ask_echo},
+		     {"bulk", ask_bulk},
+		     {"urgent", ask_urgent},
+		     {"half", ask_half}};
 	struct sockaddr_in name = name_of(address, port);
 	SOCKET s = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
 	if (s == INVALID_SOCKET)
