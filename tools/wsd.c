@@ -23,6 +23,7 @@ static const struct wsd_command commands[] = {
 	{"sockets", "the connections of running programs: SAN or TCP/IP, and why", cmd_sockets},
 	{"names", "who holds which name on this host", cmd_names},
 	{"ports", "the dynamic port ranges: show, set", cmd_ports},
+	{"explain", "SAN or TCP/IP: which way a connection would go, and why", cmd_explain},
 	{"decode", "the messages of sessions in words: captures, traces", cmd_decode},
 	{"broker", "keep the names of this host, in the foreground", cmd_broker},
 };

@@ -23,6 +23,7 @@ int cmd_check(int argc, char **argv);
 int cmd_names(int argc, char **argv);
 int cmd_ports(int argc, char **argv);
 int cmd_sockets(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_broker(int argc, char **argv);
 

@@ -73,7 +73,8 @@ class Program:
     def __init__(self, screen, who, argv, host="a", env=None, wait=WAIT):
         self.screen, self.who, self.seen, self.lines, self.pid = screen, who, [], queue.Queue(), None
         self.skipping, self.host, self.patience = False, host, wait
-        environment = {**os.environ, "WSD_TRACE": "stderr", "WSD_TRACE_JSON": str(OUT / "trace.jsonl"), **(env or {})}
+        # emulated hosts on a busy machine may need longer than the second that real ones get before TCP/IP is tried
+        environment = {**os.environ, "WSD_CONNECT_SAN_MS": "20000", "WSD_TRACE": "stderr", "WSD_TRACE_JSON": str(OUT / "trace.jsonl"), **(env or {})}
         # one stream, so that the program's words and the trace stay in order; the pid for a kill
         shell = 'echo "pid $$"; exec "$@" 2>&1'
         self.process = subprocess.Popen(

@@ -107,3 +107,29 @@ Test(wsd_tool_rxe, check_of_a_machine_that_is_ready)
 	cr_assert(WSD_UNTIL(shows("", "check", "2 of 2 addresses can be used"), AUTOCONF_MS));
 	WSD_TEST_END();
 }
+
+/* Each way, with the reason that san_connect would have [SW-SUBNET-2 to -4]. */
+Test(wsd_tool_rxe, SW_SUBNET_02_explain_says_which_way)
+{
+	static const struct {
+		char to[32], says[96];
+	} rows[] = {
+		{"10.77.0.2:5150", "10.77.0.2:5150: SAN, by provider wsd-rdma from 10.77.0.1"},
+		{"10.77.2.77", "SAN, by provider wsd-rdma from 10.77.2.1"},
+		{"10.78.0.2:80", "TCP/IP (off-subnet)"},
+		{"127.0.0.1:80", "TCP/IP (loopback)"},
+		{"--from 10.78.0.1 10.77.0.2", "TCP/IP (local-address)"},
+		{"--from 10.77.0.1 10.77.0.2", "SAN, by provider wsd-rdma from 10.77.0.1"},
+	};
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char arguments[1024];
+		snprintf(arguments, sizeof(arguments), "explain %s", rows[i].to);
+		struct run *r = run_tool("WSD_CATALOG='" WSD_TEST_CATALOG "'", arguments);
+		cr_assert_eq(r->status, 0, "%s", r->text);
+		cr_assert_not_null(strstr(r->text, rows[i].says), "%s: no '%s' in\n%s", rows[i].to,
+				   rows[i].says, r->text);
+		free(r);
+	}
+	WSD_TEST_END();
+}

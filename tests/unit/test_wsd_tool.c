@@ -46,6 +46,21 @@ Test(wsd_tool, usage)
 	WSD_TEST_END();
 }
 
+Test(wsd_tool, SW_SUBNET_04_explain_without_a_provider)
+{
+	WSD_TEST_BEGIN();
+	expect("WSD_CATALOG=/nonexistent", "explain 10.77.0.1:80", 0,
+	       "10.77.0.1:80: TCP/IP (no-provider): ");
+	expect("WSD_CATALOG=/nonexistent", "explain --json 10.77.0.1", 0, "\"no-provider\"");
+	expect("", "explain", 2, "to which address?");
+	expect("", "explain 1.2.3.4:0", 2, "'1.2.3.4:0' is no IPv4 address");
+	expect("", "explain 1.2.3.4:65536", 2, "is no IPv4 address");
+	expect("", "explain 1.2.3.4:80x", 2, "is no IPv4 address");
+	expect("", "explain ::1", 2, "is no IPv4 address");
+	expect("", "explain --from nowhere 1.2.3.4", 2, "'nowhere' is no IPv4 address");
+	WSD_TEST_END();
+}
+
 Test(wsd_tool, ports_set_takes_each_word_once)
 {
 	WSD_TEST_BEGIN();
