@@ -186,14 +186,27 @@ static void begin_overlapped(LPWSAOVERLAPPED ov)
 }
 
 /* Before an operation that somebody waits for is posted: whose completion wakes nobody is not
- * noticed. While the switch attends it arms, before it sleeps. */
-static void arm_for(struct conn *c, enum op_kind kind, bool silent)
+ * noticed. While the switch attends it arms, before it sleeps. True: it was not armed before. */
+static bool arm_for(struct conn *c, enum op_kind kind, bool silent)
 {
 	struct transfer *t = c->transfer;
 	enum armed want = kind == OP_RECV ? ARMED_SOLICITED : ARMED_ALL;
-	if (c->attended ? t->armed != ARMED_NOT && kind != OP_RECV && (!silent || kind != OP_SEND)
-			: !silent)
-		harvest_arm_locked(c, want);
+	bool due = c->attended ? t->armed != ARMED_NOT && kind != OP_RECV &&
+					 (!silent || kind != OP_SEND)
+			       : !silent;
+	return due && harvest_arm_locked(c, want);
+}
+
+/* What was complete before the queue was armed, as the peer's first message may be, wakes nobody.
+ * No upcall is made from inside a call that posts, so whoever makes them is woken. */
+static void look_again(struct conn *c)
+{
+	struct transfer *t = c->transfer;
+	harvest_locked(c);
+	if (!t->done || c->attended || t->dead)
+		return;
+	harvest_arm_locked(c, ARMED_ALL);
+	transfer_flush_tail_locked(c);
 }
 
 /* Into the slot, which the request that was just posted has taken. */
@@ -300,7 +313,7 @@ int transfer_start_locked(struct conn *c, enum op_kind kind, const struct gather
 	if (!early && (q->first || !queue_room(t, q)))
 		return wait_for_room(c, kind, g, ov);
 	bool silent = (uintptr_t)ov->hEvent & 1;
-	arm_for(c, kind, silent);
+	bool armed = arm_for(c, kind, silent);
 	/* Counted first: the early message may end it at once. */
 	q->notify += !silent;
 	int err = kind == OP_RECV ? post_recv(c, g, ov, silent) : post_send(c, kind, g, ov, silent);
@@ -309,6 +322,8 @@ int transfer_start_locked(struct conn *c, enum op_kind kind, const struct gather
 		ov->Internal = 0;
 		return errmap(EO_TRANSFER, err);
 	}
+	if (armed)
+		look_again(c);
 	return WSA_IO_PENDING;
 }
 
@@ -321,15 +336,16 @@ int transfer_start_op_locked(struct conn *c, struct op *op)
 	append(q, op);
 	q->notify += !op->silent;
 	t->rdma += op->kind == OP_WRITE || op->kind == OP_READ;
-	arm_for(c, op->kind, op->silent);
-	/* If all that is before it has completed already nobody would look again. What is found is
-	 * told by those whom its own completion wakes. */
+	bool armed = arm_for(c, op->kind, op->silent);
+	/* If all that is before it has completed already nobody would look again. */
 	if (q->first != op || !queue_room(t, q)) {
 		if (!c->attended || t->armed != ARMED_NOT)
 			harvest_arm_locked(c, op->kind == OP_RECV ? ARMED_SOLICITED : ARMED_ALL);
-		harvest_locked(c);
+		look_again(c);
 	} else if (transfer_pump_locked(c)) {
 		harvest_fail_locked(c, WSAECONNABORTED);
+	} else if (armed) {
+		look_again(c);
 	}
 	return WSA_IO_PENDING;
 }
