@@ -318,6 +318,24 @@ Test(data, PROV_DATA_08_an_early_message_waits)
 	END();
 }
 
+/* Nothing comes after it, so nothing but the receive itself can notice it. */
+Test(data, PROV_DATA_08_an_early_message_alone_is_noticed)
+{
+	BEGIN();
+	for (int round = 0; round < 5; round++) {
+		struct bed b = bed_up(false);
+		struct pp_op s = {{0}}, r = {{0}};
+		memset(b.mem, 'e', 100);
+		cr_assert_eq(pp_send(b.p.a, &s, b.mem, 100, true), WSA_IO_PENDING);
+		cr_assert_eq(pp_wait(b.p.a, &s), 0, "it arrived");
+		cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 300, false), WSA_IO_PENDING);
+		cr_assert_eq(pp_told_code(&r), 0);
+		cr_assert_eq(r.bytes, 100);
+		bed_down(&b);
+	}
+	END();
+}
+
 Test(data, PROV_DATA_10_a_receive_that_is_too_small)
 {
 	BEGIN();
