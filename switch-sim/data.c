@@ -44,12 +44,14 @@ static void see_it_end(struct sw_socket *s, const struct sw_transport *t, struct
 int data_wait(struct sw_socket *s, const struct sw_transport *t, struct sw_request *r,
 	      DWORD timeout_ms)
 {
-	if (t->submit(s, r))
-		return r->code;
+	if (t->submit(s, r)) /* closed by another thread */
+		return r->code == WSA_OPERATION_ABORTED ? WSAEINTR : r->code;
 	uint64_t deadline = timeout_ms ? waiter_deadline(timeout_ms) : WAITER_FOREVER;
 	int code = t->wait(s, r, deadline);
 	if (code && !t->cancel(s, r, code))
 		see_it_end(s, t, r);
+	if (r->code == WSA_OPERATION_ABORTED)
+		r->code = code ? code : WSAEINTR;
 	/* MSG_WAITALL: what has come already is not thrown away */
 	if (r->code == WSAETIMEDOUT && r->op == SW_OP_RECV && r->done)
 		r->code = 0;

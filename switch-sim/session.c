@@ -80,7 +80,7 @@ void ss_end_request(struct session *ss, struct sw_request *r, int code)
 		return;
 	}
 	if (r->mark == &ss->due_at[T_CANCEL])
-		ss->due_at[T_CANCEL] = 0;
+		ss_cancel_over(ss, r);
 	ss->tell |= SW_READY_REQUEST;
 	if (r == ss->submitting) {
 		ss->submitting = NULL;
@@ -163,6 +163,29 @@ void ss_leave(struct session *ss)
 			break;
 		/* who completed meanwhile found the lock taken, and left it to us */
 	} while (left_to_us(ss) && pthread_mutex_trylock(&ss->lock) == 0);
+	ss_unref(ss);
+}
+
+void ss_leave_held(struct session *ss)
+{
+	bool later = false, closed;
+	do {
+		ss_pump(ss);
+		while (something_to_do(ss)) {
+			ss_drain(ss);
+			ss_pump(ss);
+		}
+		unsigned bits = ss->tell;
+		ss->tell = 0;
+		closed = atomic_load(&ss->handle_closed) && !atomic_load(&ss->handle_seen);
+		if (ss->over_first || ss->up_due || closed)
+			ss_timer(ss, T_TELL, 1);
+		later |= closed;
+		if (bits && ss->ops->ready)
+			ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
+		pthread_mutex_unlock(&ss->lock);
+	} while ((something_to_do(ss) || (!later && left_to_us(ss))) &&
+		 pthread_mutex_trylock(&ss->lock) == 0);
 	ss_unref(ss);
 }
 
@@ -264,6 +287,7 @@ static void timer_over(struct session *ss, enum session_timer which)
 	case T_ATTEND:
 		attend_lapses(ss);
 		break;
+	case T_TELL: /* as soon as the lock is given back */
 	case T_COUNT:
 		break;
 	}
@@ -385,9 +409,7 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code)
 	while (at && at != r)
 		at = at->next;
 	if (at && (out ? ss_out_busy(ss, r) : ss_in_busy(ss, r))) {
-		if (!ss->due_at[T_CANCEL])
-			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
-		r->mark = &ss->due_at[T_CANCEL]; /* to be known when it ends */
+		ss_cancel_later(ss, r, code, SESSION_CANCEL_MS);
 	} else if (at) {
 		cancelled = true;
 		if (out)
@@ -537,7 +559,9 @@ bool session_at_mark(struct session *ss)
 {
 	ss_enter(ss);
 	ss_drain(ss);
-	bool at = ss_rx_limit(ss) == UINT64_MAX || ss_urgent_here(ss);
+	bool at = true; /* one that was read already is none any more */
+	for (uint32_t i = 0; i < ss->n_urgent; i++)
+		at &= ss->urgent[i].taken || ss->urgent[i].offset <= ss->rx_pos;
 	ss_leave(ss);
 	return at;
 }
@@ -556,20 +580,10 @@ void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, b
 	ss_enter(ss);
 	ss->config.sndbuf = sndbuf;
 	ss->config.rcvbuf = rcvbuf;
+	if (ss->config.oob_inline != oob_inline)
+		ss->tell |= SW_READY_READ | SW_READY_URGENT; /* what waits has changed its kind */
 	ss->config.oob_inline = oob_inline;
-	ss_leave(ss);
-}
-
-void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count)
-{
-	ss_enter(ss);
-	ss->keep_idle = idle_ms;
-	ss->keep_interval = interval_ms ? interval_ms : 1000;
-	ss->keep_count = count ? count : 10;
-	ss->keep_missed = 0;
-	ss->keep_seen = ss->stats.messages_received;
-	ss_timer(ss, T_KEEP, idle_ms);
-	ss_leave(ss);
+	ss_leave_held(ss);
 }
 
 void session_get_stats(struct session *ss, struct session_stats *ret)

@@ -114,6 +114,41 @@ void ss_on_abort(struct session *ss, const struct sm_message *m)
 	ss_lost(ss, WSAECONNRESET);
 }
 
+/* ---- requests that must wait for the provider or the peer ---- */
+
+static bool any_cancelled(const struct session *ss, const struct sw_request *first,
+			  const struct sw_request *but)
+{
+	for (const struct sw_request *r = first; r; r = r->next)
+		if (r != but && r->mark == &ss->due_at[T_CANCEL])
+			return true;
+	return false;
+}
+
+/* The timer is for others, or for none any more. */
+void ss_cancel_over(struct session *ss, const struct sw_request *r)
+{
+	if (!any_cancelled(ss, ss->tx_first, r) && !any_cancelled(ss, ss->rx_first, r))
+		ss->due_at[T_CANCEL] = 0;
+}
+
+void ss_cancel_later(struct session *ss, struct sw_request *r, int code, uint32_t ms)
+{
+	uint64_t before = ss->due_at[T_CANCEL];
+	if (!before || before > waiter_now_ns() + ms * UINT64_C(1000000))
+		ss_timer(ss, T_CANCEL, ms);
+	if (r->mark != &ss->due_at[T_CANCEL])
+		r->code = code;
+	r->mark = &ss->due_at[T_CANCEL]; /* to be known when it ends */
+}
+
+int ss_cancel_code(const struct session *ss, const struct sw_request *r, int code)
+{
+	if (r->mark == &ss->due_at[T_CANCEL] && r->code)
+		return r->code;
+	return ss->closing ? WSA_OPERATION_ABORTED : code;
+}
+
 /* Nothing has come for a while: ask [SW-OPT-3]. */
 void ss_keepalive(struct session *ss)
 {
@@ -132,6 +167,18 @@ void ss_keepalive(struct session *ss)
 	}
 }
 
+void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count)
+{
+	ss_enter(ss);
+	ss->keep_idle = idle_ms;
+	ss->keep_interval = interval_ms ? interval_ms : 1000;
+	ss->keep_count = count ? count : 10;
+	ss->keep_missed = 0;
+	ss->keep_seen = ss->stats.messages_received;
+	ss_timer(ss, T_KEEP, idle_ms);
+	ss_leave_held(ss);
+}
+
 int session_shutdown(struct session *ss, int how)
 {
 	ss_enter(ss);
@@ -142,20 +189,28 @@ int session_shutdown(struct session *ss, int how)
 		ss->shut_send = true;
 		ss->due |= DUE_SHUT;
 	}
-	ss_leave(ss);
+	ss_leave_held(ss);
 	return 0;
 }
 
-/* Sends that were not begun are given up; what the caller was told is sent goes out. */
+/*
+ * Sends that were not begun are given up; what the caller was told is sent goes out, unless it
+ * would follow a gap. What the peer may be fetching ends as soon as it has it, or when the time is
+ * up: that counts from when nothing that the caller was told is sent is before it.
+ */
 static void abort_sends(struct session *ss)
 {
 	struct sw_request *next;
+	bool gap = false;
 	for (struct sw_request *r = ss->tx_first; r; r = next) {
 		next = r->next;
-		if (ss_tx_private(r))
+		if (ss_tx_private(r) && !(gap && !ss_out_busy(ss, r)))
 			continue;
+		gap |= r->offset < r->total;
 		if (ss_out_busy(ss, r)) {
-			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
+			ss_cancel_later(ss, r, WSA_OPERATION_ABORTED,
+					ss_tx_private(ss->tx_first) ? SESSION_CANCEL_MS
+								    : SESSION_CLOSE_MS);
 			continue;
 		}
 		ss_tx_unlink(ss, r);
@@ -174,7 +229,7 @@ void session_close(struct session *ss, uint32_t linger_ms)
 	ss_enter(ss);
 	ss_drain(ss);
 	if (!linger_ms)
-		ss->abort_buf = NULL; /* an ABORT that is not out yet is not waited for */
+		ss->abort_buf = NULL;    /* an ABORT that is not out yet is not waited for */
 	if (ss->closing && !linger_ms) { /* no more patience */
 		ss_lost(ss, WSAECONNABORTED);
 	} else if (!ss->closing) {
@@ -184,7 +239,7 @@ void session_close(struct session *ss, uint32_t linger_ms)
 		abort_sends(ss);
 		ss_rx_abort(ss, WSA_OPERATION_ABORTED);
 		if (ss->rx_first)
-			ss_timer(ss, T_CANCEL, SESSION_CANCEL_MS);
+			ss_cancel_later(ss, ss->rx_first, WSA_OPERATION_ABORTED, SESSION_CLOSE_MS);
 		if (!linger_ms || ss->state != SESSION_UP) {
 			ss_lost(ss, WSAECONNABORTED);
 		} else {

@@ -37,6 +37,7 @@ enum { SESSION_FULL_SIZE = 4160 };
 enum {
 	SESSION_HELLO_MS = 10000, /* SW-ACCEPT-7 */
 	SESSION_CANCEL_MS = 5000, /* SW-BLOCK-1 */
+	SESSION_CLOSE_MS = 500,   /* for the peer to fetch what an overlapped send announced */
 	SESSION_IDLE_MS = 5000,   /* then buffers shrink */
 	SESSION_ABORT_MS = 1000,  /* for an ABORT to get out */
 	SESSION_BOUNCE_MS = 2,    /* how long a large transfer waits for its receive */
@@ -55,6 +56,7 @@ enum session_timer {
 	T_ABORT,
 	T_ATTEND,
 	T_BROKEN, /* session_create failed half-way */
+	T_TELL,   /* what a caller with a lock must not tell [ss_leave_held] */
 	T_COUNT
 };
 
@@ -266,6 +268,9 @@ struct session {
 /* session.c */
 void ss_enter(struct session *ss);
 void ss_leave(struct session *ss);
+/* The caller's caller holds s->lock: finish(), ops->up and ops->ended are called later, by whoever
+ * leaves next or by the timer. */
+void ss_leave_held(struct session *ss);
 void ss_drain(struct session *ss);
 void ss_unref(struct session *ss);
 void ss_timer(struct session *ss, enum session_timer which, uint32_t ms); /* 0: off */
@@ -314,6 +319,7 @@ void ss_tx_stream(struct session *ss);
 void ss_tx_advance(struct session *ss, uint32_t n); /* n bytes at the cursor are handed over */
 void ss_tx_reap(struct session *ss);                /* ends requests at the front that are done */
 void ss_tx_drop(struct session *ss, int code);      /* ends all sends */
+void ss_tx_cut(struct session *ss, struct sw_request *r); /* its memory ends here */
 void ss_tx_unlink(struct session *ss, struct sw_request *r);
 bool ss_tx_private(const struct sw_request *r);
 
@@ -372,5 +378,9 @@ void ss_end_step(struct session *ss); /* is the graceful end complete? */
 void ss_on_shut(struct session *ss);
 void ss_on_abort(struct session *ss, const struct sm_message *m);
 void ss_keepalive(struct session *ss);
+/* @r cannot end now; when it does, it is with @code unless all of it was moved. */
+void ss_cancel_later(struct session *ss, struct sw_request *r, int code, uint32_t ms);
+int ss_cancel_code(const struct session *ss, const struct sw_request *r, int code);
+void ss_cancel_over(struct session *ss, const struct sw_request *r);
 
 #endif

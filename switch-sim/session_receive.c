@@ -5,6 +5,8 @@
  */
 #include "session_priv.h"
 
+#include "usermem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,22 +146,32 @@ void ss_rx_advance(struct session *ss, struct sw_request *r, uint64_t n)
 	}
 }
 
-/* Copy @n bytes to the receive's cursor; @n is at most its rest. */
-static void deliver(struct session *ss, struct sw_request *r, const uint8_t *from, uint64_t n)
+/* Copy @n bytes to the receive's cursor; @n is at most its rest. Return: how many had a place. */
+static uint64_t deliver(struct session *ss, struct sw_request *r, const uint8_t *from, uint64_t n)
 {
 	uint32_t index = ss->rx_index, into = ss->rx_into;
-	for (uint64_t left = n; left;) {
+	uint64_t left = n;
+	while (left) {
 		const WSABUF *w = &r->buffers[index];
 		uint64_t k = w->len - into < left ? w->len - into : left;
-		if (k)
-			memcpy(w->buf + into, from, k);
+		uint64_t got = k ? memory_write_some(w->buf + into, from, k) : 0;
+		left -= got;
+		if (got < k)
+			break;
 		from += k;
-		left -= k;
 		into = 0;
 		index++;
 	}
-	ss->stats.copied += n;
-	ss_rx_advance(ss, r, n);
+	ss->stats.copied += n - left;
+	ss_rx_advance(ss, r, n - left);
+	return n - left;
+}
+
+/* The receive's memory is not there: the stream keeps what had no place [WS-ERR-4]. */
+static void no_place(struct sw_request *r)
+{
+	r->code = WSAEFAULT;
+	r->total = r->done;
 }
 
 /* Whether the receive stops here: full, or at a mark. */
@@ -167,7 +179,10 @@ static bool take(struct session *ss, struct sw_request *r)
 {
 	struct ss_urgent *u;
 	while (r->done < r->total && (u = ss_urgent_here(ss))) {
-		deliver(ss, r, &u->byte, 1);
+		if (!deliver(ss, r, &u->byte, 1)) {
+			no_place(r);
+			return true;
+		}
 		u->taken = true;
 		ss_urgent_passed(ss);
 	}
@@ -176,14 +191,17 @@ static bool take(struct session *ss, struct sw_request *r)
 		uint64_t limit = ss_rx_limit(ss), n = r->total - r->done;
 		n = n < seg->length ? n : seg->length;
 		n = n < limit ? n : limit;
-		deliver(ss, r, seg->at, n);
+		uint64_t want = n;
+		n = deliver(ss, r, seg->at, want);
 		seg->at += n;
 		seg->length -= (uint32_t)n;
 		ss->rx_pos += n;
 		ss->buffered -= n;
 		if (!seg->length)
 			drop_first(ss);
-		if (n == limit)
+		if (n < want)
+			no_place(r);
+		if (n == limit || n < want)
 			return true;
 		ss_urgent_passed(ss);
 	}
@@ -196,14 +214,17 @@ static void peek(struct session *ss, struct sw_request *r)
 	uint64_t limit = ss_rx_limit(ss);
 	uint32_t index = ss->rx_index, into = ss->rx_into;
 	struct ss_urgent *u = ss_urgent_here(ss);
-	if (u && r->total)
-		deliver(ss, r, &u->byte, 1);
+	if (u && r->total && !deliver(ss, r, &u->byte, 1))
+		no_place(r);
 	for (struct ss_seg *seg = ss->seg_first; seg && seg->kind != SEG_XFER && limit;
 	     seg = seg->next) {
 		uint64_t n = r->total - r->done;
 		n = n < seg->length ? n : seg->length;
 		n = n < limit ? n : limit;
-		deliver(ss, r, seg->at, n);
+		if (deliver(ss, r, seg->at, n) < n) {
+			no_place(r);
+			break;
+		}
 		limit -= n;
 	}
 	ss->rx_index = index;
@@ -224,8 +245,8 @@ static bool match_one(struct session *ss, struct sw_request *r)
 		peek(ss, r);
 	else
 		stop = take(ss, r) && (r->total || stop);
-	if (stop || (r->done && !all)) {
-		rx_end(ss, r, 0);
+	if (r->code == WSAEFAULT || stop || (r->done && !all)) {
+		rx_end(ss, r, r->done ? 0 : r->code == WSAEFAULT ? WSAEFAULT : 0);
 		return true;
 	}
 	struct ss_seg *seg = ss->seg_first;
@@ -240,7 +261,7 @@ static bool match_one(struct session *ss, struct sw_request *r)
 		return true;
 	}
 	if (lost) {
-		rx_end(ss, r, r->done ? 0 : ss->lost);
+		rx_end(ss, r, r->done ? 0 : ss_cancel_code(ss, r, ss->lost));
 		return true;
 	}
 	return false;
@@ -277,7 +298,7 @@ void ss_rx_moved(struct session *ss, struct sw_request *r)
 	if (r->done == r->total || (r->done && !all))
 		rx_end(ss, r, 0);
 	else if (r->mark == &ss->due_at[T_CANCEL] || ss->closing)
-		rx_end(ss, r, WSA_OPERATION_ABORTED);
+		rx_end(ss, r, ss_cancel_code(ss, r, WSA_OPERATION_ABORTED));
 }
 
 void ss_rx_abort(struct session *ss, int code)
@@ -352,7 +373,9 @@ static bool at_once(struct sw_request *r, int code)
 
 bool ss_submit_receive(struct session *ss, struct sw_request *r)
 {
-	if (ss->shut_receive || ss->closing)
+	if (ss->closing)
+		return at_once(r, WSA_OPERATION_ABORTED);
+	if (ss->shut_receive)
 		return at_once(r, WSAESHUTDOWN);
 	if (r->flags & WSD_MSG_OOB)
 		return ss_receive_urgent(ss, r);

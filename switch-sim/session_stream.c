@@ -8,6 +8,8 @@
  */
 #include "session_priv.h"
 
+#include "usermem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +118,20 @@ static bool is_large(const struct session *ss, uint32_t n)
 	return n > ss->threshold && ss->tx_cur->mark != plain_mark && ss_rdma_possible(ss);
 }
 
+/* The application's memory ends at the cursor: what was read of it is sent, as over TCP/IP. */
+void ss_tx_cut(struct session *ss, struct sw_request *r)
+{
+	if (!r->offset) {
+		ss_tx_unlink(ss, r);
+		ss_end_request(ss, r, WSAEFAULT);
+		return;
+	}
+	move_marks(ss, r);
+	r->total = r->offset;
+	ss->tx_cur = r->next;
+	ss->tx_index = ss->tx_into = 0;
+}
+
 /* One DATA message with all that fits from the cursor on. False: not now. */
 static bool send_data(struct session *ss)
 {
@@ -127,16 +143,27 @@ static bool send_data(struct session *ss)
 		room = b->region->size - SM_HEADER;
 	while (ss->tx_cur && used < room) {
 		char *at;
-		uint32_t n = piece(ss, &at);
+		struct sw_request *r = ss->tx_cur;
+		uint32_t n = piece(ss, &at), got = 0;
 		if (used && is_large(ss, n))
 			break;
 		if (n > room - used)
 			n = room - used;
-		memcpy(b->at + SM_HEADER + used, at, n);
-		used += n;
-		ss_tx_advance(ss, n);
+		if (ss_tx_private(r))
+			memcpy(b->at + SM_HEADER + used, at, got = n);
+		else
+			got = (uint32_t)memory_read_some(b->at + SM_HEADER + used, at, n);
+		used += got;
+		if (got)
+			ss_tx_advance(ss, got);
+		if (got < n)
+			ss_tx_cut(ss, r);
 	}
 	ss->stats.copied += used;
+	if (!used) {
+		ss_tx_put(ss, b);
+		return true;
+	}
 	return ss_tx_post(ss, b, SM_DATA, ss->tx_cur ? 0 : SM_LAST, 0, used, false);
 }
 
@@ -145,9 +172,11 @@ static void announce_failed(struct session *ss, struct sw_request *r, int code)
 {
 	if (ss_tx_private(r)) {
 		r->mark = plain_mark; /* its caller is gone: by messages, then */
+	} else if (code == WSAEFAULT) {
+		ss_tx_cut(ss, r);
 	} else if (!r->offset) {
 		ss_tx_unlink(ss, r);
-		ss_end_request(ss, r, code == WSAEFAULT ? code : WSAENOBUFS);
+		ss_end_request(ss, r, WSAENOBUFS);
 	} else {
 		ss_lost(ss, WSAENOBUFS);
 	}
@@ -191,7 +220,7 @@ void ss_tx_drop(struct session *ss, int code)
 			continue; /* ends as soon as the provider lets go */
 		ss_tx_unlink(ss, r);
 		r->done = r->offset;
-		ss_end_request(ss, r, code);
+		ss_end_request(ss, r, ss_cancel_code(ss, r, code));
 	}
 }
 
@@ -206,15 +235,18 @@ static bool at_once(struct sw_request *r, int code, uint64_t done)
 	return true;
 }
 
-/* Bytes of @r from @index, @into on, one after the other. */
-static void flatten(const struct sw_request *r, uint32_t index, uint32_t into, uint8_t *to)
+/* Bytes of @r from @index, @into on, one after the other. Return: how many there are. */
+static uint64_t flatten(const struct sw_request *r, uint32_t index, uint32_t into, uint8_t *to)
 {
+	uint64_t sum = 0;
 	for (; index < r->count; index++, into = 0) {
 		const WSABUF *w = &r->buffers[index];
-		if (w->len > into)
-			memcpy(to, w->buf + into, w->len - into);
-		to += w->len - into;
+		size_t n = w->len - into, got = memory_read_some(to + sum, w->buf + into, n);
+		sum += got;
+		if (got < n)
+			break;
 	}
+	return sum;
 }
 
 static struct private_send *last_private(struct session *ss, uint64_t n)
@@ -226,23 +258,33 @@ static struct private_send *last_private(struct session *ss, uint64_t n)
 	return p->room - r->first[0].len >= n ? p : NULL;
 }
 
-/* Keep what is left of @r, from the cursor @index, @into. False: no memory. */
-static bool keep(struct session *ss, const struct sw_request *r, uint32_t index, uint32_t into,
-		 uint64_t n, bool plain)
+/* Keep what is left of @r, @n bytes from the cursor @index, @into. Return: how many there are; 0
+ * with *ret_code: none [WS-ERR-4], or no memory. */
+static uint64_t keep(struct session *ss, const struct sw_request *r, uint32_t index, uint32_t into,
+		     uint64_t n, bool plain, int *ret_code)
 {
 	struct private_send *p = last_private(ss, n);
-	ss->stats.copied += n;
+	*ret_code = WSAEFAULT;
 	if (p) { /* several small ones make one message */
-		flatten(r, index, into, p->data + p->r.first[0].len);
+		n = flatten(r, index, into, p->data + p->r.first[0].len);
+		ss->stats.copied += n;
 		p->r.first[0].len += (ULONG)n;
 		p->r.total += n;
 		ss->tx_private += n;
 		ss->tx_accepted += n;
-		return true;
+		return n;
 	}
 	uint64_t room = n < PRIVATE_MIN ? PRIVATE_MIN : n;
-	if (room > UINT32_MAX - sizeof(*p) || !(p = malloc(sizeof(*p) + room)))
-		return false;
+	if (room > UINT32_MAX - sizeof(*p) || !(p = malloc(sizeof(*p) + room))) {
+		*ret_code = WSAENOBUFS;
+		return 0;
+	}
+	n = flatten(r, index, into, p->data);
+	ss->stats.copied += n;
+	if (!n) {
+		free(p);
+		return 0;
+	}
 	memset(&p->r, 0, sizeof(p->r));
 	p->room = (uint32_t)room;
 	p->r.op = SW_OP_SEND;
@@ -251,20 +293,21 @@ static bool keep(struct session *ss, const struct sw_request *r, uint32_t index,
 	p->r.first[0] = (WSABUF){.len = (ULONG)n, .buf = (CHAR *)p->data};
 	p->r.count = 1;
 	p->r.total = n;
-	flatten(r, index, into, p->data);
 	link_last(ss, &p->r);
-	return true;
+	return n;
 }
 
 static int refusal(const struct session *ss)
 {
-	if (ss->shut_send || ss->closing)
+	if (ss->closing)
+		return WSA_OPERATION_ABORTED;
+	if (ss->shut_send)
 		return WSAESHUTDOWN;
 	return ss->lost ? ss->lost : ss->tx_broken;
 }
 
-/* Whether more may be kept: any number of bytes while fewer than SO_SNDBUF are [WS-DATA-3]. The same
- * that SW_READY_WRITE says: a program that is told to send and then may not would spin. */
+/* Whether more may be kept: any number of bytes while fewer than SO_SNDBUF are [WS-DATA-3]. The
+ * same that SW_READY_WRITE says: a program that is told to send and then may not would spin. */
 static bool may_keep(const struct session *ss)
 {
 	return !ss->tx_private || ss->tx_private < ss->config.sndbuf;
@@ -279,18 +322,24 @@ static bool straight(struct session *ss, struct sw_request *r)
 	return atomic_load_explicit(&r->over, memory_order_relaxed);
 }
 
-/* @r, in the queue and in part sent, becomes private memory. */
+/* @r, in the queue and in part sent, becomes private memory, as far as its own goes. False: it is
+ * in the queue as before. */
 static bool swap_for_private(struct session *ss, struct sw_request *r)
 {
 	uint32_t index = 0, into = 0;
-	uint64_t n = r->total - r->offset;
+	uint64_t n = r->total - r->offset, kept;
+	int code = 0;
 	if (ss->tx_cur == r) {
 		index = ss->tx_index;
 		into = ss->tx_into;
 	}
 	ss_tx_unlink(ss, r); /* it is the last: marks stay where they are */
-	if (!n || keep(ss, r, index, into, n, false))
-		return true; /* only private ones were before it */
+	kept = n ? keep(ss, r, index, into, n, false, &code) : 0;
+	if (kept == n || kept || code == WSAEFAULT) { /* only private ones were before it */
+		r->done = r->offset + kept;
+		r->code = r->done ? 0 : code;
+		return true;
+	}
 	link_last(ss, r);
 	ss->tx_accepted -= r->offset;
 	if (ss->tx_cur == r) {
@@ -306,7 +355,7 @@ static bool submit_nonblocking(struct session *ss, struct sw_request *r, bool la
 		if (straight(ss, r))
 			return true;
 		if (swap_for_private(ss, r))
-			return at_once(r, 0, r->total);
+			return at_once(r, r->code, r->done);
 		ss_tx_unlink(ss, r);
 		return at_once(r, r->offset ? 0 : WSAENOBUFS, r->offset);
 	}
@@ -314,9 +363,18 @@ static bool submit_nonblocking(struct session *ss, struct sw_request *r, bool la
 		ss->want_write = true;
 		return at_once(r, WSAEWOULDBLOCK, 0);
 	}
-	if (!keep(ss, r, 0, 0, r->total, false))
-		return at_once(r, WSAENOBUFS, 0);
-	return at_once(r, 0, r->total);
+	int code;
+	uint64_t kept = keep(ss, r, 0, 0, r->total, false, &code);
+	return at_once(r, kept ? 0 : code, kept);
+}
+
+/* One of its buffers would go by RDMA. */
+static bool any_large(const struct session *ss, const struct sw_request *r)
+{
+	for (DWORD i = 0; i < r->count; i++)
+		if (r->buffers[i].len > ss->threshold)
+			return true;
+	return false;
 }
 
 bool ss_submit_send(struct session *ss, struct sw_request *r)
@@ -331,6 +389,7 @@ bool ss_submit_send(struct session *ss, struct sw_request *r)
 	bool large = r->total > ss->threshold && ss_rdma_possible(ss);
 	if (r->nonblocking)
 		return submit_nonblocking(ss, r, large);
+	large = large && any_large(ss, r);
 	bool alone = !ss->tx_real;
 	if (straight(ss, r))
 		return true;
@@ -339,7 +398,7 @@ bool ss_submit_send(struct session *ss, struct sw_request *r)
 	/* as over TCP/IP: a send that fits the buffer does not wait for the peer */
 	uint64_t n = r->total - r->offset;
 	if (ss->tx_private + n <= ss->config.sndbuf && swap_for_private(ss, r))
-		return at_once(r, 0, r->total);
+		return at_once(r, r->code, r->done);
 	return false;
 }
 
@@ -357,9 +416,11 @@ bool ss_submit_urgent(struct session *ss, struct sw_request *r)
 	}
 	u = calloc(1, sizeof(*u));
 	/* the last byte is kept, too, and then cut off */
-	if (!u || !keep(ss, r, 0, 0, r->total, true)) {
+	int code = WSAENOBUFS;
+	uint64_t kept = u ? keep(ss, r, 0, 0, r->total, true, &code) : 0;
+	if (kept < r->total) { /* without its urgent byte it is an ordinary send of what there is */
 		free(u);
-		return at_once(r, WSAENOBUFS, 0);
+		return at_once(r, kept ? 0 : code, kept);
 	}
 	struct private_send *p = (struct private_send *)(void *)ss->tx_last;
 	p->r.first[0].len--;

@@ -5,6 +5,8 @@
  */
 #include "session_priv.h"
 
+#include "usermem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,11 +135,14 @@ bool ss_receive_urgent(struct session *ss, struct sw_request *r)
 	if (ss->config.oob_inline)
 		r->code = WSAEINVAL;
 	else if (!u)
-		r->code = ss->lost ? ss->lost : WSAEWOULDBLOCK;
+		r->code = ss->lost ? ss->lost : WSAEINVAL; /* as over TCP/IP, whatever the mode */
 	for (DWORD i = 0; !r->code && i < r->count; i++) {
 		if (!r->buffers[i].len)
 			continue;
-		r->buffers[i].buf[0] = (CHAR)u->byte;
+		if (memory_write(r->buffers[i].buf, &u->byte, 1) < 0) {
+			r->code = WSAEFAULT;
+			break;
+		}
 		r->done = 1;
 		r->ret_flags = WSD_MSG_OOB;
 		if (!(r->flags & WSD_MSG_PEEK)) {

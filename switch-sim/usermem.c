@@ -118,6 +118,49 @@ int memory_write(void *to, const void *from, size_t n)
 	return r == (ssize_t)n ? 0 : -EFAULT;
 }
 
+/* Bytes from @p on that lie in one page, at most @n. */
+static size_t in_page(const void *p, size_t n)
+{
+	size_t rest = PIECE - (uintptr_t)p % PIECE;
+	return rest < n ? rest : n;
+}
+
+size_t memory_read_some(void *to, const void *from, size_t n)
+{
+	size_t at = 0;
+	if (n <= PIECE && memory_read(to, from, n) == 0)
+		return n;
+	if (n > PIECE && memory_read_long(to, from, n) == 0)
+		return n;
+	while (at < n) {
+		const char *p = (const char *)from + at;
+		size_t piece = in_page(p, n - at);
+		if (memory_read((char *)to + at, p, piece) < 0)
+			break;
+		at += piece;
+	}
+	return at;
+}
+
+size_t memory_write_some(void *to, const void *from, size_t n)
+{
+	size_t at = 0;
+	int saved = errno;
+	if (n <= PIECE && memory_write(to, from, n) == 0)
+		return n;
+	if (n > PIECE && by_kernel(process_vm_writev, (void *)(uintptr_t)from, to, n) == (ssize_t)n)
+		at = n;
+	errno = saved;
+	while (at < n) {
+		char *p = (char *)to + at;
+		size_t piece = in_page(p, n - at);
+		if (memory_write(p, (const char *)from + at, piece) < 0)
+			break;
+		at += piece;
+	}
+	return at;
+}
+
 /* In pieces that end with a page: the next one may not be there. On the stack character by
  * character: what follows the text is not ours to look at. */
 int memory_read_text(void *to, size_t size, const void *from, size_t width)

@@ -21,6 +21,10 @@ int memory_write(void *to, const void *from, size_t n);
 /* The same for any number of bytes. */
 int memory_read_long(void *to, const void *from, size_t n);
 
+/* As far as it goes. Return: the bytes before the first page that is not there. */
+size_t memory_read_some(void *to, const void *from, size_t n);
+size_t memory_write_some(void *to, const void *from, size_t n);
+
 /* Text up to its NUL, which is copied, too: characters of @width bytes, 1 or 2. Return: 0, -EFAULT,
  * -ENAMETOOLONG: more than @size bytes. */
 int memory_read_text(void *to, size_t size, const void *from, size_t width);
