@@ -186,6 +186,7 @@ bool accept_san_ready(struct sw_socket *s, struct session *session,
 		conn->transport = &transport_san;
 		conn->tcp_reason = SW_REASON_NONE;
 		san_session_attach(session, conn);
+		san_session_options(conn);
 		drain_kernel(s);
 		push(s->acceptor, conn);
 		sw_notify(s, SW_READY_ACCEPT, 0);

@@ -196,6 +196,7 @@ static void san_up(struct sw_socket *s, struct session *session,
 	s->session = session;
 	s->transport = &transport_san;
 	s->tcp_reason = SW_REASON_NONE;
+	san_session_options(s);
 	memset(&s->local, 0, sizeof(s->local));
 	memcpy(&s->local, local, sizeof(*local));
 	s->local_len = sizeof(*local);

@@ -6,6 +6,7 @@
  */
 #include "ioctl.h"
 #include "extension.h"
+#include "san_connect.h"
 #include "transport.h"
 #include "netevents.h"
 #include "usermem.h"
@@ -50,6 +51,8 @@ static int ioctl_locked(struct sw_socket *s, const struct sw_ioctl *call)
 		memcpy(&on, in, sizeof(on));
 		s->options.nonblocking = on != 0;
 	}
+	if (!code && call->code == SIO_KEEPALIVE_VALS && s->session)
+		san_session_options(s);
 	return code;
 }
 

@@ -14,6 +14,7 @@
 #include "options_table.h"
 #include "protocols.h"
 #include "san.h"
+#include "san_connect.h"
 
 #include <string.h>
 
@@ -110,6 +111,21 @@ static int set_dontlinger(struct sw_socket *s, int32_t number)
 	return code;
 }
 
+/* Those that a session must know as well. */
+static bool concerns_session(const struct option_row *row)
+{
+	static const int names[] = {WSD_SO_SNDBUF, WSD_SO_RCVBUF, WSD_SO_OOBINLINE,
+				    WSD_SO_KEEPALIVE};
+	static const int tcp_names[] = {WSD_TCP_KEEPIDLE, WSD_TCP_KEEPINTVL, WSD_TCP_KEEPCNT};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (row->level == WSD_SOL_SOCKET && row->name == names[i])
+			return true;
+	for (size_t i = 0; i < sizeof(tcp_names) / sizeof(tcp_names[0]); i++)
+		if (row->level == WSD_IPPROTO_TCP && row->name == tcp_names[i])
+			return true;
+	return false;
+}
+
 static int set_locked(struct sw_socket *s, const struct option_row *row, const void *value, int len)
 {
 	char buffer[VALUE_MAX] = {0};
@@ -130,6 +146,8 @@ static int set_locked(struct sw_socket *s, const struct option_row *row, const v
 		return code;
 	if (kept(s, row))
 		*kept(s, row) = number;
+	if (s->session && concerns_session(row))
+		san_session_options(s);
 	if (row->rule == OPT_TO_COMPANIONS) {
 		if (row->name == WSD_SO_DEBUG)
 			s->options.debug_set = true;

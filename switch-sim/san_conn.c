@@ -191,6 +191,35 @@ void san_session_attach(struct session *session, struct sw_socket *s)
 	sw_socket_put(before);
 }
 
+/* An option that only the kernel's socket keeps; 0 if it does not say. */
+static uint32_t kernel_option(struct sw_socket *s, int level, int name)
+{
+	int32_t value = 0;
+	INT len = sizeof(value), error = 0;
+	if (s->tcp == INVALID_SOCKET ||
+	    s->process->tcpip.lpWSPGetSockOpt(s->tcp, level, name, (char *)&value, &len, &error))
+		return 0;
+	return value > 0 ? (uint32_t)value : 0;
+}
+
+void san_session_options(struct sw_socket *s)
+{
+	const struct session_config *standard = &s->process->settings.session;
+	uint32_t idle = 0, interval = 0, count = 0;
+	session_set_buffers(s->session,
+			    s->options.sndbuf >= 0 ? (uint32_t)s->options.sndbuf : standard->sndbuf,
+			    s->options.rcvbuf >= 0 ? (uint32_t)s->options.rcvbuf : standard->rcvbuf,
+			    kernel_option(s, WSD_SOL_SOCKET, WSD_SO_OOBINLINE));
+	if (kernel_option(s, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE)) {
+		idle = kernel_option(s, WSD_IPPROTO_TCP, WSD_TCP_KEEPIDLE);
+		interval = kernel_option(s, WSD_IPPROTO_TCP, WSD_TCP_KEEPINTVL);
+		count = kernel_option(s, WSD_IPPROTO_TCP, WSD_TCP_KEEPCNT);
+	}
+	idle = idle < UINT32_MAX / 1000 ? idle : UINT32_MAX / 1000;
+	interval = interval < UINT32_MAX / 1000 ? interval : UINT32_MAX / 1000;
+	session_keepalive(s->session, idle * 1000, interval * 1000, count);
+}
+
 void san_session_drop(struct session *session)
 {
 	destroy(session_context(session));

@@ -45,6 +45,10 @@ void accept_san_negotiating(struct sw_socket *listener, int by);
  * connection, and again when AcceptEx moves it into another. Caller holds s->lock. */
 void san_session_attach(struct session *session, struct sw_socket *s);
 
+/* What setsockopt has told the socket and its kernel socket, to the session: buffers, urgent data
+ * in line, keep-alive [SW-OPT-1]. Caller holds s->lock; s has a session. */
+void san_session_options(struct sw_socket *s);
+
 /* The socket goes, and with it its session, which has ended. */
 void san_session_drop(struct session *session);
 

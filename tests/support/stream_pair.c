@@ -32,7 +32,7 @@ bool pair_bed_make(void)
 
 void pair_bed_free(void)
 {
-	if (!pair_on_san())
+	if (!pair_on_san() || !san.loop)
 		return;
 	cr_assert_eq(atomic_load(&san.loop->sockets), 0, "SAN sockets are left");
 	cr_assert_eq(atomic_load(&san.loop->stale), 0);

@@ -36,6 +36,10 @@ int __wrap_session_create(const struct session_link *link, bool initiator,
 void __wrap_session_close(struct session *ss, uint32_t linger_ms);
 void __wrap_session_free(struct session *ss);
 void *__wrap_session_context(const struct session *ss);
+void __wrap_session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf,
+				bool oob_inline);
+void __wrap_session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms,
+			      unsigned count);
 
 int __wrap_session_create(const struct session_link *link, bool initiator,
 			  const struct session_config *config, const struct session_ops *ops,
@@ -67,6 +71,16 @@ void __wrap_session_close(struct session *ss, uint32_t linger_ms)
 		return;
 	ss->link.provider->table.lpWSPCloseSocket(ss->link.desc, &error);
 	ss->ops->ended(ss->ctx);
+}
+
+void __wrap_session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf,
+				bool oob_inline)
+{
+}
+
+void __wrap_session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms,
+			      unsigned count)
+{
 }
 
 void __wrap_session_free(struct session *ss)

@@ -526,3 +526,39 @@ Test(san_pair, SW_ACCEPT_01_one_listener_serves_both_sides_in_their_order)
 	bed_stop(&bed);
 	PAIR_END();
 }
+
+Test(san_pair, SW_ACCEPT_08_acceptex_waits_for_data_if_it_is_asked_to)
+{
+	enum { ADDRESS = sizeof(struct wsd_sockaddr_in) + 16, DATA = 32 };
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_listener("10.77.0.1", BED_PORT);
+	for (int with_data = 0; with_data < 2; with_data++) {
+		char buffer[DATA + 2 * ADDRESS];
+		DWORD bytes = 0, flags;
+		WSAOVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+		SOCKET a = bed_socket(), s = bed_socket();
+		cr_assert_not(wsd_AcceptEx(l, a, buffer, with_data ? DATA : 0, ADDRESS, ADDRESS,
+					   &bytes, &o));
+		cr_assert_eq(wsd_WSAGetLastError(), WSA_IO_PENDING);
+		cr_assert_eq(pair_connect(s, "10.77.0.1", BED_PORT), 0);
+		cr_assert_str_eq(pair_look(s).transport, "SAN");
+		if (with_data) {
+			cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &o.hEvent, TRUE, 50, FALSE),
+				     WSA_WAIT_TIMEOUT);
+			pair_send(s, "first words", 11);
+		}
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &o.hEvent, TRUE, PATIENCE_MS, FALSE),
+			     0);
+		cr_assert(wsd_WSAGetOverlappedResult(l, &o, &bytes, FALSE, &flags));
+		cr_assert_eq(bytes, with_data ? 11 : 0);
+		cr_assert_eq(memcmp(buffer, "first words", bytes), 0);
+		cr_assert_str_eq(pair_look(a).transport, "SAN");
+		bed_close(s);
+		bed_close(a);
+		wsd_WSACloseEvent(o.hEvent);
+	}
+	bed_close(l);
+	bed_stop(&bed);
+	PAIR_END();
+}
