@@ -241,7 +241,7 @@ static int ask_peer(struct conn *c)
 		.private_data_len = sizeof(data),
 		.responder_resources = RDMA_MAX_RESP_RES,
 		.initiator_depth = RDMA_MAX_INIT_DEPTH,
-		.retry_count = 7,
+		.retry_count = 6, /* as endpoint_ready() sets it */
 		.rnr_retry_count = 7,
 		.qp_num = c->ep->qp->qp_num,
 	};

@@ -17,7 +17,7 @@
 
 enum {
 	RNR_TIMER = 8, /* 0.16 ms: a receiver that has nothing posted is asked again soon */
-	RETRIES = 7,
+	RETRIES = 6,   /* of an acknowledgement each; soft-RoCE never gives up at 7 */
 	RNR_FOREVER = 7,
 };
 
