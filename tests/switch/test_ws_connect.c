@@ -140,7 +140,8 @@ Test(connect, WS_CONNECT_5_broadcast)
 	WS_END();
 }
 
-/* Clauses: WS-NAME-6. What a non-blocking connect tells, whether the kernel has decided at once or not. */
+/* Clauses: WS-NAME-6. What a non-blocking connect tells, whether the kernel has decided at once or
+ * not. */
 Test(connect, WS_CONNECT_3_nonblocking)
 {
 	WS_BEGIN();
