@@ -10,6 +10,8 @@
 
 #define R_SYM(info) (sizeof(void *) == 8 ? (uint64_t)(info) >> 32 : (uint64_t)(info) >> 8)
 
+#define R_KIND(info) (sizeof(void *) == 8 ? (uint32_t)(info) : (uint32_t)(info)&0xff)
+
 enum { VERSIONS_MAX = 4096, INDEX_MASK = 0x7fff };
 
 static uint32_t word(const void *table, uint64_t i)
@@ -182,10 +184,41 @@ bool dyn_check_versions(struct dyn *d)
 	return sound;
 }
 
-/* It writes a word into data, for a symbol that there is. */
+/* Relocations of thread-local data, by machine; others are not known to need anything. */
+static bool is_thread_local(uint64_t info)
+{
+#ifdef __x86_64__
+	static const uint32_t kinds[] = {R_X86_64_DTPMOD64, R_X86_64_DTPOFF64, R_X86_64_TPOFF64,
+					 R_X86_64_TLSDESC};
+#elif defined(__aarch64__)
+	static const uint32_t kinds[] = {R_AARCH64_TLS_DTPMOD, R_AARCH64_TLS_DTPREL,
+					 R_AARCH64_TLS_TPREL, R_AARCH64_TLSDESC};
+#else
+	static const uint32_t kinds[] = {0};
+#endif
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i] && kinds[i] == R_KIND(info))
+			return true;
+	return false;
+}
+
+static bool has_thread_local(const struct module_file *f)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->p[i].p_type == PT_TLS)
+			return true;
+	return false;
+}
+
+/* It writes a word into data, for a symbol that there is. Thread-local data of the module's own
+ * must be there: the linker divides by its alignment. */
 static bool check_one(const struct dyn *d, uint64_t offset, uint64_t info)
 {
 	const ElfW(Phdr) *p = module_segment(d->f, offset, sizeof(void *), false);
+	bool own = !R_SYM(info) ||
+		   (R_SYM(info) < d->n_symbols && d->symbols[R_SYM(info)].st_shndx != SHN_UNDEF);
+	if (own && is_thread_local(info) && !has_thread_local(d->f))
+		return false;
 	return p && ((p->p_flags & PF_W) || d->has[T_TEXTREL]) && R_SYM(info) < d->n_symbols;
 }
 
