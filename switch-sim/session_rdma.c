@@ -14,15 +14,28 @@
 
 /* ---- the provider's extensions ---- */
 
+/* Of a connection that is lost nothing can be registered: that is no want of memory. */
+static void note_failure(struct session *ss, int error)
+{
+	if (error == WSAENOTCONN)
+		ss_broken(ss, WSAECONNRESET);
+}
+
+static int short_of_memory(const struct session *ss)
+{
+	return ss->tx_broken ? ss->tx_broken : WSAENOBUFS;
+}
+
 static int expose(struct session *ss, void *at, uint32_t length, DWORD rights, uint8_t *descriptor)
 {
 	LPFN_WSPREGISTERRDMAMEMORY call =
 		(LPFN_WSPREGISTERRDMAMEMORY)ss_extension(ss, SAN_REGISTER_RDMA_MEMORY);
 	DWORD room = SM_DESCRIPTOR_MAX;
 	int error = 0;
-	if (call(ss->link.desc, at, length, rights, descriptor, &room, &error) != 0)
-		return error ? error : WSAENOBUFS;
-	return 0;
+	if (call(ss->link.desc, at, length, rights, descriptor, &room, &error) == 0)
+		return 0;
+	note_failure(ss, error);
+	return error ? error : WSAENOBUFS;
 }
 
 static void unexpose(struct session *ss, uint8_t *descriptor)
@@ -37,8 +50,11 @@ static void unexpose(struct session *ss, uint8_t *descriptor)
 static HANDLE enlist(struct session *ss, void *at, uint32_t length, DWORD rights)
 {
 	int error = 0;
-	return ((LPFN_WSPREGISTERMEMORY)ss_extension(ss, SAN_REGISTER_MEMORY))(
+	HANDLE handle = ((LPFN_WSPREGISTERMEMORY)ss_extension(ss, SAN_REGISTER_MEMORY))(
 		ss->link.desc, at, length, rights, &error);
+	if (!handle)
+		note_failure(ss, error);
+	return handle;
 }
 
 static void release(struct session *ss, HANDLE *handle)
@@ -176,7 +192,7 @@ void ss_on_sink(struct session *ss, const struct sm_message *m)
 	memcpy(descriptor, m->descriptor, m->descriptor_length);
 	o->source = enlist(ss, o->at + o->moved, n, MEM_READ);
 	if (!o->source) {
-		ss_lost(ss, WSAENOBUFS);
+		ss_lost(ss, short_of_memory(ss));
 		return;
 	}
 	WSABUFEX segment = {.len = n, .buf = o->at + o->moved, .handle = o->source};
@@ -373,7 +389,7 @@ static void give_up(struct session *ss, struct ss_in *x)
 	if (ss->state != SESSION_UP)
 		return;
 	ss_send(ss, &m, true);
-	ss_lost(ss, WSAENOBUFS);
+	ss_lost(ss, short_of_memory(ss));
 }
 
 void ss_move(struct session *ss, struct ss_in *x, struct sw_request *r)
