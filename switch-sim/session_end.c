@@ -30,6 +30,18 @@ void ss_lost(struct session *ss, int code)
 	ss->tell |= SW_READY_READ | SW_READY_WRITE | SW_READY_CLOSE | SW_READY_ERROR;
 }
 
+/* Of a connection that is lost nothing can be registered: that is no want of memory. */
+void ss_unregistered(struct session *ss, int error)
+{
+	if (error == WSAENOTCONN)
+		ss_broken(ss, WSAECONNRESET);
+}
+
+int ss_short(const struct session *ss)
+{
+	return ss->tx_broken ? ss->tx_broken : WSAENOBUFS;
+}
+
 /* What came before may still lie in receives: they say when all is lost. */
 void ss_broken(struct session *ss, int code)
 {

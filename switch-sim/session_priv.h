@@ -372,6 +372,9 @@ bool ss_urgent_unread(const struct session *ss);
 /* session_end.c */
 void ss_lost(struct session *ss, int code);
 void ss_broken(struct session *ss, int code); /* a downcall that sends failed */
+/* A registration has failed with @error; and what that means to the application. */
+void ss_unregistered(struct session *ss, int error);
+int ss_short(const struct session *ss);
 void ss_protocol(struct session *ss, const char *what);
 void ss_close_desc(struct session *ss);
 void ss_end_step(struct session *ss); /* is the graceful end complete? */

@@ -14,18 +14,6 @@
 
 /* ---- the provider's extensions ---- */
 
-/* Of a connection that is lost nothing can be registered: that is no want of memory. */
-static void note_failure(struct session *ss, int error)
-{
-	if (error == WSAENOTCONN)
-		ss_broken(ss, WSAECONNRESET);
-}
-
-static int short_of_memory(const struct session *ss)
-{
-	return ss->tx_broken ? ss->tx_broken : WSAENOBUFS;
-}
-
 static int expose(struct session *ss, void *at, uint32_t length, DWORD rights, uint8_t *descriptor)
 {
 	LPFN_WSPREGISTERRDMAMEMORY call =
@@ -34,7 +22,7 @@ static int expose(struct session *ss, void *at, uint32_t length, DWORD rights, u
 	int error = 0;
 	if (call(ss->link.desc, at, length, rights, descriptor, &room, &error) == 0)
 		return 0;
-	note_failure(ss, error);
+	ss_unregistered(ss, error);
 	return error ? error : WSAENOBUFS;
 }
 
@@ -53,7 +41,7 @@ static HANDLE enlist(struct session *ss, void *at, uint32_t length, DWORD rights
 	HANDLE handle = ((LPFN_WSPREGISTERMEMORY)ss_extension(ss, SAN_REGISTER_MEMORY))(
 		ss->link.desc, at, length, rights, &error);
 	if (!handle)
-		note_failure(ss, error);
+		ss_unregistered(ss, error);
 	return handle;
 }
 
@@ -192,7 +180,7 @@ void ss_on_sink(struct session *ss, const struct sm_message *m)
 	memcpy(descriptor, m->descriptor, m->descriptor_length);
 	o->source = enlist(ss, o->at + o->moved, n, MEM_READ);
 	if (!o->source) {
-		ss_lost(ss, short_of_memory(ss));
+		ss_lost(ss, ss_short(ss));
 		return;
 	}
 	WSABUFEX segment = {.len = n, .buf = o->at + o->moved, .handle = o->source};
@@ -389,7 +377,7 @@ static void give_up(struct session *ss, struct ss_in *x)
 	if (ss->state != SESSION_UP)
 		return;
 	ss_send(ss, &m, true);
-	ss_lost(ss, short_of_memory(ss));
+	ss_lost(ss, ss_short(ss));
 }
 
 void ss_move(struct session *ss, struct ss_in *x, struct sw_request *r)

@@ -176,9 +176,9 @@ static void announce_failed(struct session *ss, struct sw_request *r, int code)
 		ss_tx_cut(ss, r);
 	} else if (!r->offset) {
 		ss_tx_unlink(ss, r);
-		ss_end_request(ss, r, ss->tx_broken ? ss->tx_broken : WSAENOBUFS);
+		ss_end_request(ss, r, ss_short(ss));
 	} else {
-		ss_lost(ss, ss->tx_broken ? ss->tx_broken : WSAENOBUFS);
+		ss_lost(ss, ss_short(ss));
 	}
 }
 
