@@ -24,6 +24,8 @@ enum san_extension {
 	SAN_EXTENSION_COUNT
 };
 
+struct san;
+
 struct san_provider {
 	char label[CATALOG_LABEL_MAX]; /* how logs and traces call it */
 	WSAPROTOCOL_INFOW info;        /* of its catalogue entry */
@@ -40,6 +42,10 @@ struct san_provider {
 	size_t n_addrs;
 	atomic_bool no_wildcard; /* refused 0.0.0.0 in legacy mode [SW-WILD-1] */
 	atomic_uint companions;  /* that live */
+	/* Who watches memory that it keeps registered; NULL: it keeps none. See san_memory.c. */
+	struct san *san;
+	bool (*watch)(struct san_provider *p, const void *at, size_t size);
+	void (*drop)(struct san_provider *p, bool *unwatched);
 };
 
 /**

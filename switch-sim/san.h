@@ -69,7 +69,6 @@ uint32_t san_address_epoch_now(const struct san *san);
 /* Watches the application's memory that providers keep registered; NULL: nobody does, so nothing
  * may be kept [SW-FLOW-10]. Takes start_lock. */
 struct memwatch *san_memwatch(struct san *san);
-
 /* The same for a listener that no thread was changing at the fork: its memory. */
 void san_forget(struct sw_socket *s);
 

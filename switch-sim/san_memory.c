@@ -38,10 +38,27 @@ static void gone(void *ctx, uintptr_t at, size_t size)
 	pthread_mutex_unlock(&san->memory_lock);
 }
 
+/* Before memory of the application is registered: what happens to it will be told. False: it cannot
+ * be; drop() after the registration is given back makes the provider keep nothing. */
+static bool watch(struct san_provider *p, const void *at, size_t size)
+{
+	struct memwatch *m = san_memwatch(p->san);
+	return m && memwatch_add(m, at, size);
+}
+
+static void drop(struct san_provider *p, bool *unwatched)
+{
+	tell(p, 0, SIZE_MAX);
+	*unwatched = false;
+}
+
 void san_memory_join(struct san *san, struct san_provider *p)
 {
 	if (!p->extensions[SAN_CACHE_CALLBACK])
 		return;
+	p->san = san;
+	p->watch = watch;
+	p->drop = drop;
 	pthread_mutex_lock(&san->memory_lock);
 	struct san_provider **grown = realloc(san->caching, (san->n_caching + 1) * sizeof(*grown));
 	if (grown) {

@@ -37,6 +37,12 @@ void ss_unregistered(struct session *ss, int error)
 		ss_broken(ss, WSAECONNRESET);
 }
 
+bool ss_watch(const struct session *ss, const void *at, size_t size)
+{
+	struct san_provider *p = ss->link.provider;
+	return !p->watch || p->watch(p, at, size);
+}
+
 int ss_short(const struct session *ss)
 {
 	return ss->tx_broken ? ss->tx_broken : WSAENOBUFS;

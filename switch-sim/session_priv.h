@@ -178,6 +178,7 @@ struct ss_out_urgent {
 };
 
 struct session {
+	bool unwatched; /* memory was registered that memwatch cannot watch */
 	pthread_mutex_t lock;
 	_Atomic(struct ss_op *) completions;
 	_Atomic unsigned refs;
@@ -375,6 +376,8 @@ void ss_broken(struct session *ss, int code); /* a downcall that sends failed */
 /* A registration has failed with @error; and what that means to the application. */
 void ss_unregistered(struct session *ss, int error);
 int ss_short(const struct session *ss);
+/* Before memory of the application is registered [SW-FLOW-10]; false: it cannot be watched. */
+bool ss_watch(const struct session *ss, const void *at, size_t size);
 void ss_protocol(struct session *ss, const char *what);
 void ss_close_desc(struct session *ss);
 void ss_end_step(struct session *ss); /* is the graceful end complete? */

@@ -38,6 +38,7 @@ static void unexpose(struct session *ss, uint8_t *descriptor)
 static HANDLE enlist(struct session *ss, void *at, uint32_t length, DWORD rights)
 {
 	int error = 0;
+	ss->unwatched |= !ss_watch(ss, at, length);
 	HANDLE handle = ((LPFN_WSPREGISTERMEMORY)ss_extension(ss, SAN_REGISTER_MEMORY))(
 		ss->link.desc, at, length, rights, &error);
 	if (!handle)
@@ -52,6 +53,8 @@ static void release(struct session *ss, HANDLE *handle)
 		((LPFN_WSPDEREGISTERMEMORY)ss_extension(ss, SAN_DEREGISTER_MEMORY))(
 			ss->link.desc, *handle, &error);
 	*handle = NULL;
+	if (ss->unwatched)
+		ss->link.provider->drop(ss->link.provider, &ss->unwatched);
 }
 
 bool ss_rdma_possible(const struct session *ss)
