@@ -113,9 +113,6 @@ static int gather(struct sockets *q, int fd, const struct ucred *who)
 static void ask(struct sockets *q, const char *name)
 {
 	struct ucred who = {0};
-	long pid = strtol(name + strlen(CONTROL_PREFIX), NULL, 10);
-	if (q->pid && pid != q->pid)
-		return;
 	int fd = call(name, &who);
 	int err = fd < 0 ? fd : gather(q, fd, &who);
 	if (fd >= 0)
@@ -127,21 +124,36 @@ static void ask(struct sockets *q, const char *name)
 	if (!err || (err == -EACCES && !q->pid))
 		return;
 	q->failed++;
-	wsd_complain("process %ld does not answer: %s", who.pid ? (long)who.pid : pid,
+	wsd_complain("process %ld does not answer: %s",
+		     who.pid ? (long)who.pid : strtol(name + strlen(CONTROL_PREFIX), NULL, 10),
 		     err == -EACCES ? "it belongs to another user" : strerror(-err));
 }
 
+/* The table may change between two reads of it and show a line twice: each name counts once. */
 static int ask_all(struct sockets *q)
 {
 	char name[128];
+	json_t *names = json_object();
 	FILE *f = fopen("/proc/net/unix", "re");
-	if (!f) {
+	if (!f || !names) {
 		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
+		json_decref(names);
+		if (f)
+			fclose(f);
 		return -1;
 	}
 	while (next_name(f, name, sizeof(name)))
-		ask(q, name);
+		if (!q->pid || strtol(name + strlen(CONTROL_PREFIX), NULL, 10) == q->pid)
+			json_object_set_new(names, name, json_true());
 	fclose(f);
+	/* that table may lose a line, too; the usual name of one process is known without it */
+	snprintf(name, sizeof(name), CONTROL_PREFIX "%ld", q->pid);
+	if (q->pid)
+		json_object_set_new(names, name, json_true());
+	const char *key;
+	json_t *value;
+	json_object_foreach(names, key, value) ask(q, key);
+	json_decref(names);
 	return 0;
 }
 

@@ -37,6 +37,18 @@ def ended_badly(xml):
     return {program(row["name"]): row["result"] for row in rows if row["result"] not in FINE}
 
 
+def reasons(suite):
+    """What Criterion said below each `not ok - CASE`: the first line that an assertion left."""
+    told, title = {}, None
+    for line in "\n".join(e.text or "" for e in suite.iter("system-out")).splitlines():
+        start = re.match(r"(not )?ok\b(?: \d+)?(?: - )?(.*)", line)
+        if start:
+            title = re.sub(r"\s+\(.*s\)$", "", start[2]).strip() if start[1] else None
+        elif title and line.strip():
+            told[title] = f"{told[title]} {line.strip()}"[:400] if title in told else line.strip()
+    return told
+
+
 class Tally:
     def __init__(self, skips):
         self.allowed = listed(skips)
@@ -44,16 +56,16 @@ class Tally:
         self.bad = False
         self.merged = ET.Element("testsuites")
 
-    def fail(self, name, what):
+    def fail(self, name, what, why=""):
         self.failed += 1
         self.bad = True
-        print(f"FAILED  {name}: {what}")
+        print(f"FAILED  {name}: {what}" + (f": {why}" if why else ""))
 
-    def case(self, name, case):
+    def case(self, name, case, why):
         title = re.sub(r"^\d+ - ", "", case.get("name", "?")).strip()
         case.set("name", title)
         if case.find("failure") is not None or case.find("error") is not None:
-            self.fail(name, title)
+            self.fail(name, title, why.get(title, ""))
             return 1
         if case.find("skipped") is None:
             self.passed += 1
@@ -77,7 +89,8 @@ def main(out, skips, inputs):
         for suite in suites:
             name = program(suite.get("name", "?"))
             tally.merged.append(suite)
-            failing[name] = sum(tally.case(name, c) for c in suite.iter("testcase"))
+            why = reasons(suite)
+            failing[name] = sum(tally.case(name, c, why) for c in suite.iter("testcase"))
         for name, result in badly.items():
             if not failing.get(name):
                 tally.fail(name, f"the program ended with {result}")
