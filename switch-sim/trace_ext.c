@@ -8,30 +8,6 @@
 #include <stdio.h>
 #include <wsd/abi.h>
 
-/* The function that is handed out for set @n. */
-#define DOOR(n, type, call, params, args)                           \
-	static type ext_##n##_##call params                         \
-	{                                                           \
-		return rec_##call(&wsd_trace_sets[n], UNPACK args); \
-	}
-#define DOORS(type, call, params, args)    \
-	DOOR(0, type, call, params, args)  \
-	DOOR(1, type, call, params, args)  \
-	DOOR(2, type, call, params, args)  \
-	DOOR(3, type, call, params, args)  \
-	DOOR(4, type, call, params, args)  \
-	DOOR(5, type, call, params, args)  \
-	DOOR(6, type, call, params, args)  \
-	DOOR(7, type, call, params, args)  \
-	DOOR(8, type, call, params, args)  \
-	DOOR(9, type, call, params, args)  \
-	DOOR(10, type, call, params, args) \
-	DOOR(11, type, call, params, args) \
-	DOOR(12, type, call, params, args) \
-	DOOR(13, type, call, params, args) \
-	DOOR(14, type, call, params, args) \
-	DOOR(15, type, call, params, args)
-
 #define RECORD(type, call, which, pointer, params, args, failed, enter, leave)             \
 	static type rec_##call(struct wrapped *w, UNPACK params)                           \
 	{                                                                                  \
@@ -99,7 +75,7 @@ RECORD(int, WSPMemoryRegistrationCacheCallback, SAN_CACHE_CALLBACK,
        (lpvAddress, Size, lpErrno), FAILED_INT,
        ("address=%p, size=%llu", lpvAddress, (unsigned long long)Size), NOTHING)
 
-#define OUTER(n, call) (void (*)(void)) ext_##n##_##call
+#define OUTER(n, call) (void (*)(void)) door_##n##_##call
 #define TABLE(n)                                                                     \
 	[n] = {                                                                      \
 		[SAN_REGISTER_MEMORY] = OUTER(n, WSPRegisterMemory),                 \

@@ -7,30 +7,6 @@
 
 #include <wsd/abi.h>
 
-/* The function that stands in the table of set @n. */
-#define DOOR(n, type, call, params, args)                           \
-	static type door_##n##_##call params                        \
-	{                                                           \
-		return rec_##call(&wsd_trace_sets[n], UNPACK args); \
-	}
-#define DOORS(type, call, params, args)    \
-	DOOR(0, type, call, params, args)  \
-	DOOR(1, type, call, params, args)  \
-	DOOR(2, type, call, params, args)  \
-	DOOR(3, type, call, params, args)  \
-	DOOR(4, type, call, params, args)  \
-	DOOR(5, type, call, params, args)  \
-	DOOR(6, type, call, params, args)  \
-	DOOR(7, type, call, params, args)  \
-	DOOR(8, type, call, params, args)  \
-	DOOR(9, type, call, params, args)  \
-	DOOR(10, type, call, params, args) \
-	DOOR(11, type, call, params, args) \
-	DOOR(12, type, call, params, args) \
-	DOOR(13, type, call, params, args) \
-	DOOR(14, type, call, params, args) \
-	DOOR(15, type, call, params, args)
-
 /* Record a function that returns @type; @failed says whether *lpErrno holds a code. */
 #define RECORD(type, call, params, args, failed, enter, leave)                             \
 	static type rec_##call(struct wrapped *w, UNPACK params)                           \

@@ -7,29 +7,6 @@
 #include <stdio.h>
 #include <wsd/abi.h>
 
-#define DOOR(n, type, call, params, args)                           \
-	static type up_##n##_##call params                          \
-	{                                                           \
-		return rec_##call(&wsd_trace_sets[n], UNPACK args); \
-	}
-#define DOORS(type, call, params, args)    \
-	DOOR(0, type, call, params, args)  \
-	DOOR(1, type, call, params, args)  \
-	DOOR(2, type, call, params, args)  \
-	DOOR(3, type, call, params, args)  \
-	DOOR(4, type, call, params, args)  \
-	DOOR(5, type, call, params, args)  \
-	DOOR(6, type, call, params, args)  \
-	DOOR(7, type, call, params, args)  \
-	DOOR(8, type, call, params, args)  \
-	DOOR(9, type, call, params, args)  \
-	DOOR(10, type, call, params, args) \
-	DOOR(11, type, call, params, args) \
-	DOOR(12, type, call, params, args) \
-	DOOR(13, type, call, params, args) \
-	DOOR(14, type, call, params, args) \
-	DOOR(15, type, call, params, args)
-
 #define RECORD(type, call, params, args, code, enter)                                    \
 	static type rec_##call(struct wrapped *w, UNPACK params)                         \
 	{                                                                                \
@@ -95,24 +72,24 @@ RECORD(int, WPUCompleteOverlappedRequest,
        ("handle=%s, overlapped=%p, %s", NUMBER(s), (void *)lpOverlapped,
 	completion(dwError, cbTransferred, TRACE_TEXT)))
 
-#define TABLE(n)                                                                         \
-	[n] = {                                                                          \
-		.lpWPUCloseEvent = up_##n##_WPUCloseEvent,                               \
-		.lpWPUCloseSocketHandle = up_##n##_WPUCloseSocketHandle,                 \
-		.lpWPUCreateEvent = up_##n##_WPUCreateEvent,                             \
-		.lpWPUCreateSocketHandle = up_##n##_WPUCreateSocketHandle,               \
-		.lpWPUFDIsSet = up_##n##_WPUFDIsSet,                                     \
-		.lpWPUGetProviderPath = up_##n##_WPUGetProviderPath,                     \
-		.lpWPUModifyIFSHandle = up_##n##_WPUModifyIFSHandle,                     \
-		.lpWPUPostMessage = up_##n##_WPUPostMessage,                             \
-		.lpWPUQueryBlockingCallback = up_##n##_WPUQueryBlockingCallback,         \
-		.lpWPUQuerySocketHandleContext = up_##n##_WPUQuerySocketHandleContext,   \
-		.lpWPUQueueApc = up_##n##_WPUQueueApc,                                   \
-		.lpWPUResetEvent = up_##n##_WPUResetEvent,                               \
-		.lpWPUSetEvent = up_##n##_WPUSetEvent,                                   \
-		.lpWPUOpenCurrentThread = up_##n##_WPUOpenCurrentThread,                 \
-		.lpWPUCloseThread = up_##n##_WPUCloseThread,                             \
-		.lpWPUCompleteOverlappedRequest = up_##n##_WPUCompleteOverlappedRequest, \
+#define TABLE(n)                                                                           \
+	[n] = {                                                                            \
+		.lpWPUCloseEvent = door_##n##_WPUCloseEvent,                               \
+		.lpWPUCloseSocketHandle = door_##n##_WPUCloseSocketHandle,                 \
+		.lpWPUCreateEvent = door_##n##_WPUCreateEvent,                             \
+		.lpWPUCreateSocketHandle = door_##n##_WPUCreateSocketHandle,               \
+		.lpWPUFDIsSet = door_##n##_WPUFDIsSet,                                     \
+		.lpWPUGetProviderPath = door_##n##_WPUGetProviderPath,                     \
+		.lpWPUModifyIFSHandle = door_##n##_WPUModifyIFSHandle,                     \
+		.lpWPUPostMessage = door_##n##_WPUPostMessage,                             \
+		.lpWPUQueryBlockingCallback = door_##n##_WPUQueryBlockingCallback,         \
+		.lpWPUQuerySocketHandleContext = door_##n##_WPUQuerySocketHandleContext,   \
+		.lpWPUQueueApc = door_##n##_WPUQueueApc,                                   \
+		.lpWPUResetEvent = door_##n##_WPUResetEvent,                               \
+		.lpWPUSetEvent = door_##n##_WPUSetEvent,                                   \
+		.lpWPUOpenCurrentThread = door_##n##_WPUOpenCurrentThread,                 \
+		.lpWPUCloseThread = door_##n##_WPUCloseThread,                             \
+		.lpWPUCompleteOverlappedRequest = door_##n##_WPUCompleteOverlappedRequest, \
 	},
 
 const WSPUPCALLTABLEEX wsd_trace_upcalls[TRACE_WRAPPED_MAX] = {FOR_EACH_SET(TABLE)};
