@@ -18,7 +18,8 @@
 enum {
 	PORT = 6100,
 	KNOCKS_MAX = 16,    /* more than the backlog of any listener here */
-	QUIET_MS = 150,     /* a refusal comes within some 30 ms */
+	QUIET_MS = 150,     /* for what must not happen */
+	ANSWER_MS = 2000,   /* each request is answered, within some 30 ms */
 	SOON_MS = 5000,     /* fails the test, never decides it */
 	NOBODY = 1000,      /* an unprivileged user */
 	INVALID_SERVICE = 8 /* the CM's own refusal: no listener */
@@ -52,7 +53,7 @@ __attribute__((unused)) static bool served(const char *ip, unsigned port)
 		struct rdma_peer *k = &knocks[n++];
 		if (rdma_peer_connect(k, ip, ip, (uint16_t)port, NULL, 0))
 			break;
-		int event = rdma_peer_wait(k, QUIET_MS);
+		int event = rdma_peer_wait(k, ANSWER_MS);
 		if (taken(event))
 			continue;
 		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 &&
@@ -70,7 +71,7 @@ __attribute__((unused)) static int knock(const char *ip, unsigned port)
 	struct rdma_peer k;
 	memset(&k, 0, sizeof(k));
 	int err = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0);
-	int event = err ? RDMA_PEER_ERROR : rdma_peer_wait(&k, QUIET_MS);
+	int event = err ? RDMA_PEER_ERROR : rdma_peer_wait(&k, ANSWER_MS);
 	int status = event == RDMA_CM_EVENT_REJECTED ? k.status : taken(event) ? 0 : -1;
 	rdma_peer_close(&k);
 	return status;
