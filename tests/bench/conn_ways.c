@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { FLIGHT_MAX = 256 };
+
 struct end {
 	struct raw_end raw;
 	SOCKET s; /* the library's */
@@ -41,7 +43,8 @@ static int raw_users;
 static int raw_start(const struct sockaddr_in *at)
 {
 	raw_at = *at;
-	return raw_users++ ? 0 : raw_listen(&raw_cm, at);
+	raw_at.sin_port = htons((uint16_t)(ntohs(at->sin_port) + 3));
+	return raw_users++ ? 0 : raw_listen(&raw_cm, &raw_at);
 }
 
 static void raw_stop(void)
@@ -60,6 +63,20 @@ static int raw_cm_open(size_t size, struct end **client, struct end **server)
 {
 	return new_ends(client, server) ||
 	       raw_connect(&raw_cm, &raw_at, RAW_CM_ONLY, 0, &(*client)->raw, &(*server)->raw);
+}
+
+static int raw_fly(int n, struct end **clients, struct end **servers)
+{
+	struct raw_end *c[FLIGHT_MAX], *s[FLIGHT_MAX];
+	if (n > FLIGHT_MAX)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (new_ends(&clients[i], &servers[i]))
+			return -1;
+		c[i] = &clients[i]->raw;
+		s[i] = &servers[i]->raw;
+	}
+	return raw_flight(&raw_cm, &raw_at, n, c, s);
 }
 
 static void raw_done(struct end *client, struct end *server)
@@ -115,6 +132,48 @@ static int switch_open(size_t size, struct end **client, struct end **server)
 	return (*server)->s == INVALID_SOCKET ? -1 : 0;
 }
 
+/* Connecting sockets, until all are connected. */
+static int all_writable(int n, struct end **ends)
+{
+	WSAPOLLFD fds[FLIGHT_MAX];
+	for (int left = n; left;) {
+		left = 0;
+		for (int i = 0; i < n; i++)
+			fds[i] = (WSAPOLLFD){.fd = ends[i]->s, .events = WSD_POLLOUT};
+		if (wsd_WSAPoll(fds, (ULONG)n, 5000) <= 0)
+			return -1;
+		for (int i = 0; i < n; i++) {
+			if (fds[i].revents & ~WSD_POLLOUT)
+				return -1;
+			left += !fds[i].revents;
+		}
+	}
+	return 0;
+}
+
+static int switch_fly(int n, struct end **clients, struct end **servers)
+{
+	ULONG on = 1;
+	if (n > FLIGHT_MAX)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (new_ends(&clients[i], &servers[i]))
+			return -1;
+		clients[i]->s = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
+		wsd_ioctlsocket(clients[i]->s, WSD_FIONBIO, &on);
+		if (!wsd_connect(clients[i]->s, (struct wsd_sockaddr *)&listen_name,
+				 sizeof(listen_name)) ||
+		    wsd_WSAGetLastError() != WSAEWOULDBLOCK)
+			return -1;
+	}
+	for (int i = 0; i < n; i++) {
+		servers[i]->s = wsd_accept(listener, NULL, NULL);
+		if (servers[i]->s == INVALID_SOCKET)
+			return -1;
+	}
+	return all_writable(n, clients);
+}
+
 static void switch_done(struct end *client, struct end *server)
 {
 	wsd_closesocket(client->s);
@@ -139,7 +198,7 @@ static int switch_recv(struct end *e, char *data, size_t n)
 	return 0;
 }
 
-/* ---- rsockets: its listener needs a thread that accepts while another connects ---- */
+/* ---- rsockets: a thread of its own accepts while another connects ---- */
 
 static int rlistener = -1;
 static struct sockaddr_in rname;
@@ -158,23 +217,15 @@ static void rsockets_stop(void)
 	rclose(rlistener);
 }
 
-static void *rsockets_accept(void *arg)
-{
-	*(int *)arg = raccept(rlistener, NULL, NULL);
-	return NULL;
-}
-
 static int rsockets_open(size_t size, struct end **client, struct end **server)
 {
-	pthread_t t;
 	if (new_ends(client, server))
 		return -1;
 	(*client)->fd = rsocket(AF_INET, SOCK_STREAM, 0);
-	if (pthread_create(&t, NULL, rsockets_accept, &(*server)->fd))
+	if (rconnect((*client)->fd, (struct sockaddr *)&rname, sizeof(rname)))
 		return -1;
-	int r = rconnect((*client)->fd, (struct sockaddr *)&rname, sizeof(rname));
-	pthread_join(t, NULL);
-	return r || (*server)->fd < 0 ? -1 : 0;
+	(*server)->fd = raccept(rlistener, NULL, NULL);
+	return (*server)->fd < 0 ? -1 : 0;
 }
 
 /* rclose of a connected rsocket waits for the other side, so both go at once. */
@@ -244,6 +295,24 @@ static int tcp_open(size_t size, struct end **client, struct end **server)
 	return (*server)->fd < 0 ? -1 : 0;
 }
 
+static int tcp_fly(int n, struct end **clients, struct end **servers)
+{
+	for (int i = 0; i < n; i++) {
+		if (new_ends(&clients[i], &servers[i]))
+			return -1;
+		clients[i]->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(clients[i]->fd, (struct sockaddr *)&tcp_name, sizeof(tcp_name)) &&
+		    errno != EINPROGRESS)
+			return -1;
+	}
+	for (int i = 0; i < n; i++) {
+		servers[i]->fd = accept4(tcp_listener, NULL, NULL, SOCK_CLOEXEC);
+		if (servers[i]->fd < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static void tcp_done(struct end *client, struct end *server)
 {
 	close(client->fd);
@@ -269,13 +338,14 @@ static int tcp_recv(struct end *e, char *data, size_t n)
 }
 
 const struct way ways[WAY_COUNT] = {
-	[WAY_RAW] = {"raw librdmacm", raw_start, raw_stop, raw_open, raw_done, raw_way_send,
-		     raw_way_recv},
-	[WAY_RAW_CM] = {"raw, no queue pair", raw_start, raw_stop, raw_cm_open, raw_done, NULL,
-			NULL},
-	[WAY_SWITCH] = {"wsdirect", switch_start, switch_stop, switch_open, switch_done,
+	[WAY_RAW] = {"raw librdmacm", raw_start, raw_stop, raw_open, raw_fly, raw_done,
+		     raw_way_send, raw_way_recv},
+	[WAY_RAW_CM] = {"raw, no queue pair", raw_start, raw_stop, raw_cm_open, NULL, raw_done,
+			NULL, NULL},
+	[WAY_SWITCH] = {"wsdirect", switch_start, switch_stop, switch_open, switch_fly, switch_done,
 			switch_send, switch_recv},
-	[WAY_RSOCKETS] = {"rsockets", rsockets_start, rsockets_stop, rsockets_open, rsockets_done,
-			  rsockets_send, rsockets_recv},
-	[WAY_TCP] = {"kernel TCP", tcp_start, tcp_stop, tcp_open, tcp_done, tcp_send, tcp_recv},
+	[WAY_RSOCKETS] = {"rsockets", rsockets_start, rsockets_stop, rsockets_open, NULL,
+			  rsockets_done, rsockets_send, rsockets_recv},
+	[WAY_TCP] = {"kernel TCP", tcp_start, tcp_stop, tcp_open, tcp_fly, tcp_done, tcp_send,
+		     tcp_recv},
 };

@@ -18,6 +18,8 @@ struct way {
 	void (*stop)(void);
 	/* A new connection, both ends; @size: the largest message. */
 	int (*open)(size_t size, struct end **client, struct end **server);
+	/* @n of them, all under way at once; NULL: the way cannot. */
+	int (*flight)(int n, struct end **clients, struct end **servers);
 	void (*close)(struct end *client, struct end *server);
 	int (*send)(struct end *e, const char *data, size_t n);
 	/* Exactly @n bytes. */

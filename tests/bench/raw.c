@@ -127,6 +127,62 @@ int raw_connect(struct raw_cm *cm, const struct sockaddr_in *to, enum raw_kind k
 												: 0;
 }
 
+static const struct rdma_conn_param flight_param = {
+	.responder_resources = 1,
+	.initiator_depth = 1,
+	.retry_count = 7,
+	.rnr_retry_count = 7,
+};
+
+/* One event of the flight; counts what has been established. */
+static int flight_step(struct raw_cm *cm, struct raw_end **servers, int *arrived, int *up)
+{
+	struct rdma_cm_event *event;
+	struct rdma_conn_param param = flight_param;
+	struct pollfd p = {.fd = cm->events->fd, .events = POLLIN};
+	if (poll(&p, 1, EVENT_MS) != 1 || rdma_get_cm_event(cm->events, &event))
+		return -1;
+	struct rdma_cm_id *id = event->id;
+	enum rdma_cm_event_type type = event->event;
+	rdma_ack_cm_event(event);
+	switch ((int)type) {
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+		return rdma_resolve_route(id, 2000);
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
+		return make_end(id->context, id, RAW_OWN_CQ, 0) || rdma_connect(id, &param) ? -1
+											    : 0;
+	case RDMA_CM_EVENT_CONNECT_REQUEST:
+		return make_end(servers[(*arrived)++], id, RAW_OWN_CQ, 0) || rdma_accept(id, &param)
+			       ? -1
+			       : 0;
+	case RDMA_CM_EVENT_ESTABLISHED:
+		++*up;
+		return 0;
+	case RDMA_CM_EVENT_DISCONNECTED:
+	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
+		return 0; /* of those before */
+	default:
+		errno = EPROTO;
+		return -1;
+	}
+}
+
+int raw_flight(struct raw_cm *cm, const struct sockaddr_in *to, int n, struct raw_end **clients,
+	       struct raw_end **servers)
+{
+	int arrived = 0, up = 0;
+	for (int i = 0; i < n; i++) {
+		struct rdma_cm_id *id;
+		if (rdma_create_id(cm->events, &id, clients[i], RDMA_PS_TCP) ||
+		    rdma_resolve_addr(id, NULL, (struct sockaddr *)(uintptr_t)to, 2000))
+			return -1;
+	}
+	while (up < 2 * n)
+		if (flight_step(cm, servers, &arrived, &up))
+			return -1;
+	return 0;
+}
+
 static void close_end(struct raw_end *e)
 {
 	if (e->id->qp)

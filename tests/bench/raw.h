@@ -40,6 +40,9 @@ void raw_unlisten(struct raw_cm *cm);
 enum raw_kind { RAW_CM_ONLY, RAW_OWN_CQ };
 int raw_connect(struct raw_cm *cm, const struct sockaddr_in *to, enum raw_kind kind, size_t size,
 		struct raw_end *client, struct raw_end *server);
+/* @n at once, with queue pairs of their own and without buffers. */
+int raw_flight(struct raw_cm *cm, const struct sockaddr_in *to, int n, struct raw_end **clients,
+	       struct raw_end **servers);
 void raw_close(struct raw_end *client, struct raw_end *server);
 
 /* One message of @n bytes; waits for room as long as it must. */
