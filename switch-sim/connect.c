@@ -89,6 +89,7 @@ static void fail(struct sw_socket *s, int code)
 static void tcp_up(struct sw_socket *s)
 {
 	s->transport = &transport_tcp;
+	san_connect_by_tcp(s->process->san, s);
 	if (s->connector->unnamed) { /* AF_UNIX: a name that says nothing */
 		s->local.ss_family = WSD_AF_UNIX;
 		s->local_len = address_size(WSD_AF_UNIX);

@@ -21,8 +21,8 @@ static const struct {
 	[SW_REASON_NO_WSD] = {"peer-without-wsd", "the peer's host has RDMA, but nobody there "
 						  "speaks for the port"},
 	[SW_REASON_NEGOTIATION] = {"negotiation-failed", "the two switches did not agree"},
-	[SW_REASON_REMEMBERED] = {"remembered", "this host did not answer on the SAN a short while "
-						"ago"},
+	[SW_REASON_REMEMBERED] = {"remembered",
+				  "a short while ago nobody answered there on the SAN"},
 	[SW_REASON_ACCEPTED] = {"peer-came-by-tcp", "the peer connected over TCP/IP"},
 	[SW_REASON_OPTION] = {"option", "an option of the socket asks for TCP/IP"},
 	[SW_REASON_OFF] = {"off", "the SAN is turned off by the configuration"},

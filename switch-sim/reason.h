@@ -18,7 +18,7 @@ enum sw_reason {
 	SW_REASON_TIMEOUT, /* nobody answered in connect.san_ms */
 	SW_REASON_NO_WSD,  /* a reject without our tag, or the peer speaks no session protocol */
 	SW_REASON_NEGOTIATION, /* the negotiation failed [SW-FALLBACK-4] */
-	SW_REASON_REMEMBERED,  /* this host did not answer before [SW-FALLBACK-6] */
+	SW_REASON_REMEMBERED,  /* host or port did not answer before [SW-FALLBACK-6] */
 	SW_REASON_ACCEPTED,    /* the peer came over TCP/IP */
 	SW_REASON_OPTION,      /* an option or a flag of the socket asks for TCP/IP */
 	SW_REASON_OFF,         /* the SAN is turned off by the configuration */

@@ -22,8 +22,9 @@ enum { MS = 1000000 };
 
 /* The row is borrowed from @view. */
 static enum sw_reason choose(struct san *san, const struct subnets *view, uint32_t bound_be,
-			     uint32_t to_be, const struct subnets_row **ret_row)
+			     const struct wsd_sockaddr_in *to, const struct subnets_row **ret_row)
 {
+	uint32_t to_be = to->sin_addr.s_addr;
 	if (!san->process->settings.san_ms)
 		return SW_REASON_OFF;
 	if (!subnets_providers(view))
@@ -34,7 +35,7 @@ static enum sw_reason choose(struct san *san, const struct subnets *view, uint32
 	if (!row)
 		return bound_be && subnets_route(view, to_be, 0) ? SW_REASON_LOCAL
 								 : SW_REASON_OFF_SUBNET;
-	if (negcache_has(&san->negcache, to_be, waiter_now_ns()))
+	if (negcache_has(&san->negcache, to_be, to->sin_port, waiter_now_ns()))
 		return SW_REASON_REMEMBERED;
 	*ret_row = row;
 	return SW_REASON_NONE;
@@ -42,12 +43,12 @@ static enum sw_reason choose(struct san *san, const struct subnets *view, uint32
 
 /* The row, copied; its provider is held by p->companions, taken under view_lock so that no change
  * comes in between [SW-PNP-4]. */
-static enum sw_reason look_up(struct san *san, uint32_t bound_be, uint32_t to_be,
+static enum sw_reason look_up(struct san *san, uint32_t bound_be, const struct wsd_sockaddr_in *to,
 			      struct subnets_row *ret_row)
 {
 	const struct subnets_row *row;
 	pthread_mutex_lock(&san->view_lock);
-	enum sw_reason reason = choose(san, san->view, bound_be, to_be, &row);
+	enum sw_reason reason = choose(san, san->view, bound_be, to, &row);
 	if (reason == SW_REASON_NONE) {
 		atomic_fetch_add(&row->provider->companions, 1);
 		*ret_row = *row;
@@ -62,8 +63,7 @@ enum sw_reason san_explain(struct san *san, const struct wsd_sockaddr_in *local,
 	struct subnets_row row;
 	if (to->sin_family != WSD_AF_INET)
 		return SW_REASON_FAMILY;
-	enum sw_reason reason =
-		look_up(san, local ? local->sin_addr.s_addr : 0, to->sin_addr.s_addr, &row);
+	enum sw_reason reason = look_up(san, local ? local->sin_addr.s_addr : 0, to, &row);
 	if (reason == SW_REASON_NONE)
 		atomic_fetch_sub(&row.provider->companions, 1);
 	return reason;
@@ -95,10 +95,25 @@ static void remember(struct san_conn *c)
 {
 	uint32_t to_be = c->link.peer.sin_addr.s_addr;
 	char dotted[INET_ADDRSTRLEN];
-	unsigned seconds = negcache_add(&c->san->negcache, to_be, waiter_now_ns());
+	unsigned seconds = negcache_add(&c->san->negcache, to_be, 0, waiter_now_ns());
 	inet_ntop(AF_INET, &to_be, dotted, sizeof(dotted));
 	wsd_log(WSD_LOG_INFO, "%s does not answer on its SAN: TCP/IP for %u s", dotted, seconds);
 	neigh_watch(&c->san->neigh, c->reactor, &c->san->negcache);
+}
+
+/* The listener is one that has no switch: to ask it again costs each connect a round trip and the
+ * peer's CM a request. Not entered before TCP/IP has answered: a server that is yet to start would
+ * be taken for one. Neighbours are not watched for it (that is the service thread's): it is soon
+ * over. */
+void san_connect_by_tcp(struct san *san, const struct sw_socket *s)
+{
+	const struct wsd_sockaddr_in *to = (const struct wsd_sockaddr_in *)&s->peer;
+	if (s->tcp_reason != SW_REASON_NO_WSD && s->tcp_reason != SW_REASON_NEGOTIATION)
+		return;
+	unsigned seconds =
+		negcache_add(&san->negcache, to->sin_addr.s_addr, to->sin_port, waiter_now_ns());
+	wsd_log(WSD_LOG_INFO, "port %u of this peer is served by TCP/IP alone: TCP/IP for %u s",
+		ntohs(to->sin_port), seconds);
 }
 
 static bool is_final(int code) /* [SW-FALLBACK-1] */
@@ -138,7 +153,7 @@ static void failed(struct san_conn *c, int code)
 /* Step 7. Caller holds s->lock, which is given up. */
 static void connected(struct san_conn *c)
 {
-	negcache_remove(&c->san->negcache, c->link.peer.sin_addr.s_addr);
+	negcache_remove(&c->san->negcache, c->link.peer.sin_addr.s_addr, c->link.peer.sin_port);
 	int code = san_conn_negotiate(c);
 	if (!code) {
 		pthread_mutex_unlock(&c->s->lock);
@@ -299,7 +314,7 @@ bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr
 {
 	struct subnets_row row;
 	uint32_t bound_be = ((const struct wsd_sockaddr_in *)&s->local)->sin_addr.s_addr;
-	*ret_reason = look_up(san, bound_be, to->sin_addr.s_addr, &row);
+	*ret_reason = look_up(san, bound_be, to, &row);
 	if (*ret_reason != SW_REASON_NONE)
 		return false;
 	if (s->san_reports) { /* an attempt that was given up; its end must not be taken for ours */

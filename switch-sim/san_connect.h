@@ -20,6 +20,10 @@ bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr
 /* Give up an attempt [SW-BLOCK-1]; no connect_san_done comes after this. Caller holds s->lock. */
 void san_connect_cancel(struct san *san, struct sw_socket *s);
 
+/* An attempt went on over TCP/IP and is up: what the SAN said of the port is remembered
+ * [SW-FALLBACK-6]. Caller holds s->lock. */
+void san_connect_by_tcp(struct san *san, const struct sw_socket *s);
+
 /**
  * connect_san_done - connect.c's: the attempt has ended
  * @session: negotiated, the socket's from now on; NULL with a final @code, or with code 0 and a

@@ -20,20 +20,50 @@ Test(negcache, SW_FALLBACK_06_thirty_seconds_doubling_to_ten_minutes)
 	uint64_t now = 5 * S;
 	uint32_t host = inet_addr("10.77.0.9");
 	negcache_init(&c);
-	cr_assert_not(negcache_has(&c, host, now));
+	cr_assert_not(negcache_has(&c, host, 0, now));
 	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
-		cr_assert_eq(negcache_add(&c, host, now), periods[i]);
-		cr_assert_eq(negcache_add(&c, host, now + 1), periods[i],
+		cr_assert_eq(negcache_add(&c, host, 0, now), periods[i]);
+		cr_assert_eq(negcache_add(&c, host, 0, now + 1), periods[i],
 			     "two attempts at a time are one");
-		cr_assert(negcache_has(&c, host, now + periods[i] * S));
+		cr_assert(negcache_has(&c, host, 0, now + periods[i] * S));
 		now += periods[i] * S + 1;
-		cr_assert_not(negcache_has(&c, host, now));
-		cr_assert_not(negcache_has(&c, inet_addr("10.77.0.8"), now));
+		cr_assert_not(negcache_has(&c, host, 0, now));
+		cr_assert_not(negcache_has(&c, inet_addr("10.77.0.8"), 0, now));
 	}
-	negcache_remove(&c, host);
-	cr_assert_eq(negcache_add(&c, host, now), 30, "it had answered");
+	negcache_remove(&c, host, 0);
+	cr_assert_eq(negcache_add(&c, host, 0, now), 30, "it had answered");
 	negcache_clear(&c);
-	cr_assert_not(negcache_has(&c, host, now));
+	cr_assert_not(negcache_has(&c, host, 0, now));
+	negcache_destroy(&c);
+	WSD_TEST_END();
+}
+
+/* A port that only TCP/IP serves says nothing of the others, and is asked again much sooner. */
+Test(negcache, SW_FALLBACK_06_ports_of_a_host_that_answers)
+{
+	static const unsigned periods[] = {2, 4, 8, 16, 32, 60, 60};
+	WSD_TEST_BEGIN();
+	struct negcache c;
+	uint64_t now = 5 * S;
+	uint32_t host = inet_addr("10.77.0.9");
+	uint16_t port = htons(80), other = htons(81);
+	negcache_init(&c);
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++) {
+		cr_assert_eq(negcache_add(&c, host, port, now), periods[i]);
+		cr_assert(negcache_has(&c, host, port, now));
+		cr_assert_not(negcache_has(&c, host, other, now));
+		now += periods[i] * S + 1;
+		cr_assert_not(negcache_has(&c, host, port, now));
+	}
+	negcache_remove(&c, host, other);
+	cr_assert_eq(negcache_add(&c, host, port, now), 60, "the other port answered, not this");
+	negcache_remove(&c, host, port);
+	cr_assert_eq(negcache_add(&c, host, port, now), 2);
+	cr_assert_eq(negcache_add(&c, host, 0, now), 30, "the whole host");
+	cr_assert(negcache_has(&c, host, other, now));
+	negcache_remove(&c, host, port);
+	cr_assert_not(negcache_has(&c, host, other, now), "it answers");
+	cr_assert_eq(atomic_load(&c.count), 0);
 	negcache_destroy(&c);
 	WSD_TEST_END();
 }
@@ -44,9 +74,9 @@ Test(negcache, SW_FALLBACK_06_there_is_room_for_some)
 	struct negcache c;
 	negcache_init(&c);
 	for (uint32_t i = 0; i < NEGCACHE_HOSTS + 3; i++)
-		negcache_add(&c, htonl(0x0a4d0001 + i), (i + 1) * S);
+		negcache_add(&c, htonl(0x0a4d0001 + i), 0, (i + 1) * S);
 	for (uint32_t i = 0; i < NEGCACHE_HOSTS + 3; i++)
-		cr_assert_eq(negcache_has(&c, htonl(0x0a4d0001 + i), 10 * S), i >= 3);
+		cr_assert_eq(negcache_has(&c, htonl(0x0a4d0001 + i), 0, 10 * S), i >= 3);
 	cr_assert_eq(atomic_load(&c.count), NEGCACHE_HOSTS);
 	negcache_destroy(&c);
 	WSD_TEST_END();
@@ -58,18 +88,18 @@ Test(negcache, SW_FALLBACK_06_neighbours_that_change)
 	struct negcache c;
 	uint32_t host = inet_addr("10.77.0.9");
 	negcache_init(&c);
-	negcache_add(&c, host, 0);
+	negcache_add(&c, host, 0, 0);
 	/* our own fallback reaches it over TCP/IP: that changes nothing */
 	negcache_neighbour(&c, host, true, "abcdef", 6);
 	negcache_neighbour(&c, host, true, "abcdef", 6);
-	cr_assert(negcache_has(&c, host, 1));
+	cr_assert(negcache_has(&c, host, 0, 1));
 	negcache_neighbour(&c, host, true, "abcdeg", 6);
-	cr_assert_not(negcache_has(&c, host, 1), "another machine");
-	negcache_add(&c, host, 0);
+	cr_assert_not(negcache_has(&c, host, 0, 1), "another machine");
+	negcache_add(&c, host, 0, 0);
 	negcache_neighbour(&c, host, false, NULL, 0);
-	cr_assert(negcache_has(&c, host, 1));
+	cr_assert(negcache_has(&c, host, 0, 1));
 	negcache_neighbour(&c, host, true, "abcdef", 6);
-	cr_assert_not(negcache_has(&c, host, 1), "back again");
+	cr_assert_not(negcache_has(&c, host, 0, 1), "back again");
 	negcache_destroy(&c);
 	WSD_TEST_END();
 }
@@ -96,21 +126,21 @@ Test(negcache, SW_FALLBACK_06_the_kernels_messages)
 		.ll = {.rta_len = RTA_LENGTH(6), .rta_type = NDA_LLADDR},
 	};
 	negcache_init(&c);
-	negcache_add(&c, host, 0);
+	negcache_add(&c, host, 0, 0);
 	neigh_take(&c, &m, sizeof(m));
-	cr_assert(negcache_has(&c, host, 1));
+	cr_assert(negcache_has(&c, host, 0, 1));
 	m.n.ndm_state = NUD_REACHABLE;
 	neigh_take(&c, &m, sizeof(m));
-	cr_assert_not(negcache_has(&c, host, 1));
+	cr_assert_not(negcache_has(&c, host, 0, 1));
 	static const uint16_t types[] = {RTM_NEWLINK, RTM_DELLINK, RTM_NEWROUTE, RTM_DELROUTE};
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		negcache_add(&c, host, 0);
+		negcache_add(&c, host, 0, 0);
 		m.h.nlmsg_type = types[i];
 		neigh_take(&c, &m, sizeof(m));
-		cr_assert_not(negcache_has(&c, host, 1));
+		cr_assert_not(negcache_has(&c, host, 0, 1));
 	}
 	/* what is cut short is not read beyond its end */
-	negcache_add(&c, host, 0);
+	negcache_add(&c, host, 0, 0);
 	m.h.nlmsg_type = RTM_NEWNEIGH;
 	for (size_t len = 0; len < sizeof(m); len++) {
 		char *copy = malloc(len);

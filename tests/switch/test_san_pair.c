@@ -182,7 +182,8 @@ Test(san_pair, SW_FALLBACK_02_a_host_without_wsd_falls_back_at_once)
 	bed_start(&bed);
 	int fd = kernel_listener();
 	cr_assert_lt(connect_reason(SW_REASON_NO_WSD), 500);
-	cr_assert_lt(connect_reason(SW_REASON_NO_WSD), 500, "a reject is not remembered");
+	cr_assert_lt(connect_reason(SW_REASON_REMEMBERED), 500, "it is not even asked again");
+	cr_assert_eq(atomic_load(&loop_san->attempts), 1);
 	close(fd);
 	bed_stop(&bed);
 	PAIR_END();
