@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEGOTIATING_MAX = 256 }; /* of one listener: each has memory and a queue pair */
+
 static _Thread_local bool in_condition;
 
 bool accept_in_condition(void)
@@ -127,11 +129,17 @@ bool accept_ready(struct sw_socket *s, struct pollfd *fd)
 
 /* ---- the SAN's [SW-ACCEPT-4 to -6] ---- */
 
+/*
+ * Those that negotiate are not in the queue: a peer that connects and says nothing for its ten
+ * seconds takes nobody's place [SW-ACCEPT-7]. So the queue may become longer than the backlog by
+ * those that were on their way when it was full, as the kernel's may.
+ */
 bool accept_has_room(const struct sw_socket *s)
 {
 	const struct acceptor *a = s->acceptor;
 	unsigned most = s->backlog > 0 ? (unsigned)s->backlog : 1;
-	return s->state == SW_LISTENING && s->head && (!a || a->count + a->negotiating < most);
+	return s->state == SW_LISTENING && s->head &&
+	       (!a || (a->count < most && a->negotiating < NEGOTIATING_MAX));
 }
 
 void accept_san_negotiating(struct sw_socket *s, int by)

@@ -131,9 +131,7 @@ void san_accept_drop(struct san *san, const struct sw_socket *s)
 {
 	pthread_mutex_lock(&san->conns_lock);
 	for (struct san_conn *c = san->conns; c; c = c->next)
-		if (!c->initiator && c->s == s) {
-			atomic_store(&c->unwanted, true);
-			reactor_post(c->reactor, &c->step);
-		}
+		if (!c->initiator && c->s == s)
+			san_conn_unwanted(c);
 	pthread_mutex_unlock(&san->conns_lock);
 }

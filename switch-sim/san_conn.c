@@ -57,7 +57,12 @@ static void destroy(struct san_conn *c)
 static void run_end(struct reactor_job *j)
 {
 	struct san_conn *c = CONN_OF(end, j);
-	struct sw_socket *s = c->s, *owner;
+	struct sw_socket *owner;
+	pthread_mutex_lock(&c->san->conns_lock);
+	struct sw_socket *s = c->s;
+	c->s = NULL;
+	c->ending = true; /* nobody posts its step from now on */
+	pthread_mutex_unlock(&c->san->conns_lock);
 	reactor_timer_stop(c->reactor, &c->timer);
 	reactor_unpost(c->reactor, &c->step);
 	pthread_mutex_lock(&c->owner_lock);
@@ -65,7 +70,6 @@ static void run_end(struct reactor_job *j)
 	c->owner = NULL;
 	c->ended = true;
 	pthread_mutex_unlock(&c->owner_lock);
-	c->s = NULL;
 	bool kept = false;
 	if (owner) {
 		pthread_mutex_lock(&owner->lock);
@@ -179,6 +183,14 @@ void san_conn_up(struct san_conn *c)
 	sw_socket_put(s);
 }
 
+void san_conn_unwanted(struct san_conn *c)
+{
+	if (c->ending)
+		return;
+	atomic_store(&c->unwanted, true);
+	reactor_post(c->reactor, &c->step);
+}
+
 /* ---- whose session it is ---- */
 
 void san_session_attach(struct session *session, struct sw_socket *s)
@@ -232,10 +244,8 @@ static void abort_conns(struct san *san, bool all)
 {
 	pthread_mutex_lock(&san->conns_lock);
 	for (struct san_conn *c = san->conns; c; c = c->next) {
-		if (!all && c->phase == SAN_CONN_UP)
-			continue;
-		atomic_store(&c->unwanted, true);
-		reactor_post(c->reactor, &c->step);
+		if (all || c->phase != SAN_CONN_UP)
+			san_conn_unwanted(c);
 	}
 	pthread_mutex_unlock(&san->conns_lock);
 }

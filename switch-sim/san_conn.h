@@ -38,6 +38,7 @@ struct san_conn {
 	int code;              /* of WSPConnect at once, or of ops->up */
 	bool connected;        /* FD_CONNECT needs not be waited for */
 	_Atomic bool unwanted; /* its listener is closed */
+	bool ending;           /* on its way out; under san->conns_lock */
 	uint64_t started_ns;
 	struct reactor_timer timer;
 	struct reactor_job step, end;
@@ -55,6 +56,8 @@ void san_conn_unlink(struct san_conn *c);
 int san_conn_negotiate(struct san_conn *c);
 /* The session belongs to a socket: c->s is let go. */
 void san_conn_up(struct san_conn *c);
+/* Its end is wanted, whatever it has come to. Caller holds san->conns_lock. */
+void san_conn_unwanted(struct san_conn *c);
 /* No session, or one that has been told to close: the rest is done on the service thread. */
 void san_conn_over(struct san_conn *c);
 

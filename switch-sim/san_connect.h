@@ -56,8 +56,7 @@ void san_session_options(struct sw_socket *s);
 /* The socket goes, and with it its session, which has ended. */
 void san_session_drop(struct session *session);
 
-/* accept.c's: is there room below the backlog [SW-ACCEPT-4]? Counts negotiations under way. Caller
- * holds s->lock. */
+/* accept.c's: is there room below the backlog [SW-ACCEPT-4]? Caller holds s->lock. */
 bool accept_has_room(const struct sw_socket *listener);
 
 /* What would happen now, without doing it: for wsd explain and tests. */

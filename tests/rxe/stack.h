@@ -17,7 +17,7 @@
 
 enum {
 	PORT = 6100,
-	KNOCKS_MAX = 16,    /* more than the backlog of any listener here */
+	KNOCKS_MAX = 16,    /* of one test: each may leave an endpoint in the pool */
 	QUIET_MS = 150,     /* for what must not happen */
 	ANSWER_MS = 2000,   /* each request is answered, within some 30 ms */
 	SOON_MS = 5000,     /* fails the test, never decides it */
@@ -42,27 +42,24 @@ __attribute__((unused)) static bool taken(int event)
 	return event == RDMA_CM_EVENT_CONNECT_RESPONSE || event == RDMA_PEER_NOTHING;
 }
 
-/* Knocks until the listener has as many as its backlog and refuses with our tag. */
+/* Somebody takes the request: only a switch does. */
 __attribute__((unused)) static bool served(const char *ip, unsigned port)
 {
-	struct rdma_peer knocks[KNOCKS_MAX];
-	bool tagged = false;
-	int n = 0;
-	memset(knocks, 0, sizeof(knocks));
-	while (n < KNOCKS_MAX && !tagged) {
-		struct rdma_peer *k = &knocks[n++];
-		if (rdma_peer_connect(k, ip, ip, (uint16_t)port, NULL, 0))
-			break;
-		int event = rdma_peer_wait(k, ANSWER_MS);
-		if (taken(event))
-			continue;
-		tagged = event == RDMA_CM_EVENT_REJECTED && k->data_len >= 3 &&
-			 !memcmp(k->data, "WSD", 3);
-		break;
-	}
-	while (n > 0)
-		rdma_peer_close(&knocks[--n]);
-	return tagged;
+	struct rdma_peer k;
+	memset(&k, 0, sizeof(k));
+	bool answered = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0) == 0 &&
+			rdma_peer_wait(&k, ANSWER_MS) == RDMA_CM_EVENT_CONNECT_RESPONSE;
+	rdma_peer_close(&k);
+	return answered;
+}
+
+/* A client that nobody accepts, in the listener's queue: a switch's, of this process. */
+__attribute__((unused)) static SOCKET queued_client(const char *ip, unsigned port)
+{
+	SOCKET s = ws_tcp();
+	SOCKADDR_IN to = ws_in(ip, port);
+	WS_OK(wsd_connect(s, (SOCKADDR *)&to, sizeof(to)));
+	return s;
 }
 
 /* What one knock gets: the reject's status, or 0: it is taken. */

@@ -88,12 +88,9 @@ Test(idle, PROV_BIND_20_nothing_is_waited_for_on_a_dead_wire_in_legacy)
 /* A peer that is not answered at all asks again after seconds (rdma_cm: 4 s and more). */
 Test(idle, SW_LISTEN_07_a_refusal_is_there_at_once)
 {
+	setenv("WSD_CONNECT_SAN_MS", "20000", 1);
 	stack_start();
-	SOCKET s = listener(SAN1, PORT, 1);
-	struct rdma_peer first = {0};
-	cr_assert_eq(rdma_peer_connect(&first, SAN1, SAN1, PORT, NULL, 0), 0);
-	cr_assert_eq(rdma_peer_wait(&first, SOON_MS), RDMA_CM_EVENT_CONNECT_RESPONSE,
-		     "the first is taken");
+	SOCKET s = listener(SAN1, PORT, 1), first = queued_client(SAN1, PORT);
 	double worst = 0;
 	lost_begin();
 	for (int i = 0; i < REFUSALS; i++) {
@@ -110,7 +107,7 @@ Test(idle, SW_LISTEN_07_a_refusal_is_there_at_once)
 	}
 	lost_end();
 	measured("%-28s %.1f ms\n", "refusal, the switch", worst);
-	rdma_peer_close(&first);
+	WS_OK(wsd_closesocket(first));
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_WSACleanup());
 }

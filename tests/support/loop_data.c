@@ -351,6 +351,22 @@ static bool answer_rdma(struct loop_socket *s, const struct loop_packet *p, size
 	return true;
 }
 
+/* Between its agreement and now the target may have withdrawn the memory; at a NIC there is no such
+ * time. Of this process we know. */
+static bool still_there(const struct loop_socket *s, const struct loop_op *op, uint64_t bytes)
+{
+	if (s->pid != getpid())
+		return true;
+	for (unsigned i = 0; i < LOOP_OBJECTS; i++) {
+		struct loop_object *o = loop_object_at(i);
+		if (o && o->kind == LOOP_SOCKET &&
+		    loop_memory_target((struct loop_socket *)o, &op->target, op->offset, bytes,
+				       MEM_READ))
+			return true;
+	}
+	return false;
+}
+
 /* The target agrees (a read is made now), or refuses. */
 static bool done_came(struct loop_socket *s, int code)
 {
@@ -363,7 +379,7 @@ static bool done_came(struct loop_socket *s, int code)
 		struct iovec from = {(void *)(uintptr_t)(op->target.addr + op->offset), bytes};
 		for (unsigned i = 0; i < op->count; i++)
 			to[i] = (struct iovec){op->segments[i].buf, op->segments[i].len};
-		if (!fetch(s->pid, to, op->count, &from, 1, bytes))
+		if (!still_there(s, op, bytes) || !fetch(s->pid, to, op->count, &from, 1, bytes))
 			code = WSAECONNABORTED;
 	}
 	op->over = true;

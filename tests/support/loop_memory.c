@@ -35,6 +35,7 @@ void loop_memory_free(struct loop_socket *s)
 	while (s->memory) {
 		struct loop_memory *m = s->memory;
 		s->memory = m->next;
+		atomic_fetch_sub(&loop_control.registrations, 1);
 		free(m);
 	}
 }
@@ -119,6 +120,7 @@ static int enroll(struct loop_socket *s, char *addr, DWORD len, DWORD flags, boo
 	if (getrandom(&m->key, sizeof(m->key), 0) != sizeof(m->key))
 		m->key = loop_now_ns();
 	s->memory = m;
+	atomic_fetch_add(&loop_control.registrations, 1);
 	*ret = m;
 	return 0;
 }
@@ -130,6 +132,7 @@ static int withdraw(struct loop_socket *s, uint32_t id, uint64_t key, bool remot
 	if (code || !m || m->users || (remote && m->key != key)) /* [PROV-MEM-4] */
 		return WSAEINVAL;
 	*at = m->next;
+	atomic_fetch_sub(&loop_control.registrations, 1);
 	free(m);
 	return 0;
 }

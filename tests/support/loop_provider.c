@@ -204,6 +204,8 @@ bool loop_serves(uint32_t addr_be)
 	return false;
 }
 
+static struct loop_object *abandoned[LOOP_OBJECTS];
+
 /* A child of a fork has no sockets of its parent's [PROV-MEM-14]. */
 static void in_child(void)
 {
@@ -212,8 +214,11 @@ static void in_child(void)
 	for (unsigned i = 0; i < LOOP_OBJECTS; i++) {
 		if (objects[i].object && objects[i].object->fd >= 0)
 			close(objects[i].object->fd);
+		if (objects[i].object) /* the fork came in the middle: never touched again */
+			abandoned[i] = objects[i].object;
 		objects[i].object = NULL;
 	}
+	free(loop.packet);
 	close(loop.epoll_fd);
 	close(loop.wake_fd);
 	loop = (struct loop){.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -222,6 +227,7 @@ static void in_child(void)
 			     .wake_fd = -1};
 	atomic_store(&loop_control.startups, 0);
 	atomic_store(&loop_control.sockets, 0);
+	atomic_store(&loop_control.registrations, 0);
 }
 
 static int start(void)

@@ -51,7 +51,7 @@ struct loop_control {
 	int (*knock)(const char *ip, uint16_t port, const char *from, uint16_t from_port);
 
 	/* what happened */
-	atomic_uint startups, sockets; /* now */
+	atomic_uint startups, sockets, registrations; /* now */
 	atomic_uint connects, accepts; /* that came about */
 	atomic_uint attempts;          /* of WSPConnect */
 	atomic_ullong messages, message_bytes, rdma_reads, rdma_writes, rdma_bytes; /* done here */

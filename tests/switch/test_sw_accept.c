@@ -2,6 +2,7 @@
  *
  * Accepting on a SAN, call by call: SW-ACCEPT-2 to -4, -7, -9.
  */
+#include "accept_priv.h"
 #include "fake_session.h"
 
 static SOCKET take(SOCKET l, struct wsd_sockaddr_in *peer)
@@ -10,6 +11,19 @@ static SOCKET take(SOCKET l, struct wsd_sockaddr_in *peer)
 	SOCKET s = wsd_accept(l, (struct wsd_sockaddr *)peer, &len);
 	cr_assert_neq(s, INVALID_SOCKET, "accept: %d", wsd_WSAGetLastError());
 	return s;
+}
+
+/* Connections that are ready. */
+static unsigned queued(SOCKET l)
+{
+	struct sw_process *p = sw_enter();
+	struct sw_socket *sock = sw_socket_find(p, l);
+	pthread_mutex_lock(&sock->lock);
+	unsigned n = sock->acceptor ? sock->acceptor->count : 0;
+	pthread_mutex_unlock(&sock->lock);
+	sw_socket_put(sock);
+	sw_leave(p);
+	return n;
 }
 
 static SOCKET listener(int backlog)
@@ -62,16 +76,27 @@ Test(accept, SW_ACCEPT_04_no_room_is_a_rejection)
 	bed_addrs(&bed, 0, "10.77.0.1", NULL);
 	started();
 	SOCKET l = listener(2);
+	struct wsd_sockaddr_in peer;
 	for (unsigned short i = 0; i < 3; i++)
 		bed.p[0]->request(bed.p[0], 2, "10.77.0.9", (unsigned short)(4000 + i));
+	fake_session(2); /* who negotiates is not in the queue yet */
+	cr_assert_eq(bed_count(&bed, "WSAECONNREFUSED"), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_session(i)->ops->up(fake_session(i)->ctx, 0);
+		cr_assert(WSD_UNTIL(queued(l) == i + 1, 2000));
+	}
+	bed.p[0]->request(bed.p[0], 2, "10.77.0.9", 4008);
 	cr_assert(WSD_UNTIL(bed_count(&bed, "WSPAccept(2) = WSAECONNREFUSED") == 1, 2000),
-		  "two negotiate, which is all that there is room for");
-	cr_assert_eq(fake_count(), 2);
-	/* one fails: there is room again */
-	fake_session(0)->ops->up(fake_session(0)->ctx, WSAECONNRESET);
-	cr_assert(WSD_UNTIL(bed_count(&bed, "WSPCloseSocket(3)") == 1, 2000));
+		  "two are ready, which is all that there is room for");
+	/* the third was there before */
+	fake_session(2)->ops->up(fake_session(2)->ctx, 0);
+	cr_assert(WSD_UNTIL(queued(l) == 3, 2000));
+	/* two are taken: there is room again */
+	SOCKET s[2] = {take(l, &peer), take(l, &peer)};
 	bed.p[0]->request(bed.p[0], 2, "10.77.0.9", 4009);
-	fake_session(2);
+	fake_session(3);
+	bed_close(s[0]);
+	bed_close(s[1]);
 	bed_close(l); /* the rest goes with it [SW-ACCEPT-9] */
 	cr_assert(WSD_UNTIL(fakes_gone(), 2000));
 	stopped();
@@ -84,7 +109,7 @@ Test(accept, SW_ACCEPT_07_silent_peers_do_not_delay_the_next)
 	BED(1);
 	bed_addrs(&bed, 0, "10.77.0.1", NULL);
 	started();
-	SOCKET l = listener(200);
+	SOCKET l = listener(5); /* the silent ones take nobody's place */
 	for (unsigned short i = 0; i < SILENT; i++)
 		bed.p[0]->request(bed.p[0], 2, "10.77.0.9", (unsigned short)(4000 + i));
 	fake_session(SILENT - 1);
