@@ -25,9 +25,11 @@
 enum { NAME_EXTRA = 16 }; /* bytes that each name needs beside its sockaddr */
 
 struct accept_ex {
-	struct sw_request r; /* of the data */
-	struct accept_ex *next;
+	struct sw_request r;            /* of the data */
+	struct accept_ex *next, *prev;  /* prev: of those that receive */
 	struct sw_socket *listener, *s; /* a reference to each */
+	_Atomic unsigned refs;
+	bool linked, received; /* under the listener's lock */
 	struct sw_accept_ex how;
 	WSAEVENT event;
 };
@@ -45,6 +47,12 @@ static void put_names(const struct accept_ex *ax)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void drop(struct accept_ex *ax)
+{
+	if (atomic_fetch_sub(&ax->refs, 1) == 1)
+		free(ax);
+}
+
 static void complete(struct accept_ex *ax, int code, uint64_t bytes)
 {
 	pthread_mutex_lock(&ax->s->lock);
@@ -54,12 +62,53 @@ static void complete(struct accept_ex *ax, int code, uint64_t bytes)
 		       0);
 	sw_socket_put(ax->s);
 	sw_socket_put(ax->listener);
-	free(ax);
+	drop(ax);
+}
+
+/* Caller holds the listener's lock. */
+static void unlink_receiving(struct accept_ex *ax)
+{
+	if (!ax->linked)
+		return;
+	ax->linked = false;
+	*(ax->prev ? &ax->prev->next : &ax->listener->acceptor->receiving) = ax->next;
+	if (ax->next)
+		ax->next->prev = ax->prev;
 }
 
 static void received(struct sw_request *r)
 {
-	complete((struct accept_ex *)(void *)r, r->code, r->done);
+	struct accept_ex *ax = (struct accept_ex *)(void *)r;
+	pthread_mutex_lock(&ax->listener->lock);
+	unlink_receiving(ax);
+	ax->received = true;
+	pthread_mutex_unlock(&ax->listener->lock);
+	complete(ax, r->code, r->done);
+}
+
+/* The receive under way ends with the listener [WS-ACCEPT-7]. False: that is closed already. */
+static bool link_receiving(struct accept_ex *ax)
+{
+	struct sw_socket *l = ax->listener;
+	pthread_mutex_lock(&l->lock);
+	bool listens = l->state == SW_LISTENING && l->acceptor;
+	if (listens && !ax->received) {
+		ax->prev = NULL;
+		ax->next = l->acceptor->receiving;
+		if (ax->next)
+			ax->next->prev = ax;
+		l->acceptor->receiving = ax;
+		ax->linked = true;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return listens;
+}
+
+/* Caller has references to both. */
+static void give_up_receiving(struct accept_ex *ax, struct sw_socket *s)
+{
+	if (s->transport->cancel(s, &ax->r, WSA_OPERATION_ABORTED))
+		received(&ax->r);
 }
 
 /* ---- a connection ---- */
@@ -109,6 +158,19 @@ static bool move(struct sw_socket *s, struct sw_socket *conn)
 	return moved;
 }
 
+static void receive(struct accept_ex *ax)
+{
+	struct sw_socket *s = sw_socket_ref(ax->s), *l = sw_socket_ref(ax->listener);
+	atomic_fetch_add(&ax->refs, 1);
+	if (s->transport->submit(s, &ax->r))
+		received(&ax->r);
+	else if (!link_receiving(ax))
+		give_up_receiving(ax, s);
+	drop(ax);
+	sw_socket_put(s);
+	sw_socket_put(l);
+}
+
 static void deliver(struct accept_ex *ax, struct sw_socket *conn)
 {
 	if (!move(ax->s, conn)) {
@@ -124,8 +186,7 @@ static void deliver(struct accept_ex *ax, struct sw_socket *conn)
 	sw_request_init(&ax->r, ax->s, SW_OP_RECV, 0);
 	sw_request_one(&ax->r, ax->how.buffer, ax->how.data_len);
 	ax->r.finish = received;
-	if (ax->s->transport->submit(ax->s, &ax->r))
-		received(&ax->r);
+	receive(ax);
 }
 
 /* ---- the queue at the listener ---- */
@@ -248,6 +309,7 @@ static int queue(struct sw_socket *listener, struct sw_socket *s, const struct s
 		free(ax);
 		return code;
 	}
+	atomic_init(&ax->refs, 1);
 	ax->listener = sw_socket_ref(listener);
 	ax->s = sw_socket_ref(s);
 	ax->how = *how;
@@ -299,6 +361,26 @@ int sw_accept_ex(struct sw_process *p, SOCKET listening, SOCKET accepting,
 
 /* ---- closing ---- */
 
+/* False: none. */
+static bool stop_receiving(struct sw_socket *l)
+{
+	struct sw_socket *s = NULL;
+	pthread_mutex_lock(&l->lock);
+	struct accept_ex *ax = l->acceptor ? l->acceptor->receiving : NULL;
+	if (ax) {
+		unlink_receiving(ax);
+		atomic_fetch_add(&ax->refs, 1);
+		s = sw_socket_ref(ax->s);
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (!ax)
+		return false;
+	give_up_receiving(ax, s);
+	drop(ax);
+	sw_socket_put(s);
+	return true;
+}
+
 void accept_ex_stop(struct sw_socket *s)
 {
 	struct accept_ex *ax;
@@ -319,6 +401,8 @@ void accept_ex_stop(struct sw_socket *s)
 		all = ax->next;
 		complete(ax, WSA_OPERATION_ABORTED, 0);
 	}
+	while (stop_receiving(s))
+		;
 }
 
 /* If it is not in the queue any more, its connection is just coming, and finds it closed. */

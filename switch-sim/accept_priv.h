@@ -18,6 +18,7 @@ struct acceptor {
 	unsigned negotiating; /* on a SAN, and not ready yet [SW-ACCEPT-4] */
 	/* AcceptEx, served in order. The reactor has a reference to s while it watches. */
 	struct accept_ex *wanted;
+	struct accept_ex *receiving; /* have their connection, and wait for its first data */
 	struct reactor *reactor;
 	struct reactor_watch watch;
 	bool watching, watched; /* armed; ever so */

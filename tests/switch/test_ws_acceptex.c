@@ -198,6 +198,31 @@ Test(acceptex, WS_ACCEPT_7_in_order_and_the_end_of_each)
 	WS_END();
 }
 
+Test(acceptex, WS_ACCEPT_7_the_listener_goes_while_data_is_waited_for)
+{
+	WS_BEGIN();
+	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	struct call c[3];
+	int fd[3];
+	DWORD n;
+	for (int i = 0; i < 3; i++) {
+		begin(&c[i], i < 2 ? DATA : 0);
+		WS_IS(start(l, &c[i]), WSA_IO_PENDING);
+		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+	}
+	cr_assert_eq(result(&c[2], &n), 0); /* so the others have theirs, too */
+	cr_assert(pending(&c[0]) && pending(&c[1]));
+	cr_assert_eq(write(fd[0], "x", 1), 1);
+	cr_assert_eq(result(&c[0], &n), 0);
+	WS_OK(wsd_closesocket(l));
+	cr_assert_eq(result(&c[1], &n), WSA_OPERATION_ABORTED);
+	for (int i = 0; i < 3; i++) {
+		end(&c[i]);
+		close(fd[i]);
+	}
+	WS_END();
+}
+
 /* ---- DisconnectEx: the socket serves again ---- */
 
 static int disconnect(SOCKET s, LPWSAOVERLAPPED o, DWORD flags)
