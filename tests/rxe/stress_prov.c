@@ -17,6 +17,7 @@
 #include <wsd/abi.h>
 
 #include "rdma_peer.h"
+#include "tsan.h"
 
 enum {
 	PORT = 9300,
@@ -207,6 +208,7 @@ int main(int argc, char **argv)
 		.lpWPUResetEvent = up_event,
 		.lpWPUCompleteOverlappedRequest = up_complete,
 	};
+	wsd_tsan_places(argv);
 	int code = WSPStartupEx(0x0202, &data, &tcp, &up, &proc);
 	if (code) {
 		fprintf(stderr, "the provider does not start: %d\n", code);

@@ -52,8 +52,8 @@ struct loop_control {
 
 	/* what happened */
 	atomic_uint startups, sockets, registrations; /* now */
-	atomic_uint connects, accepts; /* that came about */
-	atomic_uint attempts;          /* of WSPConnect */
+	atomic_uint connects, accepts;                /* that came about */
+	atomic_uint attempts;                         /* of WSPConnect */
 	atomic_ullong messages, message_bytes, rdma_reads, rdma_writes, rdma_bytes; /* done here */
 	atomic_uint early; /* messages that came before their receive */
 	atomic_uint stale; /* calls with a descriptor that is none */

@@ -11,16 +11,14 @@
  */
 #include "loop_provider.h"
 #include "netbed.h"
+#include "stress_bed.h"
+#include "tsan.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wsd/api.h>
 
@@ -53,7 +51,6 @@ static const struct mode *mode;
 static struct loop_control *san;
 static SOCKET listener;
 static _Atomic SOCKET slots[SLOTS];
-static char dir[] = "/tmp/wsd-stress-XXXXXX";
 
 struct operation {
 	WSAOVERLAPPED o;
@@ -467,49 +464,6 @@ static void *quiet(void *arg)
 
 /* ---- one mode ---- */
 
-static void put(const char *name, const void *bytes, size_t n)
-{
-	char path[128];
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	CHECK(fd >= 0 && write(fd, bytes, n) == (ssize_t)n);
-	close(fd);
-}
-
-static void make_catalogue(void)
-{
-	static const unsigned char id[16] = {0,    0,    0x21, 0x5c, 0xaa, 0x77, 0xd1, 0x4b,
-					     0x9c, 0x1e, 0x01, 0x23, 0x45, 0x67, 0x89, 0xa0};
-	char text[512], book[64];
-	snprintf(text, sizeof(text),
-		 "id = {5c210000-77aa-4bd1-9c1e-0123456789a0}\nname = loop\nmodule = %s\n"
-		 "flags = PFL_HIDDEN\n",
-		 LOOP_MODULE);
-	CHECK(mkdtemp(dir) != NULL);
-	put("a.provider", text, strlen(text));
-	put("tcp-on-san", id, sizeof(id));
-	snprintf(book, sizeof(book), "wsd-stress-%d", (int)getpid());
-	setenv("WSD_BROKER_NAME", book, 1);
-	setenv("WSD_CATALOG", dir, 1);
-	setenv("WSD_CONFIG", "/dev/null", 1);
-	setenv("WSD_CONNECT_SAN_MS", "20000", 1); /* a busy machine is no reason for TCP/IP */
-	setenv("LOOP_CONNECT_MS", "20000", 1);
-	void *module = dlopen(LOOP_MODULE, RTLD_NOW | RTLD_LOCAL);
-	san = module ? dlsym(module, LOOP_CONTROL) : NULL;
-	CHECK(san != NULL);
-}
-
-static void remove_catalogue(void)
-{
-	static const char *const names[] = {"a.provider", "tcp-on-san"};
-	char path[128];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	rmdir(dir);
-}
-
 static void listen_on(SOCKET s)
 {
 	struct wsd_sockaddr_in name = address();
@@ -605,17 +559,9 @@ static void *watch(void *arg)
 	abort();
 }
 
-/* The sanitizer's memory has fixed places, which a kernel that puts mappings just anywhere may
- * take. */
-static void at_fixed_places(char **argv)
-{
-	if (!(personality(0xffffffff) & ADDR_NO_RANDOMIZE) && personality(ADDR_NO_RANDOMIZE) >= 0)
-		execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv)
 {
-	at_fixed_places(argv);
+	wsd_tsan_places(argv);
 	unsigned ms = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
 	size_t only = argc > 2 ? strtoul(argv[2], NULL, 10) : SIZE_MAX;
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -625,7 +571,10 @@ int main(int argc, char **argv)
 		return 77;
 	}
 	mode = &modes[0];
-	make_catalogue();
+	setenv("WSD_CONNECT_SAN_MS", "20000", 1); /* a busy machine is no reason for TCP/IP */
+	setenv("LOOP_CONNECT_MS", "20000", 1);
+	san = stress_catalogue(LOOP_MODULE, LOOP_CONTROL);
+	CHECK(san != NULL);
 	for (size_t i = 0; san && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		pthread_t watchdog;
 		if (only != SIZE_MAX && only != i)
@@ -636,6 +585,6 @@ int main(int argc, char **argv)
 		pthread_cancel(watchdog);
 		pthread_join(watchdog, NULL);
 	}
-	remove_catalogue();
+	stress_end();
 	return atomic_load(&wrong) ? 1 : 0;
 }

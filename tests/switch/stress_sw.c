@@ -7,15 +7,14 @@
  */
 #include "netbed.h"
 #include "scripted_provider.h"
+#include "stress_bed.h"
+#include "tsan.h"
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wsd/api.h>
 
@@ -24,7 +23,6 @@ enum { LISTENERS = 4, SECONDS = 3 };
 static atomic_bool done;
 static atomic_uint wrong;
 static struct scripted *provider;
-static char dir[] = "/tmp/wsd-stress-XXXXXX";
 
 #define CHECK(cond)                                                                \
 	do {                                                                       \
@@ -34,48 +32,6 @@ static char dir[] = "/tmp/wsd-stress-XXXXXX";
 			atomic_fetch_add(&wrong, 1);                               \
 		}                                                                  \
 	} while (0)
-
-static void put(const char *name, const void *bytes, size_t size)
-{
-	char path[128], fresh[128];
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	snprintf(fresh, sizeof(fresh), "%s/new", dir);
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-	close(fd);
-	CHECK(rename(fresh, path) == 0);
-}
-
-static const unsigned char id[16] = {0,    0,    0x21, 0x5c, 0xaa, 0x77, 0xd1, 0x4b,
-				     0x9c, 0x1e, 0x01, 0x23, 0x45, 0x67, 0x89, 0xa0};
-
-static void make_catalogue(void)
-{
-	char text[512];
-	snprintf(text, sizeof(text),
-		 "id = {5c210000-77aa-4bd1-9c1e-0123456789a0}\nname = scripted\nmodule = %s\n"
-		 "flags = PFL_HIDDEN\n",
-		 SCRIPTED_A);
-	CHECK(mkdtemp(dir) != NULL);
-	put("a.provider", text, strlen(text));
-	put("tcp-on-san", id, sizeof(id));
-	setenv("WSD_CATALOG", dir, 1);
-	setenv("WSD_CONFIG", "/dev/null", 1);
-	void *module = dlopen(SCRIPTED_A, RTLD_NOW | RTLD_LOCAL);
-	provider = module ? dlsym(module, SCRIPTED_CONTROL) : NULL;
-	CHECK(provider != NULL);
-}
-
-static void remove_catalogue(void)
-{
-	static const char *const names[] = {"a.provider", "tcp-on-san", "trace"};
-	char path[128];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		unlink(path);
-	}
-	rmdir(dir);
-}
 
 static void *listener(void *arg)
 {
@@ -111,24 +67,25 @@ static void *changer(void *arg)
 {
 	while (!atomic_load(&done)) {
 		CHECK(netbed_add_addr("lo", "10.77.0.2", 32) == 0);
-		put("tcp-on-san", id, 0);
+		CHECK(stress_put("tcp-on-san", stress_id, 0));
 		usleep(20000);
 		CHECK(netbed_del_addr("lo", "10.77.0.2", 32) == 0);
-		put("tcp-on-san", id, sizeof(id));
+		CHECK(stress_put("tcp-on-san", stress_id, sizeof(stress_id)));
 		usleep(20000);
 	}
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	WSADATA data;
 	pthread_t threads[LISTENERS + 2];
+	wsd_tsan_places(argv);
 	if (!netbed_enter() || netbed_add_addr("lo", "10.77.0.1", 32)) {
 		puts("skipped: no network namespace of one's own");
 		return 77;
 	}
-	make_catalogue();
+	provider = stress_catalogue(SCRIPTED_A, SCRIPTED_CONTROL);
 	if (!provider)
 		return 1;
 	provider->addrs_be[0] = 0x01004d0a;
@@ -148,6 +105,6 @@ int main(void)
 	CHECK(provider->stale == 0);
 	CHECK(provider->startups == 0);
 	printf("%u SAN sockets, %u wrong\n", provider->handles_made, atomic_load(&wrong));
-	remove_catalogue();
+	stress_end();
 	return atomic_load(&wrong) ? 1 : 0;
 }

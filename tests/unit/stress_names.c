@@ -5,6 +5,7 @@
  * holders at once. Built with ThreadSanitizer; a plain program: `stress_names [SECONDS [SEED]]`.
  */
 #include "names_priv.h"
+#include "tsan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
 	char book[48];
 	struct crew c = {.self = argv[0], .book = book, .next = 1};
 
+	wsd_tsan_places(argv);
 	if (!worker) {
 		int fd = memfd_create("ledger", 0);
 		if (fd < 0 || ftruncate(fd, sizeof(*ledger)) < 0 || dup2(fd, SHARED_FD) < 0)

@@ -6,6 +6,7 @@
  * meanwhile: so no reader waits for a look.
  */
 #include "nic_build.h"
+#include "tsan.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -113,13 +114,14 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct reader readers[READERS];
 	unsigned changes = 0, total = 0;
 	struct nic_monitor *m;
 	bool changed;
 
+	wsd_tsan_places(argv);
 	if (nic_monitor_create(&m))
 		return 1;
 	for (int i = 0; i < READERS; i++) {

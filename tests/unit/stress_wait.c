@@ -7,6 +7,7 @@
  */
 #include "process.h"
 #include "reactor.h"
+#include "tsan.h"
 #include "waiter.h"
 
 #include <stdio.h>
@@ -182,6 +183,7 @@ int main(int argc, char **argv)
 	unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 3;
 	pthread_t threads[WAITERS + WAKERS + USERS];
 	unsigned n = 0;
+	wsd_tsan_places(argv);
 	if (reactor_start(&process, &reactor))
 		return 1;
 	for (unsigned i = 0; i < LISTS; i++)
