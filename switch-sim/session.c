@@ -98,7 +98,7 @@ void ss_end_request(struct session *ss, struct sw_request *r, int code)
 	}
 }
 
-static bool something_to_do(struct session *ss)
+bool ss_something_to_do(struct session *ss)
 {
 	return atomic_load(&ss->completions) != NULL;
 }
@@ -106,7 +106,7 @@ static bool something_to_do(struct session *ss)
 /* The same without the lock. */
 static bool left_to_us(struct session *ss)
 {
-	return something_to_do(ss) ||
+	return ss_something_to_do(ss) ||
 	       (atomic_load(&ss->handle_closed) && !atomic_load(&ss->handle_seen));
 }
 
@@ -155,7 +155,7 @@ void ss_leave(struct session *ss)
 	do {
 		ss_pump(ss);
 		/* what a downcall completed on the way */
-		while (something_to_do(ss)) {
+		while (ss_something_to_do(ss)) {
 			ss_drain(ss);
 			ss_pump(ss);
 		}
@@ -171,7 +171,7 @@ void ss_leave_held(struct session *ss)
 	bool later = false, closed;
 	do {
 		ss_pump(ss);
-		while (something_to_do(ss)) {
+		while (ss_something_to_do(ss)) {
 			ss_drain(ss);
 			ss_pump(ss);
 		}
@@ -184,7 +184,7 @@ void ss_leave_held(struct session *ss)
 		if (bits && ss->ops->ready)
 			ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
 		pthread_mutex_unlock(&ss->lock);
-	} while ((something_to_do(ss) || (!later && left_to_us(ss))) &&
+	} while ((ss_something_to_do(ss) || (!later && left_to_us(ss))) &&
 		 pthread_mutex_trylock(&ss->lock) == 0);
 	ss_unref(ss);
 }
@@ -239,27 +239,6 @@ void ss_timer(struct session *ss, enum session_timer which, uint32_t ms)
 	}
 }
 
-static void detach(struct session *ss)
-{
-	int fd = -1, error = 0;
-	if (!ss->attended || ss->attending || ss->desc_closed)
-		return;
-	ss->attended = false;
-	ss->attend(ss->link.desc, FALSE, &fd, &error);
-}
-
-static void attend_lapses(struct session *ss)
-{
-	if (ss->attending || !ss->attended || ss->desc_closed)
-		return; /* the last sleeper sets the timer again */
-	if (ss->attend_uses != ss->attend_seen) {
-		ss->attend_seen = ss->attend_uses;
-		ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
-		return;
-	}
-	detach(ss);
-}
-
 static void timer_over(struct session *ss, enum session_timer which)
 {
 	switch (which) {
@@ -269,8 +248,10 @@ static void timer_over(struct session *ss, enum session_timer which)
 	case T_BROKEN:
 		ss_lost(ss, ss->tx_broken ? ss->tx_broken : WSAENOBUFS);
 		break;
-	case T_LINGER:
 	case T_CANCEL:
+		ss_cancel_lapses(ss);
+		break;
+	case T_LINGER:
 	case T_ABORT:
 		ss_lost(ss, WSAECONNABORTED);
 		ss_close_desc(ss);
@@ -285,7 +266,7 @@ static void timer_over(struct session *ss, enum session_timer which)
 		ss_keepalive(ss);
 		break;
 	case T_ATTEND:
-		attend_lapses(ss);
+		ss_attend_lapses(ss);
 		break;
 	case T_TELL: /* as soon as the lock is given back */
 	case T_COUNT:
@@ -394,9 +375,11 @@ bool session_submit(struct session *ss, struct sw_request *r)
 	ss->submitting = r;
 	bool over = r->op == SW_OP_SEND ? ss_submit_send(ss, r) : ss_submit_receive(ss, r);
 	ss->submitting = NULL;
-	/* an overlapped one: nobody need come back to look after it */
+	/* an overlapped one, or a part that was kept: nobody need come back to look after it */
 	if (!over && r->finish)
-		detach(ss);
+		ss_detach(ss);
+	else if (over && ss->tx_first)
+		ss_lapse_within(ss, SESSION_REST_MS);
 	ss_leave(ss);
 	return over;
 }
@@ -422,92 +405,6 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code)
 	}
 	ss_leave(ss);
 	return cancelled;
-}
-
-/* One look at the provider; it hands over by upcalls what it finds. */
-static void harvest(struct session *ss)
-{
-	DWORD bytes = 0, flags = 0;
-	int error = 0;
-	struct ss_buf *b = ss->posted ? ss->posted : ss->flight;
-	if (b && b->op.posted && !ss->desc_closed)
-		ss->call->lpWSPGetOverlappedResult(ss->link.desc, &b->op.ov, &bytes, FALSE, &flags,
-						   &error);
-}
-
-static void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
-void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
-{
-	uint64_t end = 0;
-	if (spin_us == SESSION_SPIN)
-		spin_us = ss->config.spin_us;
-	for (;;) {
-		ss_enter(ss);
-		bool over = r && atomic_load_explicit(&r->over, memory_order_acquire), news = false;
-		if (!over) {
-			harvest(ss);
-			news = something_to_do(ss);
-			ss_drain(ss);
-		}
-		ss_leave(ss);
-		if (over || (!r && news) || !spin_us ||
-		    (r && atomic_load_explicit(&r->over, memory_order_acquire)))
-			return;
-		uint64_t now = waiter_now_ns();
-		if (!end)
-			end = now + spin_us * UINT64_C(1000);
-		if (now >= end)
-			return;
-		relax();
-	}
-}
-
-bool session_attend(struct session *ss, int *ret_fd)
-{
-	int fd = -1, error = 0, result = SOCKET_ERROR;
-	ss_enter(ss);
-	if (ss->attend && !ss->desc_closed)
-		result = ss->attend(ss->link.desc, TRUE, &fd, &error);
-	bool news = result == 1 || something_to_do(ss);
-	ss_drain(ss);
-	if (result == 0 || result == 1)
-		ss->attended = true;
-	if (news) {
-		if (ss->attended && !ss->attending && !ss->due_at[T_ATTEND])
-			ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
-	} else {
-		ss->attending++;
-	}
-	ss_leave(ss);
-	if (news)
-		return false;
-	*ret_fd = result == 0 ? fd : -1;
-	return true;
-}
-
-void session_attended(struct session *ss)
-{
-	ss_enter(ss);
-	ss->attending--;
-	ss->attend_uses++;
-	if (!ss->attending && ss->attended && !ss->due_at[T_ATTEND])
-		ss_timer(ss, T_ATTEND, SESSION_ATTEND_MS);
-	ss_leave(ss);
-}
-
-void session_detach(struct session *ss)
-{
-	ss_enter(ss);
-	detach(ss);
-	ss_leave(ss);
 }
 
 static unsigned levels(struct session *ss)

@@ -81,6 +81,10 @@ void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
  * session_attended. */
 bool session_attend(struct session *ss, int *ret_fd);
 void session_attended(struct session *ss);
+/* A call that may have slept is over. The provider's thread attends at once if something pends that
+ * nobody's call waits for, or if @others do wait who do not look themselves: none of them is late
+ * because this thread had looked. Else it does a moment later; the next call may come first. */
+void session_quit(struct session *ss, bool others);
 /* Nobody of this session's callers will look for a while: the provider's thread attends again. */
 void session_detach(struct session *ss);
 unsigned session_ready(struct session *ss, unsigned want);

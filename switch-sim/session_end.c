@@ -160,6 +160,24 @@ void ss_cancel_later(struct session *ss, struct sw_request *r, int code, uint32_
 	r->mark = &ss->due_at[T_CANCEL]; /* to be known when it ends */
 }
 
+/* What the caller was told is sent: the peer has the linger time for it. */
+static bool told_is_first(const struct session *ss)
+{
+	return ss->tx_first && ss_tx_private(ss->tx_first);
+}
+
+void ss_cancel_lapses(struct session *ss)
+{
+	bool told = ss->closing && ss->state == SESSION_UP && told_is_first(ss);
+	if (told || ss->told_before) { /* what is given up has its own time after that */
+		ss->told_before = told;
+		ss_timer(ss, T_CANCEL, SESSION_CLOSE_MS);
+		return;
+	}
+	ss_lost(ss, WSAECONNABORTED);
+	ss_close_desc(ss);
+}
+
 int ss_cancel_code(const struct session *ss, const struct sw_request *r, int code)
 {
 	if (r->mark == &ss->due_at[T_CANCEL] && r->code)
@@ -220,15 +238,14 @@ static void abort_sends(struct session *ss)
 {
 	struct sw_request *next;
 	bool gap = false;
+	ss->told_before = told_is_first(ss);
 	for (struct sw_request *r = ss->tx_first; r; r = next) {
 		next = r->next;
 		if (ss_tx_private(r) && !(gap && !ss_out_busy(ss, r)))
 			continue;
 		gap |= r->offset < r->total;
 		if (ss_out_busy(ss, r)) {
-			ss_cancel_later(ss, r, WSA_OPERATION_ABORTED,
-					ss_tx_private(ss->tx_first) ? SESSION_CANCEL_MS
-								    : SESSION_CLOSE_MS);
+			ss_cancel_later(ss, r, WSA_OPERATION_ABORTED, SESSION_CLOSE_MS);
 			continue;
 		}
 		ss_tx_unlink(ss, r);
@@ -265,6 +282,7 @@ void session_close(struct session *ss, uint32_t linger_ms)
 				ss->due |= DUE_SHUT;
 			ss->shut_send = true;
 			ss_timer(ss, T_LINGER, linger_ms);
+			ss_detach(ss); /* who called is gone */
 		}
 	}
 	ss_leave(ss);

@@ -37,11 +37,12 @@ enum { SESSION_FULL_SIZE = 4160 };
 enum {
 	SESSION_HELLO_MS = 10000, /* SW-ACCEPT-7 */
 	SESSION_CANCEL_MS = 5000, /* SW-BLOCK-1 */
-	SESSION_CLOSE_MS = 500,   /* for the peer to fetch what an overlapped send announced */
+	SESSION_CLOSE_MS = 500,   /* after closesocket: for what a pending send has announced */
 	SESSION_IDLE_MS = 5000,   /* then buffers shrink */
 	SESSION_ABORT_MS = 1000,  /* for an ABORT to get out */
 	SESSION_BOUNCE_MS = 2,    /* how long a large transfer waits for its receive */
 	SESSION_ATTEND_MS = 10,   /* without a sleeper the provider's thread takes over */
+	SESSION_REST_MS = 2,      /* so, while bytes that were told to be sent still wait here */
 };
 
 enum session_state { SESSION_STARTING, SESSION_UP, SESSION_LOST };
@@ -201,6 +202,7 @@ struct session {
 	int lost;      /* why; 0: it is not */
 	int tx_broken; /* sends fail, receives may still bring what came before */
 	bool up_told, closing, desc_closed;
+	bool told_before; /* what was told to be sent is before what the close gives up */
 	bool ended_told;
 	unsigned due;
 
@@ -273,12 +275,18 @@ void ss_leave(struct session *ss);
  * leaves next or by the timer. */
 void ss_leave_held(struct session *ss);
 void ss_drain(struct session *ss);
+bool ss_something_to_do(struct session *ss); /* completions that were not drained */
 void ss_unref(struct session *ss);
 void ss_timer(struct session *ss, enum session_timer which, uint32_t ms); /* 0: off */
 void ss_timers_run(struct session *ss, uint64_t now_ns);
 void ss_end_request(struct session *ss, struct sw_request *r, int code);
 /* A function of the provider's: enum san_extension; NULL: it has none. */
 void (*ss_extension(const struct session *ss, unsigned which))(void);
+
+/* session_attend.c */
+void ss_detach(struct session *ss); /* the provider's thread looks again, unless a caller sleeps */
+void ss_lapse_within(struct session *ss, uint32_t ms); /* so in a moment */
+void ss_attend_lapses(struct session *ss);
 
 /* session_up.c */
 int ss_begin(struct session *ss);
@@ -388,5 +396,6 @@ void ss_keepalive(struct session *ss);
 void ss_cancel_later(struct session *ss, struct sw_request *r, int code, uint32_t ms);
 int ss_cancel_code(const struct session *ss, const struct sw_request *r, int code);
 void ss_cancel_over(struct session *ss, const struct sw_request *r);
+void ss_cancel_lapses(struct session *ss); /* it did not */
 
 #endif

@@ -53,19 +53,22 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 {
 	struct waiter w = {0};
 	struct waiter_link link = {0};
-	session_poll(s->session, r, SESSION_SPIN);
+	struct session *ss = s->session;
+	session_poll(ss, r, SESSION_SPIN);
 	if (is_over(r))
 		return 0;
 	if (waiter_begin(&w) < 0) {
 		/* no descriptor to sleep on: the processor, then */
 		while (!is_over(r) && waiter_now_ns() < deadline_ns)
-			session_poll(s->session, r, 1000);
+			session_poll(ss, r, 1000);
 		return is_over(r) ? 0 : WSAETIMEDOUT;
 	}
 	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
-	int code = sleep_for(s->session, &w, r, deadline_ns);
+	int code = sleep_for(ss, &w, r, deadline_ns);
 	waiter_unlink(&link);
 	waiter_end(&w);
+	/* a select of another thread, or the end of one that could not be cancelled yet */
+	session_quit(ss, code || atomic_load(&s->waiters.first));
 	return code;
 }
 

@@ -221,6 +221,22 @@ static BOOL WSPAPI pair_result(SOCKET s, LPWSAOVERLAPPED ov, LPDWORD bytes, BOOL
 	return FALSE;
 }
 
+static int WSPAPI pair_attend(SOCKET s, BOOL attend, int *ret_fd, LPINT error)
+{
+	struct pair_end *e = end_of(s);
+	if (usable(e, error))
+		return SOCKET_ERROR;
+	e->attended = attend;
+	if (attend && e->told && !e->deaf) {
+		while (e->told)
+			tell(e);
+		return 1;
+	}
+	if (attend)
+		*ret_fd = 0; /* nobody polls it here */
+	return 0;
+}
+
 static int WSPAPI pair_getsockopt(SOCKET s, int level, int name, char *value, LPINT length,
 				  LPINT error)
 {
@@ -585,6 +601,8 @@ void pair_provider_open(struct pair_end *e, const struct pair_options *o)
 	sp->extensions[SAN_RDMA_WRITE] = (void (*)(void))pair_write;
 	if (!o->no_read)
 		sp->extensions[SAN_RDMA_READ] = (void (*)(void))pair_read;
+	if (o->attend)
+		sp->attend = (void (*)(void))pair_attend;
 }
 
 void pair_provider_close(struct pair_end *e)

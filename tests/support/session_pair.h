@@ -31,7 +31,7 @@ struct pair_end {
 	int up_code;
 	unsigned ready; /* bits since the test last cleared them */
 	/* What the provider saw. */
-	unsigned sends, receives_posted, reads, writes, registered, exposed, attends;
+	unsigned sends, receives_posted, reads, writes, registered, exposed;
 	unsigned late;          /* messages that met no posted buffer: must stay 0 [SW-SESSION-4] */
 	unsigned asked;         /* options */
 	unsigned probes;        /* WSPRegisterRdmaMemory with too little room */
@@ -43,6 +43,7 @@ struct pair_end {
 	int fail_register; /* so many registrations succeed, then WSAENOBUFS; -1: all */
 	int fail_send;     /* the same for sends */
 	bool deaf;         /* polling finds nothing */
+	bool attended;     /* WSPAttend: a thread of the session's callers looks */
 	bool keeps_handle; /* WSPCloseSocket leaves WPUCloseSocketHandle to pair_close_handle */
 };
 
@@ -53,6 +54,7 @@ struct pair {
 struct pair_options {
 	struct session_config config[2];
 	uint32_t max_message, max_rdma; /* 0: 64 KiB, 1 MiB */
+	bool attend;                    /* the provider has WSPAttend */
 	bool no_read;                   /* the provider has no WSPRdmaRead */
 	bool alone;                     /* no session at end 1: the test is the peer */
 	bool responder;                 /* with alone: end 0 is the responder */

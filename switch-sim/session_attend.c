@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who looks for a session's completions: a caller that polls, a caller that sleeps on the
+ * provider's descriptor, or else the provider's own thread [SW-BLOCK-1, SW-FLOW-2; wsd/attend.h].
+ * Lock: session.lock, taken by the public functions, held in the others.
+ */
+#include "session_priv.h"
+
+/* ---- who looks ---- */
+
+void ss_detach(struct session *ss)
+{
+	int fd = -1, error = 0;
+	if (!ss->attended || ss->attending || ss->desc_closed)
+		return;
+	ss->attended = false;
+	ss->attend(ss->link.desc, FALSE, &fd, &error);
+}
+
+/* The provider's thread takes over then, unless there is a sleeper again. */
+void ss_lapse_within(struct session *ss, uint32_t ms)
+{
+	if (ss->attended && !ss->attending &&
+	    (!ss->due_at[T_ATTEND] ||
+	     ss->due_at[T_ATTEND] > waiter_now_ns() + ms * UINT64_C(1000000)))
+		ss_timer(ss, T_ATTEND, ms);
+}
+
+void ss_attend_lapses(struct session *ss)
+{
+	if (ss->attending || !ss->attended || ss->desc_closed)
+		return; /* the last sleeper sets the timer again */
+	if (ss->attend_uses != ss->attend_seen) {
+		ss->attend_seen = ss->attend_uses;
+		ss_timer(ss, T_ATTEND, ss->tx_first ? SESSION_REST_MS : SESSION_ATTEND_MS);
+		return;
+	}
+	ss_detach(ss);
+}
+
+/* ---- polling ---- */
+
+/* One look at the provider; it hands over by upcalls what it finds. */
+static void harvest(struct session *ss)
+{
+	DWORD bytes = 0, flags = 0;
+	int error = 0;
+	struct ss_buf *b = ss->posted ? ss->posted : ss->flight;
+	if (b && b->op.posted && !ss->desc_closed)
+		ss->call->lpWSPGetOverlappedResult(ss->link.desc, &b->op.ov, &bytes, FALSE, &flags,
+						   &error);
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
+{
+	uint64_t end = 0;
+	if (spin_us == SESSION_SPIN)
+		spin_us = ss->config.spin_us;
+	for (;;) {
+		ss_enter(ss);
+		bool over = r && atomic_load_explicit(&r->over, memory_order_acquire), news = false;
+		if (!over) {
+			harvest(ss);
+			news = ss_something_to_do(ss);
+			ss_drain(ss);
+		}
+		ss_leave(ss);
+		if (over || (!r && news) || !spin_us ||
+		    (r && atomic_load_explicit(&r->over, memory_order_acquire)))
+			return;
+		uint64_t now = waiter_now_ns();
+		if (!end)
+			end = now + spin_us * UINT64_C(1000);
+		if (now >= end)
+			return;
+		relax();
+	}
+}
+
+/* ---- sleeping ---- */
+
+bool session_attend(struct session *ss, int *ret_fd)
+{
+	int fd = -1, error = 0, result = SOCKET_ERROR;
+	ss_enter(ss);
+	if (ss->attend && !ss->desc_closed)
+		result = ss->attend(ss->link.desc, TRUE, &fd, &error);
+	bool news = result == 1 || ss_something_to_do(ss);
+	ss_drain(ss);
+	if (result == 0 || result == 1)
+		ss->attended = true;
+	if (news)
+		ss_lapse_within(ss, SESSION_ATTEND_MS);
+	else
+		ss->attending++;
+	ss_leave(ss);
+	if (news)
+		return false;
+	*ret_fd = result == 0 ? fd : -1;
+	return true;
+}
+
+void session_attended(struct session *ss)
+{
+	ss_enter(ss);
+	ss->attending--;
+	ss->attend_uses++;
+	ss_lapse_within(ss, SESSION_ATTEND_MS);
+	ss_leave(ss);
+}
+
+static bool any_overlapped(const struct sw_request *r)
+{
+	while (r && !r->finish)
+		r = r->next;
+	return r;
+}
+
+void session_quit(struct session *ss, bool others)
+{
+	ss_enter(ss);
+	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->tx_first))
+		ss_detach(ss);
+	else if (ss->tx_first)
+		ss_lapse_within(ss, SESSION_REST_MS);
+	ss_leave(ss);
+}
+
+void session_detach(struct session *ss)
+{
+	ss_enter(ss);
+	ss_detach(ss);
+	ss_leave(ss);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who looks for completions, and what has time after closesocket. Two sessions in one process.
+ */
+#include "check.h"
+#include "session_pair.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGE = 40000 };
+
+static struct pair p;
+static struct pair_end *const a = &p.end[0], *const b = &p.end[1];
+
+static void begin(void)
+{
+	pair_new(&p, &(struct pair_options){.max_rdma = 1 << 20, .attend = true});
+	pair_run(&p);
+}
+
+/* As a blocking call that has slept. */
+static void sleep_once(struct pair_end *e)
+{
+	int fd = -1;
+	cr_assert(session_attend(e->ss, &fd));
+	cr_assert_geq(fd, 0);
+	cr_assert(e->attended);
+	session_attended(e->ss);
+	cr_assert(e->attended, "the next call may come soon");
+}
+
+Test(session_wait, SW_BLOCK_01_the_provider_looks_at_once_for_those_who_do_not)
+{
+	char in[8];
+	struct pair_request r;
+	WSD_TEST_BEGIN();
+	begin();
+	sleep_once(a);
+	session_quit(a->ss, false);
+	cr_assert(a->attended, "nobody waits");
+	session_quit(a->ss, true);
+	cr_assert_not(a->attended, "another thread waits");
+
+	/* an overlapped receive that was there before the call that slept */
+	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+	cr_assert_not(pair_submit(a, &r));
+	cr_assert_not(a->attended);
+	sleep_once(a);
+	session_quit(a->ss, false);
+	cr_assert_not(a->attended, "it would be late");
+
+	/* one that came while the call slept */
+	struct pair_request out;
+	static uint8_t data[LARGE];
+	int fd;
+	cr_assert(session_cancel(a->ss, &r.r, WSAETIMEDOUT));
+	cr_assert(session_attend(a->ss, &fd));
+	pair_request(&out, SW_OP_SEND, data, sizeof(data), 0);
+	cr_assert_not(pair_submit(a, &out));
+	cr_assert(a->attended, "the sleeper looks");
+	session_attended(a->ss);
+	session_quit(a->ss, false);
+	cr_assert_not(a->attended);
+	pair_free(&p);
+	cr_assert_eq(out.finished, 1);
+	WSD_TEST_END();
+}
+
+Test(session_wait, SW_BLOCK_01_what_is_left_to_send_is_looked_after_soon)
+{
+	static uint8_t data[LARGE];
+	struct pair_request s;
+	WSD_TEST_BEGIN();
+	begin();
+	sleep_once(a);
+	for (int i = 0; i < 40; i++) { /* more than there are credits */
+		pair_request(&s, SW_OP_SEND, data, 1000, 0);
+		s.r.nonblocking = true;
+		cr_assert(pair_submit(a, &s));
+		cr_assert_eq(s.r.code, 0);
+	}
+	cr_assert(a->attended);
+	pair_time(&p, 3); /* a use has come since the last look */
+	pair_time(&p, 3);
+	cr_assert_not(a->attended);
+	sleep_once(a);
+	cr_assert_eq(session_shutdown(b->ss, WSD_SD_SEND), 0);
+	session_close(a->ss, 30000);
+	cr_assert_not(a->attended, "nobody comes back");
+	pair_free(&p);
+	WSD_TEST_END();
+}
+
+/* Bytes that were told to be sent, which the peer does not read yet, and a send that pends behind
+ * them: its time runs when theirs is over. */
+Test(session_wait, SW_CLOSE_02_what_was_told_to_be_sent_outlives_what_was_not)
+{
+	static uint8_t told[LARGE], pending[LARGE], in[2 * LARGE];
+	struct pair_request s, q, r; /* the peer fetches the first one alone without a receive */
+	WSD_TEST_BEGIN();
+	begin();
+	memset(told, 't', sizeof(told));
+	for (int i = 0; i < 2; i++) {
+		pair_request(&s, SW_OP_SEND, told, sizeof(told), 0);
+		s.r.nonblocking = true;
+		cr_assert(pair_submit(a, &s));
+		cr_assert_eq(s.r.done, sizeof(told));
+		pair_run(&p);
+	}
+	pair_request(&q, SW_OP_SEND, pending, sizeof(pending), 0);
+	cr_assert_not(pair_submit(a, &q));
+	pair_run(&p);
+	session_close(a->ss, 30000);
+	pair_time(&p, 20000);
+	cr_assert_not(a->closed, "what was told has 30 s");
+	cr_assert_eq(q.finished, 0);
+	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_WAITALL);
+	pair_submit(b, &r);
+	pair_run(&p);
+	cr_assert_eq(r.finished, 1);
+	cr_assert_eq(r.r.done, sizeof(in));
+	cr_assert_eq(memcmp(in, told, sizeof(told)), 0);
+	cr_assert_eq(memcmp(in + LARGE, told, sizeof(told)), 0);
+	pair_time(&p, 2000);
+	cr_assert_eq(q.finished, 1);
+	pair_free(&p);
+	WSD_TEST_END();
+}
