@@ -298,11 +298,12 @@ static bool try(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_
 		*ret_reason = SW_REASON_BUSY;
 		return refuse(c, step, code);
 	}
-	if (code == WSAEWOULDBLOCK) {
+	/* also of the negotiation, where the provider was done at once [SW-CONNECT-4] */
+	if (!code || code == WSAEWOULDBLOCK)
 		reactor_timer_set(r, &c->timer,
 				  c->started_ns + (uint64_t)san->process->settings.san_ms * MS);
+	if (code == WSAEWOULDBLOCK)
 		return true;
-	}
 	c->connected = !code;
 	c->code = code;
 	reactor_post(r, &c->step);

@@ -246,3 +246,29 @@ Test(connect, SW_CONNECT_04_the_sans_share_of_the_time_is_bounded)
 	stopped();
 	BED_END();
 }
+
+Test(connect, SW_CONNECT_04_so_is_a_negotiation_after_a_connect_that_was_done_at_once)
+{
+	BED(1);
+	usual_addresses();
+	bed_file(&bed, "conf", "connect.san_ms = 150\n");
+	char path[160];
+	snprintf(path, sizeof(path), "%s/conf", bed.catalog);
+	setenv("WSD_CONFIG", path, 1);
+	started();
+	bed.p[0]->connect_at_once = true;
+	int fd = netbed_bind_reuse("10.77.0.1", BED_PORT);
+	cr_assert_eq(netbed_listen(fd), 0);
+	SOCKET s = bed_socket();
+	long long before = wsd_check_now_ms();
+	cr_assert_eq(fake_connect(s, "10.77.0.1", BED_PORT), 0, "over TCP/IP in the end");
+	long long took = wsd_check_now_ms() - before;
+	cr_assert(took >= 140 && took < 5000, "%lld ms", took);
+	cr_assert_eq(reason_of(s), SW_REASON_NEGOTIATION);
+	cr_assert(WSD_UNTIL(fakes_gone(), 3000));
+	close(fd);
+	bed_close(s);
+	bed_file(&bed, "conf", NULL);
+	stopped();
+	BED_END();
+}
