@@ -10,6 +10,7 @@
 #include "accept_priv.h"
 #include "address.h"
 #include "close.h"
+#include "disconnect.h"
 #include "netevents.h"
 #include "overlapped.h"
 #include "san_connect.h"
@@ -330,6 +331,7 @@ static int accept_ex(struct sw_socket *listener, struct sw_socket *s,
 		code = claim(s, listener);
 	if (code)
 		return code;
+	disconnect_tidy(s);
 	pthread_mutex_lock(&listener->lock);
 	code = queue(listener, s, how);
 	pthread_mutex_unlock(&listener->lock);

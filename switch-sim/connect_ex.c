@@ -7,6 +7,7 @@
  * no lock held.
  */
 #include "connect_priv.h"
+#include "disconnect.h"
 #include "overlapped.h"
 #include "transport.h"
 #include "usermem.h"
@@ -105,6 +106,7 @@ int sw_connect_ex(struct sw_process *p, SOCKET handle, const void *name, int nam
 		   : !how->overlapped             ? WSA_INVALID_PARAMETER
 						  : 0;
 	if (!code) {
+		disconnect_tidy(s);
 		pthread_mutex_lock(&s->lock);
 		code = start(s, name, namelen, how);
 		pthread_mutex_unlock(&s->lock);

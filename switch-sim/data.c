@@ -102,9 +102,8 @@ static bool has_moved(int code)
 static int conclude(struct data_request *d, int code)
 {
 	int told = has_moved(code) ? tell(d) : 0;
-	if (d->ended)
-		d->ended(d);
-	return code ? code : told;
+	int last = d->ended ? d->ended(d) : 0;
+	return code ? code : told ? told : last;
 }
 
 static DWORD told_flags(const struct sw_request *r)

@@ -49,8 +49,9 @@ struct data_request {
 	struct wsd_sockaddr *from;
 	int *from_len;
 	WSAMSG *message;
-	/* more to do and to free at the end; may be NULL */
-	void (*ended)(struct data_request *d);
+	/* more to do (WSA code: of a request that succeeded till then) and to free at the end; may
+	 * be NULL */
+	int (*ended)(struct data_request *d);
 	void (*destroy)(struct data_request *d);
 };
 

@@ -9,6 +9,7 @@
 #include "disconnect.h"
 #include "close.h"
 #include "connect.h"
+#include "handle.h"
 #include "linger.h"
 #include "netevents.h"
 #include "overlapped.h"
@@ -20,11 +21,16 @@
 
 #include <stdlib.h>
 
-/* What data calls of a connection before may still look at: kept until the record ends. */
+/* What calls of a connection before may still look at: kept as long as any call is inside. */
 struct retired {
 	struct retired *next;
 	struct tcp_io *io;
+	struct sw_socket *old; /* a reference: has the session */
 };
+
+/* The table's reference and our caller's: nobody else is inside, and whoever comes finds what the
+ * socket has now. */
+enum { ALONE = 2 };
 
 /* ---- a socket that serves again; caller holds s->lock ---- */
 
@@ -35,14 +41,15 @@ static int move_session(struct sw_socket *s, struct sw_socket **ret)
 	int code = sw_socket_adopt(s, s->tcp, &local, &peer, ret);
 	if (code)
 		return code;
+	(*ret)->options.nonblocking = true; /* this call does not linger */
 	(*ret)->transport = s->transport;
 	(*ret)->session = s->session;
 	san_session_attach(s->session, *ret);
 	return 0;
 }
 
-/* Pending requests are being ended, s->lock is given up for that. */
-static void end_tcp(struct sw_socket *s, struct retired *retired)
+/* Pending requests are being ended, s->lock is given up for that. *ret_io: not s's any more. */
+static void end_tcp(struct sw_socket *s, struct tcp_io **ret_io)
 {
 	INT error;
 	s->state = SW_CLOSED; /* for everybody else, for a moment */
@@ -55,11 +62,7 @@ static void end_tcp(struct sw_socket *s, struct retired *retired)
 	pthread_mutex_unlock(&s->lock);
 	tcp_io_closed(s);
 	pthread_mutex_lock(&s->lock);
-	if (retired) {
-		retired->io = atomic_exchange(&s->tcp_io, NULL);
-		retired->next = s->retired;
-		s->retired = retired;
-	}
+	*ret_io = atomic_exchange(&s->tcp_io, NULL);
 }
 
 /* As after socket(), or after bind() if the name is its own. */
@@ -81,13 +84,13 @@ static void renew(struct sw_socket *s, SOCKET fresh)
 	connect_forget(s);
 }
 
+/* *ret_old: has the session, and is to be closed. */
 static int reuse(struct sw_socket *s, struct sw_socket **ret_old)
 {
 	struct sw_process *p = s->process;
 	INT error = 0;
-	bool has_io = atomic_load(&s->tcp_io);
-	struct retired *retired = has_io ? calloc(1, sizeof(*retired)) : NULL;
-	if (has_io && !retired)
+	struct retired *retired = calloc(1, sizeof(*retired));
+	if (!retired)
 		return WSAENOBUFS;
 	sw_fds_begin();
 	SOCKET fresh = p->tcpip.lpWSPSocket(s->af, s->type, s->protocol, NULL, 0,
@@ -104,13 +107,38 @@ static int reuse(struct sw_socket *s, struct sw_socket **ret_old)
 	}
 	netevents_unwatch(s);
 	tcpip_copy_options(s->tcp, fresh);
-	if (s->session)
-		free(retired);
+	if (!s->session)
+		end_tcp(s, &retired->io);
 	else
-		end_tcp(s, retired);
+		retired->old = sw_socket_ref(*ret_old);
+	retired->next = s->retired;
+	s->retired = retired;
 	renew(s, fresh);
 	netevents_watch(s);
 	return 0;
+}
+
+static void free_retired(struct retired *r)
+{
+	while (r) {
+		struct retired *next = r->next;
+		tcp_io_free(r->io);
+		sw_socket_put(r->old);
+		free(r);
+		r = next;
+	}
+}
+
+void disconnect_tidy(struct sw_socket *s)
+{
+	struct retired *r = NULL;
+	pthread_mutex_lock(&s->lock);
+	if (s->retired && handle_refs(s->slot) <= ALONE) {
+		r = s->retired;
+		s->retired = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	free_retired(r);
 }
 
 /* ---- the call ---- */
@@ -124,24 +152,28 @@ static int judge(const struct sw_socket *s, DWORD flags, DWORD reserved)
 	return s->type == WSD_SOCK_STREAM && s->state == SW_CONNECTED ? 0 : WSAENOTCONN;
 }
 
-static int disconnect(struct sw_socket *s, DWORD flags)
+int disconnect_reuse(struct sw_socket *s)
 {
 	struct sw_socket *old = NULL;
-	int code;
-	if (!(flags & TF_REUSE_SOCKET)) {
-		code = sw_shutdown(s->process, sw_socket_handle(s), WSD_SD_BOTH);
-	} else {
-		pthread_mutex_lock(&s->lock);
-		code = judge(s, flags, 0);
-		if (!code)
-			code = reuse(s, &old);
-		pthread_mutex_unlock(&s->lock);
-	}
+	pthread_mutex_lock(&s->lock);
+	int code = judge(s, TF_REUSE_SOCKET, 0);
+	if (!code)
+		code = reuse(s, &old);
+	pthread_mutex_unlock(&s->lock);
 	if (old) {
 		sw_socket_close(s->process, sw_socket_handle(old));
 		sw_socket_put(old);
+		/* what it tells of requests that it ends, it tells of itself */
+		waiter_list_wake(&s->waiters, SW_READY_REQUEST);
 	}
+	disconnect_tidy(s);
 	return code;
+}
+
+static int disconnect(struct sw_socket *s, DWORD flags)
+{
+	return flags & TF_REUSE_SOCKET ? disconnect_reuse(s)
+				       : sw_shutdown(s->process, sw_socket_handle(s), WSD_SD_BOTH);
 }
 
 int sw_disconnect(struct sw_process *p, SOCKET handle, LPWSAOVERLAPPED overlapped, DWORD flags,
@@ -173,11 +205,8 @@ int sw_disconnect(struct sw_process *p, SOCKET handle, LPWSAOVERLAPPED overlappe
 
 void disconnect_free(struct sw_socket *s)
 {
-	for (struct retired *r; (r = s->retired);) {
-		s->retired = r->next;
-		tcp_io_free(r->io);
-		free(r);
-	}
+	free_retired(s->retired);
+	s->retired = NULL;
 }
 
 void disconnect_after_fork(struct sw_socket *s)

@@ -131,6 +131,11 @@ void handle_ref(struct handle_slot *slot)
 	atomic_fetch_add_explicit(&slot->word, 1, memory_order_relaxed);
 }
 
+unsigned handle_refs(const struct handle_slot *slot)
+{
+	return (unsigned)(atomic_load_explicit(&slot->word, memory_order_acquire) & UINT32_MAX);
+}
+
 bool handle_put(struct handle_slot *slot)
 {
 	return atomic_fetch_sub_explicit(&slot->word, 1, memory_order_acq_rel) == 1;

@@ -71,6 +71,8 @@ void *handles_remove(struct handles *t, enum handle_kind kind, uint64_t value);
 void *handles_next(struct handles *t, enum handle_kind kind, unsigned *at);
 
 void handle_ref(struct handle_slot *slot);
+/* References now, the table's among them. */
+unsigned handle_refs(const struct handle_slot *slot);
 /* True: this was the last reference and the handle is invalid. The caller destroys the object and
  * then calls handles_recycle. */
 bool handle_put(struct handle_slot *slot);

@@ -9,6 +9,7 @@
  */
 #include "transmit.h"
 #include "data.h"
+#include "disconnect.h"
 #include "errmap.h"
 #include "overlapped.h"
 #include "usermem.h"
@@ -161,8 +162,6 @@ static int collect(struct transmit *x, const struct transmit_call *c)
 		x->d.r.total += x->pieces[i].length;
 	if (!code && x->d.r.total > total_max)
 		code = WSAEINVAL;
-	if (!code && (c->flags & TF_REUSE_SOCKET)) /* comes with DisconnectEx's */
-		code = WSAEOPNOTSUPP;
 	x->d.r.pieces = x->pieces;
 	x->d.r.n_pieces = x->n_pieces;
 	return code;
@@ -183,18 +182,21 @@ static void move_position(const struct transmit *x)
 	}
 }
 
-static void ended(struct data_request *d)
+static int ended(struct data_request *d)
 {
 	struct transmit *x = of(d);
 	struct sw_socket *s = d->r.s;
 	if (x->file >= 0)
 		move_position(x);
 	if (d->r.code || !(x->flags & TF_DISCONNECT))
-		return;
+		return 0;
+	if (x->flags & TF_REUSE_SOCKET)
+		return disconnect_reuse(s);
 	pthread_mutex_lock(&s->lock);
 	if (s->state == SW_CONNECTED && !x->t->shutdown(s, WSD_SD_BOTH))
 		s->shut_send = s->shut_receive = true;
 	pthread_mutex_unlock(&s->lock);
+	return 0;
 }
 
 /* ---- in chunks, for a transport that takes buffers only ---- */
@@ -282,8 +284,8 @@ static int run_chunks(struct sw_socket *s, struct transmit *x, DWORD timeout)
 		d->r.done += x->part.done;
 	}
 	d->r.code = code;
-	ended(d);
-	return code;
+	int last = ended(d);
+	return code ? code : last;
 }
 
 /* ---- the call ---- */

@@ -9,14 +9,23 @@
 
 #include <errno.h>
 
+/* DisconnectEx may take a session away from its socket while calls are inside: they go on with it,
+ * and it stays as long as any of them is [disconnect.c]. */
 static bool san_submit(struct sw_socket *s, struct sw_request *r)
 {
-	return session_submit(s->session, r);
+	struct session *ss = s->session;
+	if (ss)
+		return session_submit(ss, r);
+	r->code = WSA_OPERATION_ABORTED;
+	atomic_store_explicit(&r->over, true, memory_order_release);
+	return true;
 }
 
+/* One of a session that is gone has been ended by its end, or will be. */
 static bool san_cancel(struct sw_socket *s, struct sw_request *r, int code)
 {
-	return session_cancel(s->session, r, code);
+	struct session *ss = s->session;
+	return ss && session_cancel(ss, r, code);
 }
 
 static bool is_over(const struct sw_request *r)
@@ -54,6 +63,8 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 	struct waiter w = {0};
 	struct waiter_link link = {0};
 	struct session *ss = s->session;
+	if (!ss) /* it has ended r */
+		return WSAEINTR;
 	session_poll(ss, r, SESSION_SPIN);
 	if (is_over(r))
 		return 0;
@@ -74,12 +85,13 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 
 static unsigned san_ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 {
-	unsigned bits = session_ready(s->session, want);
+	struct session *ss = s->session;
+	unsigned bits = ss ? session_ready(ss, want) : SW_READY_GONE;
 	if (fd) {
 		fd->fd = -1;
 		fd->events = 0;
 		if (!bits)
-			session_detach(s->session);
+			session_detach(ss);
 	}
 	return bits;
 }
@@ -91,14 +103,16 @@ static int san_shutdown(struct sw_socket *s, int how)
 
 static int san_readable(struct sw_socket *s, uint32_t *ret_bytes)
 {
-	*ret_bytes = session_readable(s->session);
-	return 0;
+	struct session *ss = s->session;
+	*ret_bytes = ss ? session_readable(ss) : 0;
+	return ss ? 0 : WSAENOTCONN;
 }
 
 static int san_at_mark(struct sw_socket *s, bool *ret_at)
 {
-	*ret_at = session_at_mark(s->session);
-	return 0;
+	struct session *ss = s->session;
+	*ret_at = !ss || session_at_mark(ss);
+	return ss ? 0 : WSAENOTCONN;
 }
 
 const struct sw_transport transport_san = {

@@ -120,6 +120,80 @@ Test(transmit, SW_OPT_4_overlapped_and_disconnect)
 	WS_END();
 }
 
+/* As DisconnectEx's: the peer sees the end, and the socket serves again. */
+Test(transmit, SW_OPT_4_disconnect_and_reuse)
+{
+	enum { BYTES = 300 * KIB };
+	const DWORD flags = TF_DISCONNECT | TF_REUSE_SOCKET;
+	WS_BEGIN();
+	struct pair p = pair_open();
+	int fd = file_of(BYTES, 0);
+	DWORD n, got;
+	char b;
+	for (int i = 0; i < 4; i++) {
+		OVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+		struct pair_flow in = {.s = p.b, .seed = SEED, .bytes = BYTES, .piece = 50000};
+		pair_flow_start(&in);
+		lseek(fd, 0, SEEK_SET);
+		int code = transmit(p.a, WSD_FILE_HANDLE(fd), 0, i & 1 ? &o : NULL, NULL, flags);
+		cr_assert(!code || (i & 1 && code == WSA_IO_PENDING), "%d", code);
+		if (i & 1)
+			cr_assert(wsd_WSAGetOverlappedResult(p.a, &o, &n, TRUE, &got));
+		cr_assert_eq(pair_flow_end(&in), 0);
+		cr_assert_eq(wsd_recv(p.b, &b, 1, 0), 0, "the end");
+		WS_IS(wsd_send(p.a, "x", 1, 0), WSAENOTCONN);
+		WS_OK(wsd_closesocket(p.b));
+		WS_OK(conn_connect(p.a, pair_address(), ws_port(p.listener)));
+		p.b = conn_accept(p.listener);
+		cr_assert_str_eq(pair_transport(p.a), pair_on_san() ? "SAN" : "TCP/IP");
+		wsd_WSACloseEvent((WSAEVENT)o.hEvent);
+	}
+	close(fd);
+	pair_close(&p);
+	WS_END();
+}
+
+struct blocked {
+	SOCKET s;
+	int code;
+	_Atomic bool over;
+};
+
+static void *block(void *arg)
+{
+	struct blocked *x = arg;
+	char c;
+	x->code = wsd_recv(x->s, &c, 1, 0) < 0 ? wsd_WSAGetLastError() : 0;
+	x->over = true;
+	return NULL;
+}
+
+Test(transmit, WS_CLOSE_1_a_blocked_call_ends_when_DisconnectEx_gives_the_socket_back)
+{
+	WS_BEGIN();
+	struct pair p = pair_open();
+	DWORD timeout = 60000; /* a call that looks at its deadline, too */
+	WS_OK(wsd_setsockopt(p.a, WSD_SOL_SOCKET, WSD_SO_RCVTIMEO, (char *)&timeout,
+			     sizeof(timeout)));
+	for (int i = 0; i < 5; i++) {
+		struct blocked x = {.s = p.a};
+		pthread_t t;
+		cr_assert_eq(pthread_create(&t, NULL, block, &x), 0);
+		usleep(i * 20000u); /* before, in the middle of, and after the way to sleep */
+		WS_OK(wsd_DisconnectEx(p.a, NULL, TF_REUSE_SOCKET, 0) ? 0 : SOCKET_ERROR);
+		cr_assert(WSD_UNTIL(x.over, 20000));
+		cr_assert(x.code == WSAEINTR || x.code == WSAENOTCONN ||
+				  x.code == WSA_OPERATION_ABORTED,
+			  "%d", x.code);
+		pthread_join(t, NULL);
+		WS_OK(wsd_closesocket(p.b));
+		WS_OK(conn_connect(p.a, pair_address(), ws_port(p.listener)));
+		p.b = conn_accept(p.listener);
+	}
+	pair_close(&p);
+	WS_END();
+}
+
 /* A transport that takes buffers only, as a SAN session does: the switch reads the file itself. */
 static void buffers_only(SOCKET s)
 {
