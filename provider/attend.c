@@ -9,14 +9,17 @@
 #include "wsp.h"
 
 /* Nothing was there. The queue is armed, or something has come; 1: look. */
-static int prepare_locked(struct conn *c)
+static int prepare_locked(struct conn *c, bool was_idle)
 {
 	struct transfer *t = c->transfer;
 	if (t->tail_wanted && transfer_tail_open(t))
 		transfer_flush_tail_locked(c);
-	/* An event of completions that were seen already would only wake for nothing. */
-	if (t->fired)
+	/* An event of completions that were seen already would only wake for nothing. There may be
+	 * one that nobody knows of, too: of the endpoint's last connection, or a second one where
+	 * the queue was armed twice. It is why the last sleep was none. */
+	if (t->fired || was_idle)
 		harvest_event_locked(c);
+	t->idle = true;
 	if (!harvest_arm_locked(c, harvest_want_locked(c)))
 		return 0;
 	return harvest_locked(c) > 0;
@@ -29,9 +32,11 @@ static int attend_locked(struct conn *c)
 		c->attended = true;
 		conn_watch(c, false);
 	}
+	bool was_idle = t->idle;
+	t->idle = false;
 	if (harvest_locked(c) || t->done || t->dead)
 		return 1;
-	return prepare_locked(c);
+	return prepare_locked(c, was_idle);
 }
 
 /* The event thread is to miss nothing: as if its channel had been readable. */

@@ -45,7 +45,9 @@ struct endpoint {
 	void *early;           /* EP_EARLY_SIZE bytes, registered as early_mr */
 	struct ibv_mr *early_mr;
 	uint32_t max_inline, max_sge, send_depth, recv_depth; /* as granted */
-	uint64_t closed_ns;                                   /* when it came into the pool */
+	uint16_t pkey_index;                                  /* of the last connection's */
+	uint8_t port;
+	bool clean; /* the queue pair is RESET, and nothing was posted since */
 };
 
 /* endpoint.c: 0 or -errno. None is called inside the gate. An endpoint from the pool, or a new one:
@@ -62,6 +64,10 @@ void endpoint_pool_drain(struct prov *p, struct dev *dev);
 int endpoint_init(struct endpoint *ep, struct ibv_qp_attr *attr, int mask); /* as request_alive() */
 int endpoint_ready(struct endpoint *ep, struct rdma_cm_id *id);             /* RTR, RTS */
 void endpoint_err(struct endpoint *ep);
+/* RESET, unless it is so already: nothing that was posted is touched any more. False: it failed. */
+bool endpoint_reset(struct endpoint *ep);
+/* ERR again, if it was reset on the way. 0 or -errno. */
+int endpoint_fail(struct endpoint *ep);
 
 struct conn {
 	pthread_mutex_t lock;
@@ -82,8 +88,8 @@ struct conn {
 	bool ended;                  /* the peer knows, or it was the peer */
 	bool parted;                 /* closed, waits for the peer in prov->parting */
 	bool retried;                /* after a reject for a queue pair number still in use */
-	int hollow_fd;               /* of an endpoint whose device is gone; -1 */
-	atomic_uint attempt;         /* which use of the connection, and of id, an event is of */
+	int hollow_fd;       /* of an endpoint whose device is gone, as long as the memory; -1 */
+	atomic_uint attempt; /* which use of the connection, and of id, an event is of */
 	/* Under prov->lock: in prov->attempts or prov->parting. */
 	struct conn **timed;
 	struct conn *tprev, *tnext;
@@ -108,7 +114,7 @@ int transfer_open(struct conn *c);
 void transfer_break(struct conn *c, int code);
 /* WSPCloseSocket: everything pending completes with WSA_OPERATION_ABORTED, 0 bytes, before this
  * returns; nothing is posted afterwards, no completion is left in the queue [PROV-CLOSE-1].
- * The queue pair is in ERR already. Also after transfer_open() alone, then under s->call. */
+ * The queue pair is reset. Also after transfer_open() alone, then under s->call. */
 void transfer_close(struct conn *c);
 /* Its memory, if there is some: nobody uses it any more; another transfer_open() may follow. */
 void transfer_free(struct conn *c);

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -46,6 +45,7 @@ static int make_queues(struct endpoint *ep)
 								    : attr.cap.max_recv_sge;
 	ep->send_depth = attr.cap.max_send_wr;
 	ep->recv_depth = attr.cap.max_recv_wr;
+	ep->clean = true;
 	return 0;
 }
 
@@ -174,23 +174,14 @@ int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret)
 	return err;
 }
 
-static bool reset(struct endpoint *ep)
-{
-	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RESET};
-	return !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
-}
-
 void endpoint_put(struct endpoint *ep, bool reuse)
 {
 	struct prov *p = ep->p;
 	struct dev *dev = ep->dev;
-	reuse = reuse && reset(ep);
+	reuse = reuse && endpoint_reset(ep);
 	pthread_mutex_lock(&p->lock);
 	if (reuse && !dev->gone && !atomic_load(&p->closing) &&
 	    dev->pool_count < p->max_endpoints) {
-		struct timespec now;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		ep->closed_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 		DL_PREPEND(dev->pool, ep);
 		dev->pool_count++;
 		ep = NULL;
@@ -220,6 +211,9 @@ int endpoint_init(struct endpoint *ep, struct ibv_qp_attr *attr, int mask)
 {
 	/* rdma_cm does not know yet what the peer may do; what it really may, registrations say. */
 	attr->qp_access_flags = IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ;
+	ep->port = attr->port_num;
+	ep->pkey_index = attr->pkey_index;
+	ep->clean = false;
 	return -ibv_modify_qp(ep->qp, attr, mask | IBV_QP_ACCESS_FLAGS);
 }
 
@@ -245,4 +239,32 @@ void endpoint_err(struct endpoint *ep)
 {
 	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_ERR};
 	ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+}
+
+bool endpoint_reset(struct endpoint *ep)
+{
+	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RESET};
+	if (!ep->clean)
+		ep->clean = !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+	return ep->clean;
+}
+
+int endpoint_fail(struct endpoint *ep)
+{
+	if (!ep->clean)
+		return 0;
+	/* There is no other way from RESET; nobody may reach anything by it. */
+	struct ibv_qp_attr attr = {
+		.qp_state = IBV_QPS_INIT,
+		.port_num = ep->port,
+		.pkey_index = ep->pkey_index,
+	};
+	int err =
+		ibv_modify_qp(ep->qp, &attr,
+			      IBV_QP_STATE | IBV_QP_PORT | IBV_QP_PKEY_INDEX | IBV_QP_ACCESS_FLAGS);
+	if (err)
+		return -err;
+	ep->clean = false;
+	attr = (struct ibv_qp_attr){.qp_state = IBV_QPS_ERR};
+	return -ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
 }

@@ -66,7 +66,7 @@ static void end_sends(struct transfer *t, uint32_t number, int code)
 
 /* ---- the early message ---- */
 
-void harvest_early_locked(struct conn *c)
+bool harvest_early_locked(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	const char *from = c->ep->early;
@@ -81,25 +81,28 @@ void harvest_early_locked(struct conn *c)
 		left -= n;
 	}
 	end_slot(t, &t->rq, &t->early_slot, left ? WSAEMSGSIZE : 0, t->early_bytes);
-	if (left) {
-		harvest_fail_locked(c, WSAECONNABORTED); /* [PROV-DATA-10] */
-	} else if (t->done && !c->attended) {
-		/* Whoever makes upcalls is woken: no upcall from inside WSPRecv. */
-		harvest_arm_locked(c, ARMED_ALL);
-		transfer_flush_tail_locked(c);
-	}
+	return !left;
 }
 
-static void on_early(struct conn *c, const struct ibv_wc *wc)
+/* False: it is too long for the receive that waits for it. */
+static bool on_early(struct conn *c, const struct ibv_wc *wc)
 {
 	struct transfer *t = c->transfer;
 	t->early_bytes = wc->byte_len;
 	t->early = EARLY_ARRIVED;
-	if (t->early_waits)
-		harvest_early_locked(c);
+	return !t->early_waits || harvest_early_locked(c);
 }
 
 /* ---- completions ---- */
+
+/* What ends the operations of a connection that is over. Calls are told WSAENOTSOCK from the
+ * beginning of WSPCloseSocket on; what was pending is aborted [PROV-CLOSE-1]. */
+static int reason(const struct conn *c)
+{
+	if (c->broken == WSAENOTSOCK)
+		return WSA_OPERATION_ABORTED;
+	return c->broken ? c->broken : WSAECONNABORTED;
+}
 
 /* What a failed completion means for its own operation, and for the connection: by the peer's NIC's
  * word (access, length), or silence. */
@@ -110,13 +113,20 @@ static int code_of(const struct conn *c, const struct ibv_wc *wc)
 	    (wc->status == IBV_WC_LOC_LEN_ERR || wc->status == IBV_WC_REM_INV_REQ_ERR ||
 	     wc->status == IBV_WC_LOC_QP_OP_ERR))
 		return WSAEMSGSIZE;
-	return c->broken ? c->broken : WSAECONNABORTED;
+	return reason(c);
+}
+
+/* A write with immediate data takes a receive, too, but its length is that of what was written
+ * elsewhere: no peer of ours sends one, and nobody may take its length for a message's. */
+static bool is_good(const struct ibv_wc *wc)
+{
+	return wc->status == IBV_WC_SUCCESS && (wc->wr_id & WR_SEND || wc->opcode == IBV_WC_RECV);
 }
 
 static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_failed)
 {
 	struct transfer *t = c->transfer;
-	bool ok = wc->status == IBV_WC_SUCCESS;
+	bool ok = is_good(wc);
 	int code = ok ? 0 : code_of(c, wc);
 	if (!ok) {
 		if (wc->status != IBV_WC_WR_FLUSH_ERR)
@@ -134,12 +144,13 @@ static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_fai
 		end_sends(t, (uint32_t)wc->wr_id, code);
 	} else {
 		t->fired = true;
-		if (ok)
-			on_early(c, wc);
+		if (ok && !on_early(c, wc))
+			*ret_failed = true;
 	}
 }
 
-/* Takes what is there, and no more: what it means for the connection is another's. */
+/* Takes what is there, and no more: what it means for the connection is another's, after the whole
+ * batch. */
 static unsigned take(struct conn *c, bool *ret_failed)
 {
 	struct ibv_wc wc[POLL_BATCH];
@@ -159,10 +170,10 @@ unsigned harvest_locked(struct conn *c)
 	struct transfer *t = c->transfer;
 	if (!t || t->closed || t->dead || !c->ep)
 		return 0;
+	if (!c->up && !c->broken)
+		return 0; /* an attempt that fails is the CM side's */
 	bool failed = false;
 	unsigned n = take(c, &failed);
-	if (t->dead)
-		return n; /* by the early message */
 	if (!failed && n && (t->sq.first || t->rq.first))
 		failed = transfer_pump_locked(c) != 0;
 	if (failed)
@@ -215,7 +226,8 @@ void transfer_on_channel(struct conn *c)
 {
 	pthread_mutex_lock(&c->lock);
 	struct transfer *t = c->transfer;
-	if (!t || !c->ep) {
+	if (!t || !c->ep ||
+	    c->attended) { /* attended since the event was seen: it is the switch's */
 		pthread_mutex_unlock(&c->lock);
 		return;
 	}
@@ -235,12 +247,6 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int set_state(struct conn *c, enum ibv_qp_state state)
-{
-	struct ibv_qp_attr attr = {.qp_state = state};
-	return ibv_modify_qp(c->ep->qp, &attr, IBV_QP_STATE);
-}
-
 static bool at_nic(const struct transfer *t)
 {
 	return queue_used(&t->sq) || queue_used(&t->rq);
@@ -254,14 +260,14 @@ static bool at_nic(const struct transfer *t)
 static void quiesce(struct conn *c)
 {
 	struct transfer *t = c->transfer;
-	bool failed;
-	set_state(c, IBV_QPS_ERR);
+	bool failed = false;
+	endpoint_err(c->ep);
 	take(c, &failed);
 	for (int64_t end = now_ms() + FLUSH_WAIT_MS; at_nic(t) && now_ms() < end;)
 		if (!take(c, &failed))
 			sched_yield();
 	if (at_nic(t)) {
-		set_state(c, IBV_QPS_RESET);
+		endpoint_reset(c->ep);
 		take(c, &failed);
 	}
 }
@@ -291,7 +297,7 @@ static void wake_sleepers(struct conn *c)
 					 .opcode = IBV_WR_RDMA_WRITE,
 					 .send_flags = IBV_SEND_SIGNALED,
 				 };
-	if (!ibv_req_notify_cq(c->ep->cq, 0))
+	if (!endpoint_fail(c->ep) && !ibv_req_notify_cq(c->ep->cq, 0))
 		ibv_post_send(c->ep->qp, &wr, &bad); /* in ERR it completes at once */
 }
 
@@ -306,7 +312,7 @@ void harvest_fail_locked(struct conn *c, int code)
 	t->lost = true;
 	t->dead = true; /* nothing below comes back here */
 	quiesce(c);
-	end_all(t, c->broken);
+	end_all(t, reason(c));
 	if (c->attended)
 		wake_sleepers(c);
 }
@@ -358,7 +364,7 @@ void transfer_close(struct conn *c)
 		pthread_cond_wait(&t->cond, &c->lock);
 	if (c->ep) {
 		/* Unlike ERR it is certain at return that no buffer is touched any more. */
-		set_state(c, IBV_QPS_RESET);
+		endpoint_reset(c->ep);
 		empty_queue(c);
 	}
 	end_all(t, WSA_OPERATION_ABORTED);

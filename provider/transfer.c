@@ -261,8 +261,12 @@ static int post_recv(struct conn *c, const struct gather *g, LPWSAOVERLAPPED ov,
 		memcpy(t->early_sge, g->sge, sizeof(g->sge));
 		t->early_waits = true;
 		begin_overlapped(ov);
-		if (t->early == EARLY_ARRIVED)
-			harvest_early_locked(c);
+		if (t->early != EARLY_ARRIVED)
+			return 0;
+		if (harvest_early_locked(c))
+			look_again(c);
+		else
+			harvest_fail_locked(c, WSAECONNABORTED);
 		return 0;
 	}
 	struct ibv_recv_wr *bad, wr = {

@@ -102,6 +102,7 @@ struct transfer {
 	bool tail_wanted;  /* somebody polled for an operation whose end nobody signals */
 	enum armed armed;  /* the completion queue, as far as we know */
 	bool fired;        /* a completion came since: an event is, or will be, there */
+	bool idle;         /* the last WSPAttend found nothing */
 	bool closed, dead; /* by WSPCloseSocket; everything pending has completed */
 	bool lost;         /* conn_lost() is to be called */
 	unsigned busy;     /* calls that use the endpoint without the lock */
@@ -150,8 +151,9 @@ bool harvest_arm_locked(struct conn *c, enum armed want);
 void harvest_event_locked(struct conn *c);
 /* The connection is over with @code: the rest completes with it. */
 void harvest_fail_locked(struct conn *c, int code);
-/* The end of a request that the early message was for. */
-void harvest_early_locked(struct conn *c);
+/* The early message, which has arrived, ends the receive that waits for it. False: it is too long,
+ * and the connection is to fail with WSAECONNABORTED [PROV-DATA-10]. */
+bool harvest_early_locked(struct conn *c);
 
 /* overlapped.c */
 
