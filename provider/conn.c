@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "cmdata.h"
@@ -36,6 +37,8 @@ void conn_free(struct conn *c)
 	if (!c)
 		return;
 	transfer_free(c);
+	if (c->hollow_fd >= 0)
+		close(c->hollow_fd);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -124,7 +127,6 @@ void conn_end(struct conn *c, bool reuse)
 	struct dev *dev;
 	struct rdma_cm_id *id = c->id ? conn_take_id(c, &dev) : NULL;
 	if (c->transfer) {
-		endpoint_err(c->ep);
 		transfer_close(c);
 		transfer_free(c);
 	}

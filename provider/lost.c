@@ -10,8 +10,6 @@
  */
 #include "conn.h"
 
-#include <unistd.h>
-
 /* Nothing is posted from now on. Under s->call. */
 static void stop(struct conn *c, int code)
 {
@@ -59,12 +57,9 @@ static void let_go(struct conn *c)
 	int fd = ep ? endpoint_hollow(ep) : -1;
 	pthread_mutex_lock(&s->call);
 	if (ep)
-		c->hollow_fd = fd;
-	bool closed = s->state == SS_CLOSED;
+		c->hollow_fd = fd; /* closed with the connection's memory: soon, if s is closed */
 	struct rdma_cm_id *id = c->id ? conn_take_id(c, &dev) : NULL;
 	pthread_mutex_unlock(&s->call);
-	if (ep && closed && fd >= 0)
-		close(fd); /* lost_close() has not seen it */
 	if (id)
 		conn_drop_id(c, id, dev);
 }
@@ -114,7 +109,9 @@ void lost_event(struct conn *c, const struct conn_news *news)
 		break;
 	}
 	pthread_mutex_unlock(&s->call);
-	if (broken)
+	/* Also if another thread has only just found it broken: nothing pending is to be ended by
+	 * let_go(). */
+	if (broken || removal)
 		transfer_break(c, reason_of(news->event));
 	if (removal)
 		let_go(c);
@@ -156,9 +153,6 @@ void lost_close(struct conn *c)
 	} else if (c->id) {
 		id = conn_take_id(c, &dev);
 	}
-	if (c->hollow_fd >= 0)
-		close(c->hollow_fd);
-	c->hollow_fd = -1;
 	pthread_mutex_unlock(&s->call);
 	if (ep && !part)
 		endpoint_put(ep, true);
