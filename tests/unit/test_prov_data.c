@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The data side over a NIC in memory: hostile peers, a NIC that is slow, and steps of two threads
+ * in the order that hurts. PROV-DATA-8 to 10, PROV-OVL-1, PROV-CLOSE-1, PROV-CLOSE-4, PROV-MEM-8.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fake_nic.h"
+
+#include "../../provider/transfer.h"
+#include "../../provider/wsp.h"
+
+enum { SIZE = 8192 };
+
+static char mem[SIZE];
+
+#define BEGIN(up)         \
+	WSD_TEST_BEGIN(); \
+	fake_up(up)
+#define END()        \
+	fake_down(); \
+	WSD_TEST_END()
+
+static int attend(int *fd)
+{
+	int code = -1, result = prov_WSPAttend(fake.desc, TRUE, fd, &code);
+	cr_assert_eq(code, 0);
+	return result;
+}
+
+/* Past the early message. */
+static void first_message(void)
+{
+	struct fake_op r;
+	cr_assert_eq(fake_recv(&r, mem, 100, true), WSA_IO_PENDING);
+	fake_early("hello", 5);
+	cr_assert_eq(fake_poll(&r), 0);
+	cr_assert_eq(r.bytes, 5);
+}
+
+/* Both are taken from the completion queue in one batch. */
+Test(prov_data, PROV_DATA_10_a_long_early_message_with_more_behind_it)
+{
+	BEGIN(true);
+	struct fake_op r[3];
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	cr_assert_eq(fake_recv(&r[0], mem, 10, false), WSA_IO_PENDING);
+	cr_assert_eq(fake_recv(&r[1], mem + 100, 100, false), WSA_IO_PENDING);
+	cr_assert_eq(fake_recv(&r[2], mem + 200, 100, false), WSA_IO_PENDING);
+	fake_early("longer than ten bytes", 22);
+	fake_received(5);
+	transfer_on_channel(fake.c);
+	cr_assert_eq(queue_used(&fake.c->transfer->rq), 0, "one has ended that was not posted");
+	cr_assert_eq(fake.told, 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(r[i].told, 1, "receive %d is told %d times", i, r[i].told);
+	cr_assert_eq(r[0].code, WSAEMSGSIZE);
+	cr_assert_eq(r[2].code, WSAECONNABORTED);
+	cr_assert_eq(fake.s->state, SS_BROKEN);
+	struct fake_op more;
+	cr_assert_eq(fake_recv(&more, mem, 10, true), WSAECONNABORTED);
+	END();
+}
+
+/* It takes a receive, and its length is that of the memory that it wrote. */
+Test(prov_data, PROV_DATA_05_a_write_with_immediate_data_is_no_message)
+{
+	WSD_TEST_BEGIN();
+	for (int early = 0; early < 2; early++) {
+		fake_up(true);
+		struct fake_op r[2];
+		fake_reg(mem, SIZE, MEM_READWRITE);
+		if (!early)
+			first_message();
+		cr_assert_eq(fake_recv(&r[0], mem, SIZE, true), WSA_IO_PENDING);
+		cr_assert_eq(fake_recv(&r[1], mem, 10, true), WSA_IO_PENDING);
+		fake_receive(IBV_WC_SUCCESS, IBV_WC_RECV_RDMA_WITH_IMM, 5000);
+		for (int i = 0; i < 2; i++) {
+			cr_assert_eq(fake_poll(&r[i]), WSAECONNABORTED);
+			cr_assert_eq(r[i].bytes, 0);
+		}
+		cr_assert_eq(fake.s->state, SS_BROKEN);
+		fake_down();
+	}
+	WSD_TEST_END();
+}
+
+/* What is posted does not come back in time: the queue pair is reset, and tells nothing any more.
+ */
+Test(prov_data, PROV_OVL_01_who_sleeps_hears_of_the_end_of_a_slow_nic)
+{
+	BEGIN(true);
+	struct fake_op r[2];
+	int fd = -1;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(fake_recv(&r[0], mem, 10, true), WSA_IO_PENDING);
+	while (attend(&fd))
+		;
+	cr_assert_not(fake_readable());
+	fake.flushes = false;
+	conn_lost(fake.c, WSAECONNABORTED);
+	cr_assert_eq(fake_poll(&r[0]), WSAECONNABORTED);
+	cr_assert_eq(fake.resets, 1);
+	cr_assert(fake_readable(), "who sleeps on the descriptor sleeps on");
+	END();
+}
+
+/* Of the endpoint's last connection, say: nobody sleeps as long as it is there. */
+Test(prov_data, PROV_OVL_01_an_event_of_nothing_wakes_once)
+{
+	BEGIN(true);
+	int fd = -1;
+	struct fake_op before, r;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(fake_recv(&before, mem, 10, true), WSA_IO_PENDING);
+	cr_assert_eq(fake_recv(&r, mem, 10, true), WSA_IO_PENDING);
+	while (attend(&fd))
+		;
+	fake_received(1);
+	while (attend(&fd))
+		;
+	cr_assert_not(fake_readable());
+	fake.events++;
+	eventfd_write(fd, 1);
+	int looks = 0;
+	for (; fake_readable() && looks < 10; looks++)
+		cr_assert_eq(attend(&fd), 0);
+	cr_assert_leq(looks, 2, "it spins");
+	fake_received(3);
+	cr_assert(fake_readable(), "the queue is armed");
+	cr_assert_eq(fake_poll(&r), 0);
+	END();
+}
+
+/* The event thread has seen the channel, and comes late: the one who sleeps is not robbed. */
+Test(prov_data, PROV_OVL_01_attended_by_the_switch_alone)
+{
+	BEGIN(true);
+	int fd = -1;
+	struct fake_op r;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(fake_recv(&r, mem, 10, true), WSA_IO_PENDING);
+	while (attend(&fd))
+		;
+	fake_received(3);
+	transfer_on_channel(fake.c);
+	cr_assert(fake_readable());
+	cr_assert_eq(attend(&fd), 1);
+	cr_assert_eq(fake_poll(&r), 0);
+	END();
+}
+
+/* Flushed between the two halves of WSPCloseSocket. */
+Test(prov_data, PROV_CLOSE_01_pending_is_aborted_whoever_finds_it)
+{
+	BEGIN(true);
+	struct fake_op r[40], w[40];
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	for (int i = 0; i < 40; i++) {
+		cr_assert_eq(fake_recv(&r[i], mem, 10, i % 2), WSA_IO_PENDING);
+		cr_assert_eq(fake_send(&w[i], mem, 10, i % 2), WSA_IO_PENDING);
+	}
+	pthread_mutex_lock(&fake.s->call);
+	lost_close_begin(fake.c);
+	pthread_mutex_unlock(&fake.s->call);
+	struct fake_op late;
+	cr_assert_eq(fake_recv(&late, mem, 10, true), WSAENOTSOCK);
+	transfer_on_channel(fake.c);
+	int code;
+	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+	for (int i = 0; i < 40; i++) {
+		cr_assert_eq(r[i].ov.Internal, WSA_OPERATION_ABORTED);
+		cr_assert_eq(w[i].ov.Internal, WSA_OPERATION_ABORTED);
+		cr_assert_eq(r[i].told, !(i % 2));
+		cr_assert_eq(w[i].told, !(i % 2));
+	}
+	END();
+}
+
+/* The device goes between the two halves of WSPCloseSocket; whose number its channel had is another
+ * file's by the time of the second half. */
+Test(prov_data, PROV_CLOSE_04_a_removed_devices_descriptor_is_closed_once)
+{
+	BEGIN(true);
+	struct sock *s = fake.s;
+	struct conn *c = fake.c;
+	int fd = fake.ep->channel->fd;
+	struct fake_op r;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(fake_recv(&r, mem, 10, true), WSA_IO_PENDING);
+	pthread_mutex_lock(&s->call);
+	lost_close_begin(c);
+	sock_move(s, SC_CLOSE);
+	struct conn_news news = {.c = c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
+	lost_event(c, &news);
+	cr_assert_eq(r.ov.Internal, WSA_OPERATION_ABORTED);
+	/* If it is closed already its number is given to the next file. */
+	int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int code;
+	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+	cr_assert_neq(fcntl(other, F_GETFD), -1, "a stranger's descriptor is closed");
+	close(other);
+	cr_assert_eq(fcntl(fd, F_GETFD), -1, "it is left open");
+	END();
+}
+
+/* A poll while the peer is asked does not end what is not there yet. */
+Test(prov_data, PROV_CONNECT_09_nothing_is_harvested_before_the_connection_is_up)
+{
+	BEGIN(false);
+	struct fake_op r = {0};
+	r.ov.Internal = WSS_OPERATION_IN_PROGRESS;
+	fake_receive(IBV_WC_LOC_LEN_ERR, IBV_WC_RECV, 0);
+	cr_assert_eq(fake_poll(&r), WSA_IO_INCOMPLETE);
+	conn_up(fake.c);
+	sock_turn(fake.s, SN_ACCEPTED);
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	cr_assert_eq(fake_recv(&r, mem, 10, true), WSA_IO_PENDING);
+	cr_assert_eq(fake_poll(&r), WSAECONNABORTED, "it fails after that, and not for ever");
+	END();
+}
+
+/* A step of the queue pair costs as much as a connection's other steps together. */
+Test(prov_data, PROV_MEM_08_reset_once_in_a_life)
+{
+	BEGIN(true);
+	int code;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+	cr_assert_eq(fake.resets, 1);
+	cr_assert_eq(fake.dev.pool_count, 1, "it is kept");
+	END();
+}
