@@ -13,6 +13,7 @@
 #include "names.h"
 #include "netevents.h"
 #include "san.h"
+#include "session.h"
 #include "sw_step.h"
 #include "tcp_io.h"
 #include "tcpip.h"
@@ -116,15 +117,22 @@ static bool lingers(const struct sw_socket *s, bool connected, bool wait)
 	       wait && !s->options.nonblocking;
 }
 
+/* Bytes that a call was told are sent. Caller holds s->lock. */
+static bool unsent(struct sw_socket *s)
+{
+	if (s->session)
+		return session_unsent(s->session);
+	return tcp_io_flush(s, 0) || linger_unsent(s->tcp);
+}
+
 /* Windows refuses to close a non-blocking socket that would have to wait; a failed call changes
  * nothing. */
 static int check_linger(struct sw_socket *s)
 {
 	pthread_mutex_lock(&s->lock);
 	struct wsd_linger l = linger_of(s);
-	bool waits = s->state == SW_CONNECTED && !s->session && s->type == WSD_SOCK_STREAM &&
-		     s->options.nonblocking && l.l_onoff && l.l_linger &&
-		     (tcp_io_flush(s, 0) || linger_unsent(s->tcp));
+	bool waits = s->state == SW_CONNECTED && s->type == WSD_SOCK_STREAM &&
+		     s->options.nonblocking && l.l_onoff && l.l_linger && unsent(s);
 	pthread_mutex_unlock(&s->lock);
 	return waits ? WSAEWOULDBLOCK : 0;
 }

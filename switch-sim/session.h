@@ -91,6 +91,13 @@ unsigned session_ready(struct session *ss, unsigned want);
 int session_shutdown(struct session *ss, int how);
 uint32_t session_readable(struct session *ss);
 bool session_at_mark(struct session *ss);
+/* Are bytes not sent, or not fetched, that a call was told are? The caller may hold s->lock. */
+bool session_unsent(struct session *ss);
+/* The SAN socket's option, one that is forwarded [SW-OPT-1]. WSA code; WSAENOTCONN: it is closed.
+ */
+int session_get_option(struct session *ss, int name, char *value, int *len);
+int session_set_option(struct session *ss, int name, const char *value, int len);
+const struct san_provider *session_provider(const struct session *ss);
 int session_error(struct session *ss); /* why it is lost; 0: it is not */
 void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline);
 void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count);
