@@ -13,6 +13,7 @@
 #include "names.h"
 #include "netevents.h"
 #include "san.h"
+#include "san_connect.h"
 #include "session.h"
 #include "sw_step.h"
 #include "tcp_io.h"
@@ -168,10 +169,12 @@ static int close_handle(struct sw_process *p, SOCKET handle, bool wait)
 	tear_down(s);
 	struct session *session = s->session;
 	pthread_mutex_unlock(&s->lock);
-	if (session)
+	if (session) {
+		san_session_closing(session);
 		linger_session(s, wait);
-	else
+	} else {
 		tcp_io_closed(s);
+	}
 	sw_socket_put(s);
 	return 0;
 }

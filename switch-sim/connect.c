@@ -179,13 +179,23 @@ static void run_tcp(struct sw_socket *s)
 
 /* ---- the SAN ---- */
 
+/* True: the attempt is under way, or has ended. */
 static bool try_san(struct sw_socket *s)
 {
+	struct connector *c = s->connector;
+	const struct wsd_sockaddr_in *to = (const struct wsd_sockaddr_in *)&s->peer;
 	enum sw_reason reason = SW_REASON_FAMILY;
-	s->connector->phase = CONNECT_SAN;
-	bool started =
-		s->af == WSD_AF_INET && s->type == WSD_SOCK_STREAM &&
-		san_connect(s->process->san, s, (const struct wsd_sockaddr_in *)&s->peer, &reason);
+	bool started = false;
+	if (s->af == WSD_AF_INET && s->type == WSD_SOCK_STREAM) {
+		do {
+			c->phase = CONNECT_SAN;
+			started = san_connect(s->process->san, s, to, &reason);
+		} while (!started && reason == SW_REASON_TAKEN && take_other_port(s));
+	}
+	if (!started && reason == SW_REASON_TAKEN) { /* SW-SHARE-5 */
+		fail(s, c->implicit ? WSAENOBUFS : WSAEADDRINUSE);
+		return true;
+	}
 	if (!started)
 		s->tcp_reason = reason;
 	return started;

@@ -290,6 +290,11 @@ static bool try(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_
 	c->link.peer = *to;
 	c->started_ns = waiter_now_ns();
 	c->timer.fire = on_timer;
+	if (!san_conn_claim(c)) {
+		*ret_reason = SW_REASON_TAKEN;
+		san_conn_over(c);
+		return false;
+	}
 	s->attempt = c;
 	int code = begin(c, s, &step);
 	if (step)
