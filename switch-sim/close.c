@@ -13,7 +13,6 @@
 #include "names.h"
 #include "netevents.h"
 #include "san.h"
-#include "san_connect.h"
 #include "session.h"
 #include "sw_step.h"
 #include "tcp_io.h"
@@ -70,6 +69,8 @@ static void release_name(struct sw_socket *s)
 {
 	struct sw_process *p = s->process;
 	struct name_hold *hold = s->hold;
+	if (!s->named && s->session && !linger_of(s).l_onoff)
+		return; /* it keeps its share until it has ended [WS-REUSE-11] */
 	s->hold = NULL;
 	if (!s->named) {
 		linger_drop(hold);
@@ -118,14 +119,6 @@ static bool lingers(const struct sw_socket *s, bool connected, bool wait)
 	       wait && !s->options.nonblocking;
 }
 
-/* Bytes that a call was told are sent. Caller holds s->lock. */
-static bool unsent(struct sw_socket *s)
-{
-	if (s->session)
-		return session_unsent(s->session);
-	return tcp_io_flush(s, 0) || linger_unsent(s->tcp);
-}
-
 /* Windows refuses to close a non-blocking socket that would have to wait; a failed call changes
  * nothing. */
 static int check_linger(struct sw_socket *s)
@@ -133,7 +126,9 @@ static int check_linger(struct sw_socket *s)
 	pthread_mutex_lock(&s->lock);
 	struct wsd_linger l = linger_of(s);
 	bool waits = s->state == SW_CONNECTED && s->type == WSD_SOCK_STREAM &&
-		     s->options.nonblocking && l.l_onoff && l.l_linger && unsent(s);
+		     s->options.nonblocking && l.l_onoff && l.l_linger &&
+		     (s->session ? session_unsent(s->session)
+				 : tcp_io_flush(s, 0) || linger_unsent(s->tcp));
 	pthread_mutex_unlock(&s->lock);
 	return waits ? WSAEWOULDBLOCK : 0;
 }
@@ -169,12 +164,10 @@ static int close_handle(struct sw_process *p, SOCKET handle, bool wait)
 	tear_down(s);
 	struct session *session = s->session;
 	pthread_mutex_unlock(&s->lock);
-	if (session) {
-		san_session_closing(session);
+	if (session)
 		linger_session(s, wait);
-	} else {
+	else
 		tcp_io_closed(s);
-	}
 	sw_socket_put(s);
 	return 0;
 }
@@ -199,9 +192,14 @@ void sw_socket_abort(struct sw_socket *s)
 	close_handle(s->process, sw_socket_handle(s), true);
 }
 
-static void close_one(struct sw_socket *s, void *arg)
+void sw_socket_leave(struct sw_socket *s)
 {
 	close_handle(s->process, sw_socket_handle(s), false);
+}
+
+static void close_one(struct sw_socket *s, void *arg)
+{
+	sw_socket_leave(s);
 }
 
 void sw_socket_close_all(struct sw_process *p)

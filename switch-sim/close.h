@@ -14,5 +14,7 @@ int sw_shutdown(struct sw_process *p, SOCKET handle, int how);
 /* A connection that the application has never seen, closed abortively: the peer sees a reset. The
  * caller's reference stays its own. */
 void sw_socket_abort(struct sw_socket *s);
+/* As closesocket, without waiting, whatever SO_LINGER says. The reference likewise. */
+void sw_socket_leave(struct sw_socket *s);
 
 #endif

@@ -41,7 +41,6 @@ static int move_session(struct sw_socket *s, struct sw_socket **ret)
 	int code = sw_socket_adopt(s, s->tcp, &local, &peer, ret);
 	if (code)
 		return code;
-	(*ret)->options.nonblocking = true; /* this call does not linger */
 	(*ret)->transport = s->transport;
 	(*ret)->session = s->session;
 	san_session_attach(s->session, *ret);
@@ -161,7 +160,7 @@ int disconnect_reuse(struct sw_socket *s)
 		code = reuse(s, &old);
 	pthread_mutex_unlock(&s->lock);
 	if (old) {
-		sw_socket_close(s->process, sw_socket_handle(old));
+		sw_socket_leave(old);
 		sw_socket_put(old);
 		/* what it tells of requests that it ends, it tells of itself */
 		waiter_list_wake(&s->waiters, SW_READY_REQUEST);

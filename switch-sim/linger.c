@@ -7,11 +7,12 @@
  * peer has answered the FIN, or the kernel would not wait for that any longer [WS-REUSE-11].
  *
  * A session ends in the background: it has a reference to its socket's record, which has the TCP/IP
- * socket, until then [SW-CLOSE-2].
+ * socket and the share of a name, until then [SW-CLOSE-2].
  */
 #include "linger.h"
 #include "names.h"
 #include "reactor.h"
+#include "san_connect.h"
 #include "session.h"
 #include "transport.h"
 
@@ -220,22 +221,16 @@ bool linger_unsent(SOCKET tcp)
 
 /* ---- the SAN ---- */
 
-/* Until the session has ended: its own time limit ends it. */
-static void wait_ended(struct sw_socket *s)
+/* Until the peer has everything, whether it closes or not: the session's time limit ends it. */
+static void wait_delivered(struct sw_socket *s, struct session *session)
 {
 	struct waiter w;
 	struct waiter_link link = {0};
-	bool ended = false;
 	if (waiter_begin(&w) < 0)
 		return;
 	waiter_link(&s->waiters, &link, &w, SW_READY_CLOSE);
-	for (;;) {
-		pthread_mutex_lock(&s->lock);
-		ended = s->session_ended;
-		pthread_mutex_unlock(&s->lock);
-		if (ended || waiter_sleep(&w, NULL, 0, WAITER_FOREVER) < 0)
-			break;
-	}
+	while (!session_delivered(session) && waiter_sleep(&w, NULL, 0, WAITER_FOREVER) >= 0)
+		;
 	waiter_unlink(&link);
 	waiter_end(&w);
 }
@@ -248,11 +243,12 @@ void linger_session(struct sw_socket *s, bool wait)
 	struct session *session = s->session;
 	bool lingers = wait && l.l_onoff && l.l_linger && !s->options.nonblocking;
 	pthread_mutex_unlock(&s->lock);
+	san_session_left(session);
 	session_close(session, lingers                    ? l.l_linger * 1000u
 			       : l.l_onoff && !l.l_linger ? 0
 							  : SESSION_MS);
 	if (lingers)
-		wait_ended(s);
+		wait_delivered(s, session);
 }
 
 /* ---- WSACleanup ---- */

@@ -91,25 +91,22 @@ unsigned session_ready(struct session *ss, unsigned want);
 int session_shutdown(struct session *ss, int how);
 uint32_t session_readable(struct session *ss);
 bool session_at_mark(struct session *ss);
-/* Are bytes not sent, or not fetched, that a call was told are? The caller may hold s->lock. */
-bool session_unsent(struct session *ss);
-/* The SAN socket's option, one that is forwarded [SW-OPT-1]. WSA code; WSAENOTCONN: it is closed.
- */
-int session_get_option(struct session *ss, int name, char *value, int *len);
-int session_set_option(struct session *ss, int name, const char *value, int len);
-const struct san_provider *session_provider(const struct session *ss);
 int session_error(struct session *ss); /* why it is lost; 0: it is not */
 void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline);
 void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count);
 void session_get_stats(struct session *ss, struct session_stats *ret);
 
+/* Something that was sent is not at the peer yet, or may not be. */
+bool session_unsent(struct session *ss);
 /**
- * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, then it waits for
- * the peer's, at most @linger_ms; 0: abortive, at once. Pending requests end with
+ * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, within @linger_ms
+ * (0: abortive, at once); then it waits for the peer's, at most 30 s. Pending requests end with
  * WSA_OPERATION_ABORTED. ops->ended comes, perhaps before this returns. The caller holds no lock
  * that a finish() or ops->up takes: WSPCloseSocket waits for upcalls that run.
  */
 void session_close(struct session *ss, uint32_t linger_ms);
+/* After session_close: the peer has everything, or never will; told by `ready` with CLOSE. */
+bool session_delivered(struct session *ss);
 /* After `ended`, also within it. Nobody else uses the session any more. NULL is fine. */
 void session_free(struct session *ss);
 

@@ -111,6 +111,11 @@ void ss_end_step(struct session *ss)
 	}
 	ss_rx_discard(ss);
 	ss_reclaim(ss);
+	if (ss->shut_arrived && !ss->delivered) {
+		ss->delivered = true;
+		ss->tell |= SW_READY_CLOSE;
+		ss_timer(ss, T_LINGER, SESSION_PEER_MS);
+	}
 	/* who sends to one that is gone is reset, as over TCP, but not before it has all of ours */
 	if (ss->shut_arrived && (ss->peer_shut || ss->discarded))
 		ss_close_desc(ss);
@@ -252,6 +257,25 @@ static void abort_sends(struct session *ss)
 		r->done = r->offset;
 		ss_end_request(ss, r, WSA_OPERATION_ABORTED);
 	}
+}
+
+bool session_unsent(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	ss_reclaim_all(ss);
+	bool unsent = ss->state == SESSION_UP && (ss->tx_first || ss->urgent_out || ss->flight);
+	ss_leave(ss);
+	return unsent;
+}
+
+bool session_delivered(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	bool over = ss->delivered || ss->state == SESSION_LOST || ss->desc_closed;
+	ss_leave(ss);
+	return over;
 }
 
 void *session_context(const struct session *ss)

@@ -37,6 +37,7 @@ enum { SESSION_FULL_SIZE = 4160 };
 enum {
 	SESSION_HELLO_MS = 10000, /* SW-ACCEPT-7 */
 	SESSION_CANCEL_MS = 5000, /* SW-BLOCK-1 */
+	SESSION_PEER_MS = 30000,  /* for the peer's SHUT_SEND [SW-CLOSE-2] */
 	SESSION_CLOSE_MS = 500,   /* after closesocket: for what a pending send has announced */
 	SESSION_IDLE_MS = 5000,   /* then buffers shrink */
 	SESSION_ABORT_MS = 1000,  /* for an ABORT to get out */
@@ -232,6 +233,7 @@ struct session {
 	struct ss_out_urgent *urgent_out, *urgent_out_last;
 	uint32_t n_urgent_out;
 	bool shut_send, shut_sent, shut_arrived; /* ours: asked, sent, at the peer */
+	bool delivered;                          /* and whoever lingers was told */
 	struct ss_buf *shut_buf, *abort_buf;
 
 	/* Receives. */
@@ -316,6 +318,7 @@ void ss_grow(struct session *ss);
 void ss_idle(struct session *ss);
 void ss_send_buffers(struct session *ss);
 void ss_reclaim(struct session *ss);
+void ss_reclaim_all(struct session *ss); /* after a look at what the provider has not told */
 bool ss_credit_due(const struct session *ss);
 
 /* session_message.c */

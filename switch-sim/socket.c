@@ -59,6 +59,7 @@ void sw_socket_put(struct sw_socket *s)
 	netevents_free(s);
 	if (s->session)
 		end_session(s);
+	linger_drop(s->hold); /* of one whose session went on after closesocket */
 	tcp_io_free(atomic_load(&s->tcp_io));
 	disconnect_free(s);
 	pthread_mutex_destroy(&s->lock);
