@@ -3,52 +3,62 @@
  * Pairs and patterns.
  */
 #include "stream_pair.h"
-#include "bed.h"
-#include "loop_provider.h"
+#include "pair_bed.h"
+#include "reason.h"
 #include "socket.h"
 #include "transport.h"
 
-#include <dlfcn.h>
-
-static struct {
-	struct bed bed;
-	struct loop_control *loop;
-} san;
+static bool on(const char *transport)
+{
+	const char *t = getenv("WSD_TEST_TRANSPORT");
+	return t && !strcmp(t, transport);
+}
 
 bool pair_bed_make(void)
 {
-	if (!pair_on_san())
-		return true;
-	if (!bed_make(&san.bed, 0))
-		return false;
-	bed_install(&san.bed, 0, LOOP_MODULE, "");
-	bed_register(&san.bed, 0);
-	setenv("LOOP_ADDRS", "10.77.0.1,10.77.1.1", 1);
-	void *module = dlopen(LOOP_MODULE, RTLD_NOW | RTLD_LOCAL);
-	cr_assert_not_null(module, "%s", dlerror());
-	san.loop = dlsym(module, LOOP_CONTROL);
-	return true;
+	return !pair_on_san() || pair_san_make();
 }
 
 void pair_bed_free(void)
 {
-	if (!pair_on_san() || !san.loop)
-		return;
-	cr_assert_eq(atomic_load(&san.loop->sockets), 0, "SAN sockets are left");
-	cr_assert_eq(atomic_load(&san.loop->stale), 0);
-	bed_free(&san.bed);
+	if (pair_on_san())
+		pair_san_free();
 }
 
 bool pair_on_san(void)
 {
-	const char *t = getenv("WSD_TEST_TRANSPORT");
-	return t && !strcmp(t, "san");
+	return on("san") || on("rxe");
+}
+
+bool pair_on_rxe(void)
+{
+	return on("rxe");
 }
 
 const char *pair_address(void)
 {
 	const char *a = getenv("WSD_TEST_ADDRESS");
 	return a && *a ? a : pair_on_san() ? "10.77.0.1" : LOOPBACK;
+}
+
+const char *pair_address2(void)
+{
+	return pair_on_san() ? "10.77.1.1" : LOOPBACK2;
+}
+
+const char *pair_nobody(void)
+{
+	return pair_on_san() ? pair_address() : LOOPBACK2;
+}
+
+int pair_rounds(int n)
+{
+	return on("rxe") ? (n + 3) / 4 : n;
+}
+
+long long pair_traffic(void)
+{
+	return pair_on_san() ? pair_san_traffic() : 0;
 }
 
 const char *pair_transport(SOCKET s)
@@ -63,6 +73,17 @@ const char *pair_transport(SOCKET s)
 	return name;
 }
 
+/* Why it is not on the SAN. */
+static const char *reason_of(SOCKET s)
+{
+	struct sw_process *p = sw_enter();
+	struct sw_socket *found = sw_socket_find(p, s);
+	const char *text = sw_reason_text((enum sw_reason)found->tcp_reason);
+	sw_socket_put(found);
+	sw_leave(p);
+	return text;
+}
+
 static void set_buffers(SOCKET s, DWORD sndbuf, DWORD rcvbuf)
 {
 	if (sndbuf)
@@ -71,18 +92,35 @@ static void set_buffers(SOCKET s, DWORD sndbuf, DWORD rcvbuf)
 		WS_OK(ws_set(s, WSD_SOL_SOCKET, WSD_SO_RCVBUF, rcvbuf));
 }
 
+void pair_is_right(SOCKET s, long long before)
+{
+	cr_assert_str_eq(pair_transport(s), pair_on_san() ? "SAN" : "TCP/IP", "%s", reason_of(s));
+	cr_assert(!pair_on_san() || pair_traffic() > before, "no traffic on the SAN");
+}
+
+SOCKET pair_listener(int backlog)
+{
+	return conn_listener(pair_address(), 0, backlog);
+}
+
+SOCKET pair_accept(SOCKET listener)
+{
+	SOCKET s = conn_accept(listener);
+	pair_is_right(s, -1);
+	return s;
+}
+
 struct pair pair_open_small(DWORD sndbuf, DWORD rcvbuf)
 {
-	const char *want = pair_on_san() ? "SAN" : "TCP/IP";
 	struct pair p = {.listener = ws_tcp(), .a = ws_tcp()};
+	long long before = pair_traffic();
 	set_buffers(p.listener, sndbuf, rcvbuf);
 	set_buffers(p.a, sndbuf, rcvbuf);
 	WS_OK(ws_bind(p.listener, pair_address(), 0));
 	WS_OK(wsd_listen(p.listener, 5));
 	WS_OK(conn_connect(p.a, pair_address(), ws_port(p.listener)));
-	p.b = conn_accept(p.listener);
-	cr_assert_str_eq(pair_transport(p.a), want);
-	cr_assert_str_eq(pair_transport(p.b), want);
+	p.b = pair_accept(p.listener);
+	pair_is_right(p.a, before);
 	return p;
 }
 
@@ -103,28 +141,58 @@ void pair_close(struct pair *p)
 
 /* ---- bytes ---- */
 
-/* A block of its own for each 256 bytes, so that no shift looks the same. */
-unsigned char pair_byte(unsigned seed, uint64_t at)
+/* A block of its own for each 256 bytes, so that no shift looks the same: byte i of a block that
+ * begins with b is b + i * 167. */
+static unsigned char blocks[256][256];
+static pthread_once_t blocks_once = PTHREAD_ONCE_INIT;
+
+static void make_blocks(void)
+{
+	for (int b = 0; b < 256; b++)
+		for (int i = 0; i < 256; i++)
+			blocks[b][i] = (unsigned char)(b + i * 167);
+}
+
+static const unsigned char *block_at(unsigned seed, uint64_t at)
 {
 	uint64_t x = (at >> 8) * 0x9e3779b97f4a7c15u + seed * 0x2545f491u;
-	return (unsigned char)((x >> 32) + at * 167);
+	pthread_once(&blocks_once, make_blocks);
+	return blocks[(x >> 32) & 255] + (at & 255);
+}
+
+unsigned char pair_byte(unsigned seed, uint64_t at)
+{
+	return *block_at(seed, at);
+}
+
+static size_t in_block(uint64_t at, size_t left)
+{
+	size_t n = 256 - (at & 255);
+	return n < left ? n : left;
 }
 
 void pair_fill(void *buffer, size_t n, unsigned seed, uint64_t at)
 {
 	unsigned char *b = buffer;
-	for (size_t i = 0; i < n; i++)
-		b[i] = pair_byte(seed, at + i);
+	for (size_t done = 0, len; done < n; done += len) {
+		len = in_block(at + done, n - done);
+		memcpy(b + done, block_at(seed, at + done), len);
+	}
 }
 
 bool pair_same(const void *buffer, size_t n, unsigned seed, uint64_t at, size_t *ret_at)
 {
 	const unsigned char *b = buffer;
-	for (size_t i = 0; i < n; i++)
-		if (b[i] != pair_byte(seed, at + i)) {
-			*ret_at = i;
-			return false;
-		}
+	for (size_t done = 0, len; done < n; done += len) {
+		len = in_block(at + done, n - done);
+		const unsigned char *want = block_at(seed, at + done);
+		if (!memcmp(b + done, want, len))
+			continue;
+		while (b[done] == *want++)
+			done++;
+		*ret_at = done;
+		return false;
+	}
 	return true;
 }
 

@@ -3,8 +3,8 @@
  * A connected pair within this process, over the transport that the environment names: so that one
  * source of tests runs over TCP/IP and over a SAN, and says so when it did not.
  *
- *   WSD_TEST_TRANSPORT   "tcp" (default) or "san"
- *   WSD_TEST_ADDRESS     the server's; default 127.0.0.1
+ *   WSD_TEST_TRANSPORT   "tcp" (default), "san" (the loop provider), "rxe" (soft-RoCE, in its
+ * guest) WSD_TEST_ADDRESS     the server's; default 127.0.0.1, on a SAN 10.77.0.1
  *
  * Everything else (catalogue, provider, namespace) is in place before: see
  * tests/switch/meson.build. Links the switch statically, to look at what a socket's transport is.
@@ -34,12 +34,34 @@ struct pair {
 	SOCKET listener, a, b; /* a has connected, b was accepted */
 };
 
-bool pair_on_san(void);
+bool pair_on_san(void); /* "rxe" is one, too */
+bool pair_on_rxe(void);
 const char *pair_address(void);
+const char *pair_address2(void); /* another one of this host, on another NIC */
+const char *pair_nobody(void);   /* one where ports without a listener are looked for */
+#define PAIR_SILENT "10.77.0.9"  /* on a SAN: a host that does not answer */
+
+/* First in a test that says nothing of transports. List it in tests/skips. */
+#define PAIR_TCP_ONLY(why)                 \
+	do {                               \
+		if (pair_on_san())         \
+			cr_skip_test(why); \
+	} while (0)
+
+/* Of @n rounds of a race, those that an emulated guest has time for. */
+int pair_rounds(int n);
+
+/* Messages that the SAN's provider or the packets that its device has moved; 0 over TCP/IP. */
+long long pair_traffic(void);
+/* Asserts that s is connected over the transport that was asked for, and on a SAN that this has
+ * moved since @before. */
+void pair_is_right(SOCKET s, long long before);
 
 /* Connected; asserts that it is the transport that was asked for. */
 struct pair pair_open(void);
-/* The same with options of both ends set before (SO_RCVBUF, SO_SNDBUF); 0: left alone. */
+SOCKET pair_listener(int backlog); /* at pair_address() */
+SOCKET pair_accept(SOCKET listener);
+/* pair_open with options of both ends set before (SO_RCVBUF, SO_SNDBUF); 0: left alone. */
 struct pair pair_open_small(DWORD sndbuf, DWORD rcvbuf);
 void pair_close(struct pair *p); /* those that are not INVALID_SOCKET */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * AcceptEx over TCP/IP. [WS-ACCEPT-6, -7, WS-NAME-5, SW-ACCEPT-8]
+ * AcceptEx, over the transport of the environment (stream_pair.h). [WS-ACCEPT-6, -7, WS-NAME-5,
+ * SW-ACCEPT-8]
  */
-#include "conn.h"
+#include "far_end.h"
 
 enum { NAME_ROOM = sizeof(SOCKADDR_IN) + 16, DATA = 100 };
 
@@ -48,6 +49,7 @@ static bool pending(struct call *c)
 
 Test(acceptex, WS_ACCEPT_6_codes)
 {
+	PAIR_TCP_ONLY("nothing is connected here");
 	WS_BEGIN();
 	SOCKET l = conn_listener(LOOPBACK, 0, 5), idle = ws_tcp();
 	struct call c, d;
@@ -102,13 +104,13 @@ Test(acceptex, WS_ACCEPT_7_without_data)
 	WS_IS(start(l, &c), WSA_IO_PENDING);
 	cr_assert(pending(&c));
 	cr_assert_eq(ws_get(c.s, WSD_SOL_SOCKET, SO_CONNECT_TIME), 0xffffffff);
-	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	struct far_end far = far_connect(ws_port(l));
 	cr_assert_eq(result(&c, &n), 0);
 	cr_assert_eq(n, 0u);
 	wsd_GetAcceptExSockaddrs(c.buffer, 0, NAME_ROOM, NAME_ROOM, &local, &local_len, &remote,
 				 &remote_len);
 	cr_assert_eq(ntohs(((SOCKADDR_IN *)(void *)local)->sin_port), ws_port(l));
-	cr_assert_eq(ntohs(((SOCKADDR_IN *)(void *)remote)->sin_port), ws_foreign_port(fd));
+	cr_assert_eq(ntohs(((SOCKADDR_IN *)(void *)remote)->sin_port), far_port(&far));
 	cr_assert_eq(remote_len, (int)sizeof(a));
 	/* WS-NAME-5 */
 	WS_IS(wsd_getsockname(c.s, (SOCKADDR *)&a, &len), WSAEINVAL);
@@ -121,14 +123,14 @@ Test(acceptex, WS_ACCEPT_7_without_data)
 	      WSAEFAULT);
 	WS_OK(wsd_setsockopt(c.s, WSD_SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&l, sizeof(l)));
 	WS_OK(wsd_getsockname(c.s, (SOCKADDR *)&a, &len));
-	cr_assert_eq(a.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	cr_assert_eq(a.sin_addr.s_addr, ws_in(pair_address(), 0).sin_addr.s_addr);
 	WS_OK(wsd_getpeername(c.s, (SOCKADDR *)&a, &len));
-	cr_assert_eq(ntohs(a.sin_port), ws_foreign_port(fd));
+	cr_assert_eq(ntohs(a.sin_port), far_port(&far));
 	cr_assert_lt(ws_get(c.s, WSD_SOL_SOCKET, SO_CONNECT_TIME), 60);
 	char text = 'x';
 	cr_assert_eq(wsd_send(c.s, &text, 1, 0), 1, "code %d", wsd_WSAGetLastError());
-	cr_assert_eq(conn_foreign_read(fd, &text, 1), 1);
-	close(fd);
+	cr_assert_eq(far_recv(&far, &text, 1), 1);
+	far_close(&far);
 	end(&c);
 	WS_END();
 }
@@ -136,26 +138,26 @@ Test(acceptex, WS_ACCEPT_7_without_data)
 Test(acceptex, WS_ACCEPT_7_and_SW_ACCEPT_8_with_data)
 {
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	SOCKET l = pair_listener(5);
 	struct call c, d;
 	DWORD n;
 	begin(&c, DATA);
 	begin(&d, DATA);
 	WS_IS(start(l, &c), WSA_IO_PENDING);
-	int fd = conn_foreign(LOOPBACK, ws_port(l));
+	struct far_end far = far_connect(ws_port(l));
 	cr_assert(pending(&c), "not before data");
-	cr_assert_eq(write(fd, "a", 1), 1);
+	far_put(&far, "a");
 	cr_assert_eq(result(&c, &n), 0);
 	cr_assert_eq(n, 1u);
 	cr_assert_eq(c.buffer[0], 'a');
 	/* a connection that waits already; the peer ends before data */
-	int other = conn_foreign(LOOPBACK, ws_port(l));
+	struct far_end other = far_connect(ws_port(l));
 	WS_IS(start(l, &d), WSA_IO_PENDING);
 	cr_assert(pending(&d));
-	close(other);
+	far_close(&other);
 	cr_assert_eq(result(&d, &n), 0);
 	cr_assert_eq(n, 0u);
-	close(fd);
+	far_close(&far);
 	end(&c);
 	end(&d);
 	WS_END();
@@ -164,16 +166,16 @@ Test(acceptex, WS_ACCEPT_7_and_SW_ACCEPT_8_with_data)
 Test(acceptex, WS_ACCEPT_7_in_order_and_the_end_of_each)
 {
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	SOCKET l = pair_listener(5);
 	struct call c[4];
-	int fd[2];
+	struct far_end far[2];
 	DWORD n;
 	for (int i = 0; i < 4; i++) {
 		begin(&c[i], i == 1 ? DATA : 0);
 		WS_IS(start(l, &c[i]), WSA_IO_PENDING);
 	}
 	for (int i = 0; i < 2; i++)
-		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+		far[i] = far_connect(ws_port(l));
 	cr_assert_eq(result(&c[0], &n), 0);
 	cr_assert(pending(&c[1]), "connected, and waits for data");
 	WS_OK(wsd_closesocket(c[1].s));
@@ -182,13 +184,13 @@ Test(acceptex, WS_ACCEPT_7_in_order_and_the_end_of_each)
 	cr_assert_eq(result(&c[2], &n), WSA_OPERATION_ABORTED);
 	WS_OK(wsd_closesocket(l));
 	cr_assert_eq(result(&c[3], &n), WSA_OPERATION_ABORTED);
-	WS_OK(ws_bind(c[3].s, LOOPBACK, 0)); /* free again */
+	WS_OK(ws_bind(c[3].s, pair_address(), 0)); /* free again */
 	for (int i = 0; i < 4; i++)
 		end(&c[i]);
-	close(fd[0]);
-	close(fd[1]);
+	far_close(&far[0]);
+	far_close(&far[1]);
 	/* WSACleanup ends them, too */
-	l = conn_listener(LOOPBACK, 0, 5);
+	l = pair_listener(5);
 	begin(&c[0], DATA);
 	WS_IS(start(l, &c[0]), WSA_IO_PENDING);
 	cr_assert_eq(wsd_WSACleanup(), 0);
@@ -201,24 +203,24 @@ Test(acceptex, WS_ACCEPT_7_in_order_and_the_end_of_each)
 Test(acceptex, WS_ACCEPT_7_the_listener_goes_while_data_is_waited_for)
 {
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	SOCKET l = pair_listener(5);
 	struct call c[3];
-	int fd[3];
+	struct far_end far[3];
 	DWORD n;
 	for (int i = 0; i < 3; i++) {
 		begin(&c[i], i < 2 ? DATA : 0);
 		WS_IS(start(l, &c[i]), WSA_IO_PENDING);
-		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+		far[i] = far_connect(ws_port(l));
 	}
 	cr_assert_eq(result(&c[2], &n), 0); /* so the others have theirs, too */
 	cr_assert(pending(&c[0]) && pending(&c[1]));
-	cr_assert_eq(write(fd[0], "x", 1), 1);
+	far_put(&far[0], "x");
 	cr_assert_eq(result(&c[0], &n), 0);
 	WS_OK(wsd_closesocket(l));
 	cr_assert_eq(result(&c[1], &n), WSA_OPERATION_ABORTED);
 	for (int i = 0; i < 3; i++) {
 		end(&c[i]);
-		close(fd[i]);
+		far_close(&far[i]);
 	}
 	WS_END();
 }
@@ -233,7 +235,7 @@ static int disconnect(SOCKET s, LPWSAOVERLAPPED o, DWORD flags)
 Test(acceptex, WS_ACCEPT_6_a_socket_that_DisconnectEx_gave_back)
 {
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	SOCKET l = pair_listener(5);
 	struct call c;
 	DWORD n;
 	char text;
@@ -241,27 +243,27 @@ Test(acceptex, WS_ACCEPT_6_a_socket_that_DisconnectEx_gave_back)
 	WS_IS(disconnect(c.s, NULL, TF_REUSE_SOCKET), WSAENOTCONN);
 	for (int i = 0; i < 3; i++) {
 		WS_IS(start(l, &c), WSA_IO_PENDING);
-		int fd = conn_foreign(LOOPBACK, ws_port(l));
+		struct far_end far = far_connect(ws_port(l));
 		cr_assert_eq(result(&c, &n), 0);
-		cr_assert_eq(write(fd, "z", 1), 1);
+		far_put(&far, "z");
 		cr_assert_eq(wsd_recv(c.s, &text, 1, 0), 1);
 		WS_IS(disconnect(c.s, NULL, 0x1000), WSAEINVAL);
 		if (i & 1)
 			WS_IS(disconnect(c.s, &c.o, TF_REUSE_SOCKET), WSA_IO_PENDING);
 		else
 			WS_OK(disconnect(c.s, NULL, TF_REUSE_SOCKET));
-		cr_assert_eq(conn_foreign_read(fd, &text, 1), 0, "a graceful end");
-		close(fd);
+		cr_assert_eq(far_recv(&far, &text, 1), 0, "a graceful end");
+		far_close(&far);
 		WS_IS(wsd_recv(c.s, &text, 1, 0), WSAENOTCONN);
 	}
 	/* a client keeps its name */
 	SOCKET s = ws_tcp();
-	WS_OK(conn_connect(s, LOOPBACK, ws_port(l)));
+	WS_OK(conn_connect(s, pair_address(), ws_port(l)));
 	unsigned port = ws_port(s);
 	WS_OK(disconnect(s, NULL, TF_REUSE_SOCKET));
 	cr_assert_eq(ws_port(s), port);
-	SOCKET other = conn_listener(LOOPBACK, 0, 5);
-	WS_OK(conn_connect(s, LOOPBACK, ws_port(other)));
+	SOCKET other = pair_listener(5);
+	WS_OK(conn_connect(s, pair_address(), ws_port(other)));
 	WS_OK(disconnect(s, NULL, 0));
 	WS_IS(wsd_send(s, &text, 1, 0), WSAESHUTDOWN);
 	end(&c);

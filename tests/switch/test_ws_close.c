@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * closesocket of connections over TCP/IP: linger, what is pending, names, leaks. [WS-CLOSE-1,
- * WS-REUSE-11, WS-DATA-2]
+ * closesocket of connections, over the transport of the environment (stream_pair.h): linger, what
+ * is pending, names, leaks. [WS-CLOSE-1, WS-REUSE-11, WS-DATA-2]
  */
-#include "conn.h"
+#include "far_end.h"
 
 enum { MUCH = 4 << 20 };
 
@@ -13,17 +13,17 @@ static int set_linger(SOCKET s, int on, int seconds)
 	return wsd_setsockopt(s, WSD_SOL_SOCKET, WSD_SO_LINGER, (char *)&l, sizeof(l));
 }
 
-/* A foreign client of a new listener, and the server's end. */
-static SOCKET served(int *ret_fd)
+/* A client of a new listener, and the server's end. */
+static SOCKET served(struct far_end *ret_far)
 {
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
-	*ret_fd = conn_foreign(LOOPBACK, ws_port(l));
-	SOCKET s = conn_accept(l);
+	SOCKET l = pair_listener(5);
+	*ret_far = far_connect(ws_port(l));
+	SOCKET s = pair_accept(l);
 	WS_OK(wsd_closesocket(l));
 	return s;
 }
 
-/* More than the kernel takes while the peer does not read. */
+/* More than is taken while the peer does not read. */
 static long fill(SOCKET s)
 {
 	static char buffer[65536];
@@ -35,12 +35,12 @@ static long fill(SOCKET s)
 	return total;
 }
 
-static long drain(int fd, int *ret_end)
+static long drain(const struct far_end *far, int *ret_end)
 {
 	static char buffer[65536];
 	long total = 0;
 	int n;
-	while ((n = conn_foreign_read(fd, buffer, sizeof(buffer))) > 0)
+	while ((n = far_recv(far, buffer, sizeof(buffer))) > 0)
 		total += n;
 	*ret_end = n;
 	return total;
@@ -49,29 +49,30 @@ static long drain(int fd, int *ret_end)
 Test(close, WS_CLOSE_1_graceful_in_the_background)
 {
 	WS_BEGIN();
-	int fd, end;
-	SOCKET s = served(&fd);
+	struct far_end far;
+	int end;
+	SOCKET s = served(&far);
 	long sent = fill(s);
 	long long before = wsd_check_now_ms();
 	WS_OK(wsd_closesocket(s));
 	cr_assert_lt(wsd_check_now_ms() - before, 2000, "it does not wait");
 	WS_IS(wsd_closesocket(s), WSAENOTSOCK);
-	cr_assert_eq(drain(fd, &end), sent);
+	cr_assert_eq(drain(&far, &end), sent);
 	cr_assert_eq(end, 0);
-	close(fd);
+	far_close(&far);
 	WS_END();
 }
 
 Test(close, WS_CLOSE_1_hard)
 {
 	WS_BEGIN();
-	int fd;
+	struct far_end far;
 	char c;
-	SOCKET s = served(&fd);
+	SOCKET s = served(&far);
 	WS_OK(set_linger(s, 1, 0));
 	WS_OK(wsd_closesocket(s));
-	cr_assert_eq(conn_foreign_read(fd, &c, 1), -ECONNRESET);
-	close(fd);
+	cr_assert_eq(far_recv(&far, &c, 1), -WSAECONNRESET);
+	far_close(&far);
 	WS_END();
 }
 
@@ -83,41 +84,43 @@ static int call_close(struct conn_call *c)
 Test(close, WS_CLOSE_1_linger_waits)
 {
 	WS_BEGIN();
-	int fd, end;
-	struct conn_call call = {.fn = call_close, .s = served(&fd)};
+	struct far_end far;
+	int end;
+	struct conn_call call = {.fn = call_close, .s = served(&far)};
 	WS_OK(set_linger(call.s, 1, 30));
 	long sent = fill(call.s);
 	conn_call_start(&call);
 	usleep(50000);
 	cr_assert_not(call.over, "unsent data: it waits");
-	cr_assert_eq(drain(fd, &end), sent);
+	cr_assert_eq(drain(&far, &end), sent);
 	cr_assert_eq(end, 0);
 	cr_assert_eq(conn_call_end(&call), 0);
-	close(fd);
+	far_close(&far);
 	/* nothing is unsent: at once, whether the peer closes or not */
-	SOCKET s = served(&fd);
+	SOCKET s = served(&far);
 	WS_OK(set_linger(s, 1, 30));
 	long long before = wsd_check_now_ms();
 	WS_OK(wsd_closesocket(s));
 	cr_assert_lt(wsd_check_now_ms() - before, 5000);
-	close(fd);
+	far_close(&far);
 	WS_END();
 }
 
 Test(close, WS_CLOSE_1_linger_runs_out)
 {
 	WS_BEGIN();
-	int fd, end;
-	SOCKET s = served(&fd);
+	struct far_end far;
+	int end;
+	SOCKET s = served(&far);
 	WS_OK(set_linger(s, 1, 1));
 	long sent = fill(s);
 	long long before = wsd_check_now_ms();
 	WS_OK(wsd_closesocket(s));
 	long long took = wsd_check_now_ms() - before;
 	cr_assert(took >= 900 && took < 8000, "%lld ms", took);
-	cr_assert_leq(drain(fd, &end), sent);
-	cr_assert_eq(end, -ECONNRESET, "hard after that");
-	close(fd);
+	cr_assert_leq(drain(&far, &end), sent);
+	cr_assert_eq(end, -WSAECONNRESET, "hard after that");
+	far_close(&far);
 	WS_END();
 }
 
@@ -125,30 +128,48 @@ Test(close, WS_CLOSE_1_linger_runs_out)
 Test(close, WS_CLOSE_1_linger_on_a_non_blocking_socket)
 {
 	WS_BEGIN();
-	int fd;
+	struct far_end far;
 	char c;
-	SOCKET s = served(&fd);
+	SOCKET s = served(&far);
 	WS_OK(set_linger(s, 1, 5));
 	long sent = fill(s);
 	conn_nonblocking(s, true);
 	WS_IS(wsd_closesocket(s), WSAEWOULDBLOCK);
 	for (long got = 0; got < sent;) {
 		static char buffer[65536];
-		int n = conn_foreign_read(fd, buffer, sizeof(buffer));
+		int n = far_recv(&far, buffer, sizeof(buffer));
 		cr_assert_gt(n, 0);
 		got += n;
 	}
 	cr_assert(WSD_UNTIL(ws_code(wsd_closesocket(s)) == 0, CONN_WAIT_MS));
-	cr_assert_eq(conn_foreign_read(fd, &c, 1), 0);
-	close(fd);
+	cr_assert_eq(far_recv(&far, &c, 1), 0);
+	far_close(&far);
+	WS_END();
+}
+
+/* A socket that is given back does not linger either, and its connection ends all the same. */
+Test(close, WS_CLOSE_1_linger_and_DisconnectEx)
+{
+	WS_BEGIN();
+	struct far_end far;
+	char c;
+	SOCKET s = served(&far);
+	WS_OK(set_linger(s, 1, 30));
+	conn_nonblocking(s, true);
+	cr_assert_eq(wsd_send(s, "abc", 3, 0), 3);
+	WS_OK(wsd_DisconnectEx(s, NULL, TF_REUSE_SOCKET, 0) ? 0 : SOCKET_ERROR);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(far_recv(&far, &c, 1), 1);
+	cr_assert_eq(far_recv(&far, &c, 1), 0);
+	far_close(&far);
 	WS_END();
 }
 
 Test(close, WS_CLOSE_1_pending_requests_are_aborted)
 {
 	WS_BEGIN();
-	int fd;
-	SOCKET s = served(&fd);
+	struct far_end far;
+	SOCKET s = served(&far);
 	char c;
 	WSABUF b = {1, &c};
 	DWORD n, flags = 0;
@@ -157,8 +178,8 @@ Test(close, WS_CLOSE_1_pending_requests_are_aborted)
 	WS_OK(wsd_closesocket(s));
 	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &o.hEvent, TRUE, CONN_WAIT_MS, FALSE), 0u);
 	cr_assert_eq(o.Internal, WSA_OPERATION_ABORTED);
-	cr_assert_eq(conn_foreign_read(fd, &c, 1), 0);
-	close(fd);
+	cr_assert_eq(far_recv(&far, &c, 1), 0);
+	far_close(&far);
 	cr_assert(wsd_WSACloseEvent(o.hEvent));
 	WS_END();
 }
@@ -172,14 +193,14 @@ static int call_recv(struct conn_call *c)
 Test(close, WS_CLOSE_1_a_blocked_call_wakes)
 {
 	WS_BEGIN();
-	int fd;
-	struct conn_call call = {.fn = call_recv, .s = served(&fd)};
+	struct far_end far;
+	struct conn_call call = {.fn = call_recv, .s = served(&far)};
 	conn_call_start(&call);
 	cr_assert_not(call.over);
 	WS_OK(wsd_closesocket(call.s));
 	int code = conn_call_end(&call);
 	cr_assert(code == WSAEINTR || code == WSA_OPERATION_ABORTED, "code %d", code);
-	close(fd);
+	far_close(&far);
 	WS_END();
 }
 
@@ -191,13 +212,13 @@ Test(close, WS_CLOSE_1_the_name_is_free_at_once)
 	for (int mode = 0; mode < 2; mode++) {
 		SOCKET l = ws_tcp(), again = ws_tcp();
 		WS_OK(ws_set(l, WSD_SOL_SOCKET, WSD_SO_REUSEADDR, (DWORD)mode));
-		WS_OK(ws_bind(l, LOOPBACK, WS_PORT));
+		WS_OK(ws_bind(l, pair_address(), WS_PORT));
 		WS_OK(wsd_listen(l, 5));
 		SOCKET client = ws_tcp();
-		WS_OK(conn_connect(client, LOOPBACK, WS_PORT));
-		SOCKET server = conn_accept(l);
+		WS_OK(conn_connect(client, pair_address(), WS_PORT));
+		SOCKET server = pair_accept(l);
 		WS_OK(wsd_closesocket(l)); /* the connection lives on */
-		WS_OK(ws_bind(again, LOOPBACK, WS_PORT));
+		WS_OK(ws_bind(again, pair_address(), WS_PORT));
 		WS_OK(wsd_listen(again, 5));
 		char c = 'q';
 		cr_assert_eq(wsd_send(client, &c, 1, 0), 1);
@@ -220,35 +241,36 @@ Test(close, WS_REUSE_11_EXCLUSIVE_and_connections_that_linger)
 {
 	WS_BEGIN();
 	SOCKET l = exclusive(), next = exclusive();
-	WS_OK(ws_bind(l, LOOPBACK, WS_PORT));
+	WS_OK(ws_bind(l, pair_address(), WS_PORT));
 	WS_OK(wsd_listen(l, 5));
-	int fd = conn_foreign(LOOPBACK, WS_PORT);
-	SOCKET server = conn_accept(l);
+	struct far_end far = far_connect(WS_PORT);
+	SOCKET server = pair_accept(l);
 	WS_OK(wsd_closesocket(l));
-	WS_IS(ws_bind(next, LOOPBACK, WS_PORT), WSAEADDRINUSE, "a connection is open");
+	WS_IS(ws_bind(next, pair_address(), WS_PORT), WSAEADDRINUSE, "a connection is open");
 	WS_OK(wsd_closesocket(server));
-	WS_IS(ws_bind(next, LOOPBACK, WS_PORT), WSAEADDRINUSE, "the FIN is not answered");
-	close(fd);
-	cr_assert(WSD_UNTIL(ws_code(ws_bind(next, LOOPBACK, WS_PORT)) == 0, CONN_WAIT_MS));
+	WS_IS(ws_bind(next, pair_address(), WS_PORT), WSAEADDRINUSE, "the FIN is not answered");
+	far_close(&far);
+	cr_assert(WSD_UNTIL(ws_code(ws_bind(next, pair_address(), WS_PORT)) == 0, CONN_WAIT_MS));
 	/* the graceful way avoids it */
 	WS_OK(wsd_listen(next, 5));
-	fd = conn_foreign(LOOPBACK, WS_PORT);
-	server = conn_accept(next);
+	far = far_connect(WS_PORT);
+	server = pair_accept(next);
 	WS_OK(wsd_shutdown(server, WSD_SD_SEND));
-	close(fd);
+	far_close(&far);
 	char c;
 	cr_assert_eq(wsd_recv(server, &c, 1, 0), 0);
 	WS_OK(wsd_closesocket(next));
 	WS_OK(wsd_closesocket(server));
 	SOCKET last = exclusive();
-	cr_assert(WSD_UNTIL(ws_code(ws_bind(last, LOOPBACK, WS_PORT)) == 0, CONN_WAIT_MS));
+	cr_assert(WSD_UNTIL(ws_code(ws_bind(last, pair_address(), WS_PORT)) == 0, CONN_WAIT_MS));
 	/* WSACleanup does not wait for a peer */
 	WS_OK(wsd_listen(last, 5));
-	fd = conn_foreign(LOOPBACK, WS_PORT);
-	server = conn_accept(last);
+	far = far_connect(WS_PORT);
+	server = pair_accept(last);
 	WS_OK(wsd_closesocket(server));
 	cr_assert_eq(wsd_WSACleanup(), 0);
-	close(fd);
+	far_close(&far);
+	pair_bed_free();
 	WSD_TEST_END();
 }
 
@@ -257,14 +279,15 @@ Test(close, WS_REUSE_11_EXCLUSIVE_and_connections_that_linger)
 Test(close, WS_CLOSE_1_cycles_leave_nothing)
 {
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 5);
+	SOCKET l = pair_listener(5);
 	unsigned before = 0;
-	for (int i = 0; i < 300; i++) {
+	int rounds = pair_rounds(300);
+	for (int i = 0; i < rounds; i++) {
 		SOCKET s = ws_tcp();
 		WS_OK(set_linger(s, 1, 0));
 		conn_nonblocking(s, i & 1);
-		WS_IS(conn_connect(s, LOOPBACK, ws_port(l)), i & 1 ? WSAEWOULDBLOCK : 0);
-		SOCKET server = conn_accept(l);
+		WS_IS(conn_connect(s, pair_address(), ws_port(l)), i & 1 ? WSAEWOULDBLOCK : 0);
+		SOCKET server = pair_accept(l);
 		WS_OK(wsd_closesocket(server));
 		WS_OK(wsd_closesocket(s));
 		if (i == 20)
@@ -277,20 +300,21 @@ Test(close, WS_CLOSE_1_cycles_leave_nothing)
 
 Test(close, WS_CLOSE_1_WSACleanup_with_connections)
 {
+	PAIR_TCP_ONLY("the peers here are the kernel's");
 	WS_BEGIN();
-	SOCKET l = conn_listener(LOOPBACK, 0, 50);
-	int fd[20];
+	SOCKET l = pair_listener(50);
+	struct far_end far[20];
 	for (int i = 0; i < 20; i++) {
-		fd[i] = conn_foreign(LOOPBACK, ws_port(l));
+		far[i] = far_connect(ws_port(l));
 		if (i < 10)
 			conn_accept(l);
 	}
 	cr_assert_eq(wsd_WSACleanup(), 0);
 	for (int i = 0; i < 20; i++) {
 		char c;
-		int n = conn_foreign_read(fd[i], &c, 1);
-		cr_assert(n == 0 || n == -ECONNRESET, "%d", n);
-		close(fd[i]);
+		int n = far_recv(&far[i], &c, 1);
+		cr_assert(n == 0 || n == -WSAECONNRESET, "%d", n);
+		far_close(&far[i]);
 	}
 	WSD_TEST_END();
 }

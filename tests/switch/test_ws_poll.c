@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * WSAPoll through the exported calls, on TCP/IP.
+ * WSAPoll, over the transport of the environment (stream_pair.h).
  */
-#include "conn.h"
+#include "far_end.h"
 
 #include <wsd/constants.h>
 
@@ -33,6 +33,7 @@ static bool becomes(SOCKET s, int events, int want)
 
 Test(poll, WS_SELECT_1_arguments)
 {
+	PAIR_TCP_ONLY("nothing is connected here");
 	WS_BEGIN();
 	SOCKET s = ws_tcp(), closed = ws_tcp();
 	WS_OK(wsd_closesocket(closed));
@@ -74,12 +75,12 @@ Test(poll, WS_SELECT_1_sockets_that_are_not_connected)
 	cr_assert_eq(poll_one(tcp, ALL, 0), 0);
 	cr_assert_eq(poll_one(udp, ALL, 0), OUT);
 	cr_assert_eq(poll_one(udp, IN, 0), 0);
-	SOCKET listener = conn_listener(LOOPBACK, 0, 5);
+	SOCKET listener = pair_listener(5);
 	cr_assert_eq(poll_one(listener, ALL, 0), 0);
-	int fd = conn_foreign(LOOPBACK, ws_port(listener));
+	struct far_end far = far_connect(ws_port(listener));
 	cr_assert_eq(poll_one(listener, ALL, WAIT_MS), IN, "a connection waits");
 	cr_assert_eq(poll_one(listener, OUT, 0), 0);
-	close(fd);
+	far_close(&far);
 	WS_OK(wsd_closesocket(tcp));
 	WS_OK(wsd_closesocket(udp));
 	WS_OK(wsd_closesocket(listener));
@@ -89,25 +90,25 @@ Test(poll, WS_SELECT_1_sockets_that_are_not_connected)
 Test(poll, WS_SELECT_1_data_urgent_data_and_the_end)
 {
 	WS_BEGIN();
-	SOCKET listener = conn_listener(LOOPBACK, 0, 5);
-	int fd = conn_foreign(LOOPBACK, ws_port(listener));
-	SOCKET s = conn_accept(listener);
+	SOCKET listener = pair_listener(5);
+	struct far_end far = far_connect(ws_port(listener));
+	SOCKET s = pair_accept(listener);
 	char c[8];
 	cr_assert_eq(poll_one(s, ALL, 0), OUT);
 	cr_assert_eq(poll_one(s, 0, 0), 0);
-	cr_assert_eq(send(fd, "!", 1, MSG_OOB), 1);
+	far_urgent(&far, '!');
 	cr_assert(becomes(s, ALL, OUT | BAND));
 	cr_assert_eq(poll_one(s, IN, 0), 0);
 	cr_assert_eq(wsd_recv(s, c, 1, WSD_MSG_OOB), 1);
-	cr_assert_eq(write(fd, "ab", 2), 2);
+	far_put(&far, "ab");
 	cr_assert_eq(poll_one(s, IN, WAIT_MS), IN);
 	cr_assert_eq(poll_one(s, ALL, 0), IN | OUT);
-	shutdown(fd, SHUT_WR);
+	far_shut(&far);
 	cr_assert(becomes(s, ALL, IN | OUT | HUP), "data is left");
 	cr_assert_eq(wsd_recv(s, c, 8, 0), 2);
 	cr_assert_eq(poll_one(s, ALL, 0), OUT | HUP);
 	cr_assert_eq(poll_one(s, 0, WAIT_MS), HUP, "told unasked");
-	close(fd);
+	far_close(&far);
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_closesocket(listener));
 	WS_END();
@@ -116,10 +117,10 @@ Test(poll, WS_SELECT_1_data_urgent_data_and_the_end)
 Test(poll, WS_DATA_2_a_reset)
 {
 	WS_BEGIN();
-	SOCKET listener = conn_listener(LOOPBACK, 0, 5);
-	int fd = conn_foreign(LOOPBACK, ws_port(listener));
-	SOCKET s = conn_accept(listener);
-	conn_reset(fd);
+	SOCKET listener = pair_listener(5);
+	struct far_end far = far_connect(ws_port(listener));
+	SOCKET s = pair_accept(listener);
+	far_reset(&far);
 	cr_assert_eq(poll_one(s, 0, WAIT_MS), HUP | ERR);
 	cr_assert_eq(poll_one(s, ALL, 0), HUP | ERR | OUT);
 	WS_OK(wsd_closesocket(s));
@@ -131,14 +132,15 @@ Test(poll, WS_DATA_2_a_reset)
 Test(poll, WS_CONNECT_3_the_end_of_a_connect)
 {
 	WS_BEGIN();
-	SOCKET listener = conn_listener(LOOPBACK, 0, 5), s = ws_tcp(), refused = ws_tcp();
+	SOCKET listener = pair_listener(5), s = ws_tcp(), refused = ws_tcp();
 	unsigned port = ws_port(listener);
 	conn_nonblocking(s, true);
 	conn_nonblocking(refused, true);
-	WS_IS(conn_connect(s, LOOPBACK, port), WSAEWOULDBLOCK);
+	WS_IS(conn_connect(s, pair_address(), port), WSAEWOULDBLOCK);
 	cr_assert_eq(poll_one(s, ALL, WAIT_MS), OUT);
+	pair_is_right(s, -1);
 	WS_OK(wsd_closesocket(listener));
-	WS_IS(conn_connect(refused, LOOPBACK, port), WSAEWOULDBLOCK);
+	WS_IS(conn_connect(refused, pair_address(), port), WSAEWOULDBLOCK);
 	cr_assert_eq(poll_one(refused, OUT, WAIT_MS), HUP | ERR | OUT);
 	cr_assert_eq(poll_one(refused, IN, 0), HUP | ERR);
 	WS_OK(wsd_closesocket(s));
@@ -157,7 +159,7 @@ static int call_poll(struct conn_call *c)
 Test(poll, WS_ACCEPT_5_closesocket_wakes_it)
 {
 	WS_BEGIN();
-	struct conn_call c = {.fn = call_poll, .s = conn_listener(LOOPBACK, 0, 5)};
+	struct conn_call c = {.fn = call_poll, .s = pair_listener(5)};
 	conn_call_start(&c);
 	cr_assert_not(c.over);
 	WS_OK(wsd_closesocket(c.s));
@@ -168,8 +170,9 @@ Test(poll, WS_ACCEPT_5_closesocket_wakes_it)
 
 Test(poll, WS_SELECT_1_the_time_out_and_entries_of_one_socket)
 {
+	PAIR_TCP_ONLY("nothing is connected here");
 	WS_BEGIN();
-	SOCKET listener = conn_listener(LOOPBACK, 0, 5), udp = ws_socket(WSD_AF_INET, 2);
+	SOCKET listener = pair_listener(5), udp = ws_socket(WSD_AF_INET, 2);
 	long long start = wsd_check_now_ms();
 	cr_assert_eq(poll_one(listener, IN, 60), 0);
 	cr_assert_geq(wsd_check_now_ms() - start, 59);

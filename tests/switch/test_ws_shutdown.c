@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * shutdown, WSASendDisconnect, WSARecvDisconnect over TCP/IP. [WS-DATA-1, WS-LISTEN-5]
+ * shutdown, WSASendDisconnect, WSARecvDisconnect, over the transport of the environment
+ * (stream_pair.h). [WS-DATA-1, WS-LISTEN-5]
  */
-#include "conn.h"
+#include "stream_pair.h"
+
+Test(shutdown, WS_DATA_1_before_startup)
+{
+	PAIR_TCP_ONLY("nothing is connected here");
+	WS_IS(wsd_shutdown(1, WSD_SD_BOTH), WSANOTINITIALISED);
+}
 
 Test(shutdown, WS_DATA_1_codes)
 {
-	WSD_TEST_BEGIN();
-	WS_IS(wsd_shutdown(1, WSD_SD_BOTH), WSANOTINITIALISED);
-	ws_start();
-	struct conn_pair p = conn_pair(LOOPBACK);
+	WS_BEGIN();
+	struct pair p = pair_open();
 	SOCKET s = ws_tcp(), bound = ws_tcp();
 	WS_OK(ws_bind(bound, LOOPBACK, 0));
 	WS_IS(wsd_shutdown(0, 77), WSAENOTSOCK);
@@ -20,68 +25,69 @@ Test(shutdown, WS_DATA_1_codes)
 		WS_IS(wsd_shutdown(bound, how), WSAENOTCONN);
 		WS_IS(wsd_shutdown(p.listener, how), WSAENOTCONN, "Linux: 0");
 	}
-	cr_assert(ws_answers(LOOPBACK, ws_port(p.listener)), "and it listens on");
-	conn_end(&p);
+	cr_assert(ws_answers(pair_address(), ws_port(p.listener)), "and it listens on");
+	pair_close(&p);
 	WS_END();
 }
 
 Test(shutdown, WS_DATA_1_sending)
 {
 	WS_BEGIN();
-	struct conn_pair p = conn_pair(LOOPBACK);
+	struct pair p = pair_open();
 	char c = 'a';
-	cr_assert_eq(wsd_send(p.client, &c, 1, 0), 1);
-	WS_OK(wsd_shutdown(p.client, WSD_SD_SEND));
-	WS_OK(wsd_shutdown(p.client, WSD_SD_SEND)); /* again */
-	WS_IS(wsd_send(p.client, &c, 1, 0), WSAESHUTDOWN);
-	cr_assert_eq(wsd_recv(p.server, &c, 1, 0), 1, "what was sent arrives");
+	cr_assert_eq(wsd_send(p.a, &c, 1, 0), 1);
+	WS_OK(wsd_shutdown(p.a, WSD_SD_SEND));
+	WS_OK(wsd_shutdown(p.a, WSD_SD_SEND)); /* again */
+	WS_IS(wsd_send(p.a, &c, 1, 0), WSAESHUTDOWN);
+	cr_assert_eq(wsd_recv(p.b, &c, 1, 0), 1, "what was sent arrives");
 	for (int i = 0; i < 3; i++)
-		cr_assert_eq(wsd_recv(p.server, &c, 1, 0), 0, "again and again");
+		cr_assert_eq(wsd_recv(p.b, &c, 1, 0), 0, "again and again");
 	/* the other direction works */
-	cr_assert_eq(wsd_send(p.server, &c, 1, 0), 1);
-	cr_assert_eq(wsd_recv(p.client, &c, 1, 0), 1);
-	conn_end(&p);
+	cr_assert_eq(wsd_send(p.b, &c, 1, 0), 1);
+	cr_assert_eq(wsd_recv(p.a, &c, 1, 0), 1);
+	pair_close(&p);
 	WS_END();
 }
 
 Test(shutdown, WS_DATA_1_receiving)
 {
 	WS_BEGIN();
-	struct conn_pair p = conn_pair(LOOPBACK);
+	struct pair p = pair_open();
 	char c = 'a';
-	WS_OK(wsd_shutdown(p.server, WSD_SD_RECEIVE));
-	WS_IS(wsd_recv(p.server, &c, 1, 0), WSAESHUTDOWN);
-	cr_assert_eq(wsd_send(p.server, &c, 1, 0), 1);
-	cr_assert_eq(wsd_recv(p.client, &c, 1, 0), 1);
-	WS_OK(wsd_shutdown(p.server, WSD_SD_BOTH));
-	WS_OK(wsd_shutdown(p.server, WSD_SD_RECEIVE));
-	WS_IS(wsd_send(p.server, &c, 1, 0), WSAESHUTDOWN);
-	cr_assert_eq(wsd_recv(p.client, &c, 1, 0), 0);
-	conn_end(&p);
+	WS_OK(wsd_shutdown(p.b, WSD_SD_RECEIVE));
+	WS_IS(wsd_recv(p.b, &c, 1, 0), WSAESHUTDOWN);
+	cr_assert_eq(wsd_send(p.b, &c, 1, 0), 1);
+	cr_assert_eq(wsd_recv(p.a, &c, 1, 0), 1);
+	WS_OK(wsd_shutdown(p.b, WSD_SD_BOTH));
+	WS_OK(wsd_shutdown(p.b, WSD_SD_RECEIVE));
+	WS_IS(wsd_send(p.b, &c, 1, 0), WSAESHUTDOWN);
+	cr_assert_eq(wsd_recv(p.a, &c, 1, 0), 0);
+	pair_close(&p);
 	WS_END();
 }
 
 Test(shutdown, WS_DATA_1_disconnect_data)
 {
 	WS_BEGIN();
-	struct conn_pair p = conn_pair(LOOPBACK);
+	struct pair p = pair_open();
 	char c = 'a';
 	WSABUF data = {1, &c};
 	WS_IS(wsd_WSASendDisconnect(0, NULL), WSAENOTSOCK);
 	WS_IS(wsd_WSASendDisconnect(0, &data), WSAENOTSOCK);
-	WS_IS(wsd_WSASendDisconnect(p.client, &data), WSAENOPROTOOPT);
-	WS_IS(wsd_WSARecvDisconnect(p.client, &data), WSAENOPROTOOPT);
-	cr_assert_eq(wsd_send(p.client, &c, 1, 0), 1, "nothing has changed");
-	WS_OK(wsd_WSASendDisconnect(p.client, NULL));
-	WS_IS(wsd_send(p.client, &c, 1, 0), WSAESHUTDOWN);
-	WS_OK(wsd_WSARecvDisconnect(p.server, NULL));
-	WS_IS(wsd_recv(p.server, &c, 1, 0), WSAESHUTDOWN);
-	conn_end(&p);
+	WS_IS(wsd_WSASendDisconnect(p.a, &data), WSAENOPROTOOPT);
+	WS_IS(wsd_WSARecvDisconnect(p.a, &data), WSAENOPROTOOPT);
+	cr_assert_eq(wsd_send(p.a, &c, 1, 0), 1, "nothing has changed");
+	WS_OK(wsd_WSASendDisconnect(p.a, NULL));
+	WS_IS(wsd_send(p.a, &c, 1, 0), WSAESHUTDOWN);
+	WS_OK(wsd_WSARecvDisconnect(p.b, NULL));
+	WS_IS(wsd_recv(p.b, &c, 1, 0), WSAESHUTDOWN);
+	pair_close(&p);
 	WS_END();
 }
 
 Test(shutdown, WS_DATA_1_datagrams)
 {
+	PAIR_TCP_ONLY("nothing is connected here");
 	WS_BEGIN();
 	SOCKET u = ws_socket(WSD_AF_INET, WSD_SOCK_DGRAM);
 	WS_OK(wsd_shutdown(u, WSD_SD_SEND));
