@@ -144,11 +144,21 @@ static bool result(LPWSAOVERLAPPED ov, LPDWORD bytes, LPDWORD flags, int *ret_co
 	return true;
 }
 
-/* Somebody asks for an operation that may never be heard of by itself. */
-static void want_tail_locked(struct conn *c, bool again)
+/* A request that is at the NIC's send queue. */
+static bool is_at_send_queue(const struct transfer *t, LPWSAOVERLAPPED ov)
+{
+	for (uint32_t n = t->sq.head; n != t->sq.tail; n++)
+		if (t->sq.slots[n % QUEUE_SLOTS].ov == ov)
+			return true;
+	return false;
+}
+
+/* Somebody asks for an operation that may never be heard of by itself. A receive is: who polls for
+ * one must not pay for a message. */
+static void want_tail_locked(struct conn *c, LPWSAOVERLAPPED ov, bool again)
 {
 	struct transfer *t = c->transfer;
-	if (!transfer_check_locked(c) && transfer_tail_open(t)) {
+	if (!transfer_check_locked(c) && transfer_tail_open(t) && is_at_send_queue(t, ov)) {
 		if (t->tail_wanted || again)
 			transfer_flush_tail_locked(c);
 		t->tail_wanted = true;
@@ -165,7 +175,7 @@ static void look(struct conn *c, LPWSAOVERLAPPED ov, bool wait)
 		return;
 	}
 	if (!harvest_locked(c) || (!t->done && overlapped_pending(ov)))
-		want_tail_locked(c, wait);
+		want_tail_locked(c, ov, wait);
 	if (wait && !transfer_check_locked(c) && harvest_arm_locked(c, ARMED_ALL))
 		harvest_locked(c);
 	if (wait && t->delivering && pthread_equal(t->deliverer, pthread_self()))

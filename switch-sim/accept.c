@@ -137,9 +137,11 @@ bool accept_ready(struct sw_socket *s, struct pollfd *fd)
 bool accept_has_room(const struct sw_socket *s)
 {
 	const struct acceptor *a = s->acceptor;
-	unsigned most = s->backlog > 0 ? (unsigned)s->backlog : 1;
-	return s->state == SW_LISTENING && s->head &&
-	       (!a || (a->count < most && a->negotiating < NEGOTIATING_MAX));
+	unsigned most = s->backlog > 0 ? (unsigned)s->backlog : 1, ready = a ? a->count : 0;
+	if (s->state != SW_LISTENING || !s->head || (a && a->negotiating >= NEGOTIATING_MAX))
+		return false;
+	/* the kernel's are in the queue as well, as nobody has taken them over yet */
+	return ready < most && ready + (s->kernel_listening ? tcpip_waiting(s->tcp) : 0) < most;
 }
 
 void accept_san_negotiating(struct sw_socket *s, int by)

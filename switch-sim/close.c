@@ -13,6 +13,7 @@
 #include "names.h"
 #include "netevents.h"
 #include "san.h"
+#include "san_connect.h"
 #include "session.h"
 #include "sw_step.h"
 #include "tcp_io.h"
@@ -119,6 +120,14 @@ static bool lingers(const struct sw_socket *s, bool connected, bool wait)
 	       wait && !s->options.nonblocking;
 }
 
+/* Bytes that a call was told are sent. Caller holds s->lock. */
+static bool unsent(struct sw_socket *s)
+{
+	if (s->session)
+		return session_unsent(s->session);
+	return tcp_io_flush(s, 0) || linger_unsent(s->tcp);
+}
+
 /* Windows refuses to close a non-blocking socket that would have to wait; a failed call changes
  * nothing. */
 static int check_linger(struct sw_socket *s)
@@ -126,9 +135,7 @@ static int check_linger(struct sw_socket *s)
 	pthread_mutex_lock(&s->lock);
 	struct wsd_linger l = linger_of(s);
 	bool waits = s->state == SW_CONNECTED && s->type == WSD_SOCK_STREAM &&
-		     s->options.nonblocking && l.l_onoff && l.l_linger &&
-		     (s->session ? session_unsent(s->session)
-				 : tcp_io_flush(s, 0) || linger_unsent(s->tcp));
+		     s->options.nonblocking && l.l_onoff && l.l_linger && unsent(s);
 	pthread_mutex_unlock(&s->lock);
 	return waits ? WSAEWOULDBLOCK : 0;
 }
@@ -164,10 +171,12 @@ static int close_handle(struct sw_process *p, SOCKET handle, bool wait)
 	tear_down(s);
 	struct session *session = s->session;
 	pthread_mutex_unlock(&s->lock);
-	if (session)
+	if (session) {
+		san_session_closing(session);
 		linger_session(s, wait);
-	else
+	} else {
 		tcp_io_closed(s);
+	}
 	sw_socket_put(s);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "san_priv.h"
 
 #include "log.h"
+#include "session.h"
 #include "upcalls.h"
 #include "wsaname.h"
 
@@ -330,6 +331,12 @@ bool san_getsockopt(struct san *san, struct sw_socket *s, int option, char *valu
 {
 	const struct forwarded *f = find_forwarded(option);
 	const struct companion *c = s->san ? s->san->companions : NULL;
+	if (f && s->session) {
+		if (f->qos && !session_provider(s->session)->qos)
+			return false;
+		*ret_error = session_get_option(s->session, option, value, len);
+		return *ret_error != WSAENOTCONN; /* closed: the record answers */
+	}
 	while (f && f->qos && c && !c->provider->qos)
 		c = c->next;
 	if (!f || !c)
@@ -347,6 +354,8 @@ void san_setsockopt(struct san *san, struct sw_socket *s, int option)
 	int32_t value;
 	if (!f || !f->settable || !recorded(s, option, &value))
 		return;
+	if (s->session && (!f->qos || session_provider(s->session)->qos))
+		session_set_option(s->session, option, (const char *)&value, sizeof(value));
 	for (const struct companion *c = s->san ? s->san->companions : NULL; c; c = c->next) {
 		int code = forward(c->provider, c->desc, f, value);
 		if (code)

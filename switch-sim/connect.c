@@ -179,21 +179,26 @@ static void run_tcp(struct sw_socket *s)
 
 /* ---- the SAN ---- */
 
-static void run_san(struct sw_socket *s)
+/* True: the attempt is under way, or has ended. */
+static bool try_san(struct sw_socket *s)
 {
+	struct connector *c = s->connector;
+	const struct wsd_sockaddr_in *to = (const struct wsd_sockaddr_in *)&s->peer;
 	enum sw_reason reason = SW_REASON_FAMILY;
-	int code = 0;
-	s->connector->phase = CONNECT_SAN;
-	if (s->af == WSD_AF_INET && s->type == WSD_SOCK_STREAM &&
-	    san_connect(s->process->san, s, (const struct wsd_sockaddr_in *)&s->peer, &reason,
-			&code))
-		return;
-	if (code) {
-		fail(s, code);
-		return;
+	bool started = false;
+	if (s->af == WSD_AF_INET && s->type == WSD_SOCK_STREAM) {
+		do {
+			c->phase = CONNECT_SAN;
+			started = san_connect(s->process->san, s, to, &reason);
+		} while (!started && reason == SW_REASON_TAKEN && take_other_port(s));
 	}
-	s->tcp_reason = reason;
-	run_tcp(s);
+	if (!started && reason == SW_REASON_TAKEN) { /* SW-SHARE-5 */
+		fail(s, c->implicit ? WSAENOBUFS : WSAEADDRINUSE);
+		return true;
+	}
+	if (!started)
+		s->tcp_reason = reason;
+	return started;
 }
 
 static void san_up(struct sw_socket *s, struct session *session,
@@ -377,7 +382,8 @@ int connect_begin(struct sw_socket *s, const struct wsd_sockaddr_storage *to, in
 	s->peer_len = to_len;
 	s->error = 0;
 	s->state = SW_CONNECTING;
-	run_san(s);
+	if (!try_san(s))
+		run_tcp(s);
 	return 0;
 }
 

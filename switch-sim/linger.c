@@ -12,7 +12,6 @@
 #include "linger.h"
 #include "names.h"
 #include "reactor.h"
-#include "san_connect.h"
 #include "session.h"
 #include "transport.h"
 
@@ -243,7 +242,6 @@ void linger_session(struct sw_socket *s, bool wait)
 	struct session *session = s->session;
 	bool lingers = wait && l.l_onoff && l.l_linger && !s->options.nonblocking;
 	pthread_mutex_unlock(&s->lock);
-	san_session_left(session);
 	session_close(session, lingers                    ? l.l_linger * 1000u
 			       : l.l_onoff && !l.l_linger ? 0
 							  : SESSION_MS);

@@ -26,6 +26,7 @@ static const struct {
 	[SW_REASON_ACCEPTED] = {"peer-came-by-tcp", "the peer connected over TCP/IP"},
 	[SW_REASON_OPTION] = {"option", "an option of the socket asks for TCP/IP"},
 	[SW_REASON_OFF] = {"off", "the SAN is turned off by the configuration"},
+	[SW_REASON_TAKEN] = {"names-taken", "a connection has both names already"},
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == SW_REASON_COUNT, "word every reason");
 

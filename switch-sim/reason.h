@@ -22,6 +22,7 @@ enum sw_reason {
 	SW_REASON_ACCEPTED,    /* the peer came over TCP/IP */
 	SW_REASON_OPTION,      /* an option or a flag of the socket asks for TCP/IP */
 	SW_REASON_OFF,         /* the SAN is turned off by the configuration */
+	SW_REASON_TAKEN,       /* no reason for TCP/IP: the connect fails [SW-SHARE-5] */
 	SW_REASON_COUNT
 };
 

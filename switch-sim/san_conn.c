@@ -128,8 +128,38 @@ void san_conn_unlink(struct san_conn *c)
 			wsaname(error) ? wsaname(error) : "failed");
 }
 
+static bool same(const struct wsd_sockaddr_in *a, const struct wsd_sockaddr_in *b)
+{
+	return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
+}
+
+bool san_conn_claim(struct san_conn *c)
+{
+	bool taken = false;
+	pthread_mutex_lock(&c->san->conns_lock);
+	for (const struct san_conn *o = c->san->conns; o && !taken; o = o->next)
+		taken = o->named && same(&o->link.local, &c->link.local) &&
+			same(&o->link.peer, &c->link.peer);
+	c->named = !taken;
+	pthread_mutex_unlock(&c->san->conns_lock);
+	return !taken;
+}
+
+static void unclaim(struct san_conn *c)
+{
+	pthread_mutex_lock(&c->san->conns_lock);
+	c->named = false;
+	pthread_mutex_unlock(&c->san->conns_lock);
+}
+
+void san_session_closing(struct session *session)
+{
+	unclaim(session_context(session));
+}
+
 void san_conn_over(struct san_conn *c)
 {
+	unclaim(c);
 	c->phase = SAN_CONN_OVER;
 	if (!c->session)
 		reactor_post(c->reactor, &c->end);
@@ -147,6 +177,8 @@ static void on_up(void *ctx, int code)
 static void on_ready(void *ctx, unsigned bits, int code)
 {
 	struct san_conn *c = ctx;
+	if (bits & SW_READY_ERROR) /* lost */
+		unclaim(c);
 	pthread_mutex_lock(&c->owner_lock);
 	if (c->owner)
 		sw_notify(c->owner, bits, code);
@@ -229,12 +261,6 @@ void san_session_options(struct sw_socket *s)
 	idle = idle < UINT32_MAX / 1000 ? idle : UINT32_MAX / 1000;
 	interval = interval < UINT32_MAX / 1000 ? interval : UINT32_MAX / 1000;
 	session_keepalive(s->session, idle * 1000, interval * 1000, count);
-}
-
-void san_session_left(struct session *session)
-{
-	struct san_conn *c = session_context(session);
-	atomic_store(&c->left, true);
 }
 
 void san_session_drop(struct session *session)

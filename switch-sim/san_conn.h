@@ -39,7 +39,7 @@ struct san_conn {
 	bool connected;        /* FD_CONNECT needs not be waited for */
 	_Atomic bool unwanted; /* its listener is closed */
 	bool ending;           /* on its way out; under san->conns_lock */
-	_Atomic bool left;     /* its socket is closed: others may have its names */
+	bool named;            /* nobody else may connect by its names; likewise */
 	uint64_t started_ns;
 	struct reactor_timer timer;
 	struct reactor_job step, end;
@@ -51,6 +51,9 @@ struct san_conn {
 /* A reference to @s is taken; caller holds s->lock. NULL: no memory. */
 struct san_conn *san_conn_new(struct san *san, struct san_provider *p, struct sw_socket *s,
 			      struct reactor *r, bool initiator);
+/* The names of an attempt, c->link's, are its own from now on [SW-SHARE-5]. False: a connection of
+ * this process has them. */
+bool san_conn_claim(struct san_conn *c);
 /* WSPCloseSocket of a SAN socket that no session has. */
 void san_conn_unlink(struct san_conn *c);
 /* Begin the session on c->link. Return a WSA code; then the SAN socket is closed. */

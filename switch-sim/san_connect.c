@@ -274,51 +274,27 @@ static bool refuse(struct san_conn *c, const char *step, int code)
 	return false;
 }
 
-static bool is_name(const struct wsd_sockaddr_in *a, const struct wsd_sockaddr_in *b)
-{
-	return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
-}
-
-/* The connection has its names, unless another one of this process has the same two [SW-SHARE-5].
- */
-static bool claim_names(struct san_conn *c, const struct wsd_sockaddr_in *local,
-			const struct wsd_sockaddr_in *peer)
-{
-	bool taken = false;
-	pthread_mutex_lock(&c->san->conns_lock);
-	for (const struct san_conn *o = c->san->conns; o && !taken; o = o->next)
-		taken = o != c && o->initiator && !o->ending && !o->left &&
-			o->phase != SAN_CONN_OVER && is_name(&o->link.local, local) &&
-			is_name(&o->link.peer, peer);
-	if (!taken) {
-		c->link.local = *local;
-		c->link.peer = *peer;
-	}
-	pthread_mutex_unlock(&c->san->conns_lock);
-	return !taken;
-}
-
 static bool try(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_in *to,
-		const struct subnets_row *row, enum sw_reason *ret_reason, int *ret_code)
+		const struct subnets_row *row, enum sw_reason *ret_reason)
 {
 	struct reactor *r;
 	const char *step;
-	struct wsd_sockaddr_in local;
 	*ret_reason = SW_REASON_SOCKET;
 	if (san_service_start(san) < 0 || reactor_start(san->process, &r) < 0)
 		return false;
 	struct san_conn *c = san_conn_new(san, row->provider, s, r, true);
 	if (!c)
 		return false;
-	memcpy(&local, &s->local, sizeof(local));
-	local.sin_addr.s_addr = row->addr_be; /* [SW-BIND-6] */
-	if (!claim_names(c, &local, to)) {
-		san_conn_over(c);
-		*ret_code = WSAEADDRINUSE;
-		return false;
-	}
+	memcpy(&c->link.local, &s->local, sizeof(c->link.local));
+	c->link.local.sin_addr.s_addr = row->addr_be; /* [SW-BIND-6] */
+	c->link.peer = *to;
 	c->started_ns = waiter_now_ns();
 	c->timer.fire = on_timer;
+	if (!san_conn_claim(c)) {
+		*ret_reason = SW_REASON_TAKEN;
+		san_conn_over(c);
+		return false;
+	}
 	s->attempt = c;
 	int code = begin(c, s, &step);
 	if (step)
@@ -340,7 +316,7 @@ static bool try(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_
 }
 
 bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_in *to,
-		 enum sw_reason *ret_reason, int *ret_code)
+		 enum sw_reason *ret_reason)
 {
 	struct subnets_row row;
 	uint32_t bound_be = ((const struct wsd_sockaddr_in *)&s->local)->sin_addr.s_addr;
@@ -352,7 +328,7 @@ bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr
 		*ret_reason = SW_REASON_BUSY;
 		return false;
 	}
-	bool begun = try(san, s, to, &row, ret_reason, ret_code);
+	bool begun = try(san, s, to, &row, ret_reason);
 	atomic_fetch_sub(&row.provider->companions, 1); /* the connection has its own */
 	return begun;
 }

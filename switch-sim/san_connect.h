@@ -12,11 +12,11 @@
 /**
  * san_connect - begin an attempt on the SAN, if the table says so [SW-CONNECT-1, SW-SUBNET-2 to -4]
  * Caller holds s->lock; s has a fixed local port (SW-BIND-6). Return: true: the attempt is under
- * way and connect_san_done() will be called from another thread; false with *ret_reason: TCP/IP, or
- * with a final *ret_code: nothing.
+ * way and connect_san_done() will be called from another thread; false with *ret_reason: TCP/IP,
+ * or with SW_REASON_TAKEN: neither.
  */
 bool san_connect(struct san *san, struct sw_socket *s, const struct wsd_sockaddr_in *to,
-		 enum sw_reason *ret_reason, int *ret_code);
+		 enum sw_reason *ret_reason);
 
 /* Give up an attempt [SW-BLOCK-1]; no connect_san_done comes after this. Caller holds s->lock. */
 void san_connect_cancel(struct san *san, struct sw_socket *s);
@@ -54,9 +54,8 @@ void san_session_attach(struct session *session, struct sw_socket *s);
  * in line, keep-alive [SW-OPT-1]. Caller holds s->lock; s has a session. */
 void san_session_options(struct sw_socket *s);
 
-/* closesocket: the session goes on for a while, its two names are free [SW-SHARE-5]. */
-void san_session_left(struct session *session);
-
+/* The socket is being closed: its session's names may serve another one [SW-SHARE-5]. */
+void san_session_closing(struct session *session);
 /* The socket goes, and with it its session, which has ended. */
 void san_session_drop(struct session *session);
 

@@ -417,7 +417,8 @@ static unsigned levels(struct session *ss)
 	if (ss->state == SESSION_UP &&
 	    (ss->shut_send || ss->tx_private == 0 || ss->tx_private < ss->config.sndbuf))
 		bits |= SW_READY_WRITE;
-	if (ss->buffered || (ss->peer_shut && !ss->seg_first) || ss_urgent_here(ss))
+	if (ss->buffered || (ss->peer_shut && !ss->seg_first) || ss_urgent_here(ss) ||
+	    ss->shut_receive) /* a call would answer at once */
 		bits |= SW_READY_READ;
 	if (ss->peer_shut) /* also while data is left, as on TCP/IP */
 		bits |= SW_READY_CLOSE;
@@ -461,6 +462,15 @@ bool session_at_mark(struct session *ss)
 		at &= ss->urgent[i].taken || ss->urgent[i].offset <= ss->rx_pos;
 	ss_leave(ss);
 	return at;
+}
+
+bool session_unsent(struct session *ss)
+{
+	ss_enter(ss);
+	ss_drain(ss);
+	bool left = ss->tx_first || ss->urgent_out;
+	ss_leave_held(ss);
+	return left;
 }
 
 int session_error(struct session *ss)

@@ -91,13 +91,18 @@ unsigned session_ready(struct session *ss, unsigned want);
 int session_shutdown(struct session *ss, int how);
 uint32_t session_readable(struct session *ss);
 bool session_at_mark(struct session *ss);
+/* Are bytes not sent, or not fetched, that a call was told are? The caller may hold s->lock. */
+bool session_unsent(struct session *ss);
+/* The SAN socket's option, one that is forwarded [SW-OPT-1]. WSA code; WSAENOTCONN: it is closed.
+ */
+int session_get_option(struct session *ss, int name, char *value, int *len);
+int session_set_option(struct session *ss, int name, const char *value, int len);
+const struct san_provider *session_provider(const struct session *ss);
 int session_error(struct session *ss); /* why it is lost; 0: it is not */
 void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline);
 void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count);
 void session_get_stats(struct session *ss, struct session_stats *ret);
 
-/* Something that was sent is not at the peer yet, or may not be. */
-bool session_unsent(struct session *ss);
 /**
  * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, within @linger_ms
  * (0: abortive, at once); then it waits for the peer's, at most 30 s. Pending requests end with

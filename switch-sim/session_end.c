@@ -259,16 +259,6 @@ static void abort_sends(struct session *ss)
 	}
 }
 
-bool session_unsent(struct session *ss)
-{
-	ss_enter(ss);
-	ss_drain(ss);
-	ss_reclaim_all(ss);
-	bool unsent = ss->state == SESSION_UP && (ss->tx_first || ss->urgent_out || ss->flight);
-	ss_leave(ss);
-	return unsent;
-}
-
 bool session_delivered(struct session *ss)
 {
 	ss_enter(ss);

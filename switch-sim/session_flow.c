@@ -228,13 +228,6 @@ static bool look(struct session *ss, struct ss_buf *b)
 	return ss_sent(b);
 }
 
-void ss_reclaim_all(struct session *ss)
-{
-	if (ss->flight_last && !ss->desc_closed)
-		look(ss, ss->flight_last);
-	reclaim(ss);
-}
-
 static uint32_t credits(const struct session *ss)
 {
 	return ss->grant[0].credits + ss->grant[1].credits;

@@ -318,7 +318,6 @@ void ss_grow(struct session *ss);
 void ss_idle(struct session *ss);
 void ss_send_buffers(struct session *ss);
 void ss_reclaim(struct session *ss);
-void ss_reclaim_all(struct session *ss); /* after a look at what the provider has not told */
 bool ss_credit_due(const struct session *ss);
 
 /* session_message.c */

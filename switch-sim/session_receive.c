@@ -267,9 +267,16 @@ static bool match_one(struct session *ss, struct sw_request *r)
 	return false;
 }
 
+/* What has come was more than the receives wanted: others may wait for it [SW-BLOCK-3]. */
+static void tell_rest(struct session *ss, bool matched)
+{
+	if (matched && !ss->submitting && (ss->buffered || ss_urgent_here(ss)))
+		ss->tell |= SW_READY_READ;
+}
+
 void ss_match(struct session *ss)
 {
-	for (;;) {
+	for (bool matched = false;; matched = true) {
 		struct ss_seg *seg = ss->seg_first;
 		struct ss_in *x = seg && seg->kind == SEG_XFER ? ss_seg_xfer(seg) : NULL;
 		if (x && x->moving)
@@ -279,6 +286,7 @@ void ss_match(struct session *ss)
 				return;
 			continue;
 		}
+		tell_rest(ss, matched);
 		/* a large transfer waits a moment for its receive [SW-FLOW-8] */
 		if (x && ss->state == SESSION_UP) {
 			if (ss->kick)

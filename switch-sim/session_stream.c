@@ -184,6 +184,8 @@ static void announce_failed(struct session *ss, struct sw_request *r, int code)
 
 void ss_tx_stream(struct session *ss)
 {
+	if (ss->due & DUE_URGENT) /* what lies behind a mark must not come before it */
+		return;
 	while (ss->tx_cur && ss->state == SESSION_UP && !ss->tx_broken) {
 		char *at;
 		uint32_t n = piece(ss, &at);
@@ -382,10 +384,10 @@ bool ss_submit_send(struct session *ss, struct sw_request *r)
 	int code = refusal(ss);
 	if (code)
 		return at_once(r, code, 0);
-	if (r->flags & WSD_MSG_OOB)
-		return ss_submit_urgent(ss, r);
 	if (!r->total)
 		return at_once(r, 0, 0);
+	if (r->flags & WSD_MSG_OOB)
+		return ss_submit_urgent(ss, r);
 	bool large = r->total > ss->threshold && ss_rdma_possible(ss);
 	if (r->nonblocking)
 		return submit_nonblocking(ss, r, large);
@@ -408,8 +410,6 @@ bool ss_submit_urgent(struct session *ss, struct sw_request *r)
 {
 	enum { MOST = 4096 };
 	struct ss_out_urgent *u = NULL;
-	if (!r->total)
-		return at_once(r, WSAEINVAL, 0);
 	if (ss->n_urgent_out >= MOST || (r->nonblocking && !may_keep(ss))) {
 		ss->want_write = true;
 		return at_once(r, r->nonblocking ? WSAEWOULDBLOCK : WSAENOBUFS, 0);

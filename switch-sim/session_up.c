@@ -23,6 +23,33 @@ static uint32_t option(struct session *ss, int name)
 	return value;
 }
 
+int session_get_option(struct session *ss, int name, char *value, int *len)
+{
+	int error = 0, result = SOCKET_ERROR;
+	ss_enter(ss);
+	if (!ss->desc_closed)
+		result = ss->call->lpWSPGetSockOpt(ss->link.desc, WSD_SOL_SOCKET, name, value, len,
+						   &error);
+	ss_leave_held(ss);
+	return result == 0 ? 0 : error ? error : WSAENOTCONN;
+}
+
+int session_set_option(struct session *ss, int name, const char *value, int len)
+{
+	int error = 0, result = SOCKET_ERROR;
+	ss_enter(ss);
+	if (!ss->desc_closed)
+		result = ss->call->lpWSPSetSockOpt(ss->link.desc, WSD_SOL_SOCKET, name, value, len,
+						   &error);
+	ss_leave_held(ss);
+	return result == 0 ? 0 : error ? error : WSAENOTCONN;
+}
+
+const struct san_provider *session_provider(const struct session *ss)
+{
+	return ss->link.provider;
+}
+
 /* What the provider can do [SW-SESSION-5]; requests never exceed it. */
 static int limits(struct session *ss)
 {

@@ -38,6 +38,9 @@ static int shutdown_locked(struct sw_socket *s, int how)
 		return code;
 	s->shut_send |= send;
 	s->shut_receive |= receive;
+	/* a select that waits: a call would answer at once now */
+	waiter_list_wake(&s->waiters,
+			 (send ? SW_READY_WRITE : 0u) | (receive ? SW_READY_READ : 0u));
 	return 0;
 }
 

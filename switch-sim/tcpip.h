@@ -31,6 +31,8 @@ void tcpip_copy_options(SOCKET from, SOCKET to);
 /* Bytes that the peer has acknowledged, and bytes received, of a connection. Return 0, or -1 when
  * the kernel does not say. */
 int tcpip_traffic(SOCKET s, uint64_t *ret_sent, uint64_t *ret_received);
+/* Connections that a listener has in its queue. */
+unsigned tcpip_waiting(SOCKET listener);
 
 /* Between its files. All are slots of the table. */
 int tcpip_WSPSetSockOpt(SOCKET s, int level, int name, const char *value, int len, LPINT error);

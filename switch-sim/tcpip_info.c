@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the kernel counts of a TCP connection, for wsd sockets. No locks.
+ * What the kernel counts of a TCP connection, for wsd sockets, and of a listener. No locks.
  */
 #include "tcpip.h"
 
@@ -19,4 +19,14 @@ int tcpip_traffic(SOCKET s, uint64_t *ret_sent, uint64_t *ret_received)
 	*ret_sent = info.tcpi_bytes_acked;
 	*ret_received = info.tcpi_bytes_received;
 	return 0;
+}
+
+/* Of a listener the kernel puts the length of its queue there. */
+unsigned tcpip_waiting(SOCKET listener)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	if (getsockopt((int)listener, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	return info.tcpi_unacked;
 }

@@ -55,7 +55,8 @@ static unsigned look(struct waitset *w)
 		struct pollfd fd;
 		item->got = sw_ready(item->s, item->want, &fd);
 		ready += item->got != 0;
-		if (item->got || fd.fd < 0 || item->deaf)
+		/* who is ready for one thing may be for another, which only the kernel knows */
+		if (fd.fd < 0 || item->deaf || (item->got & item->want) == item->want)
 			continue;
 		fd.revents = 0;
 		w->fd_owners[w->n_fds] = i;
@@ -73,7 +74,7 @@ static unsigned take_events(struct waitset *w)
 		struct wait_item *item = &w->items[w->fd_owners[i]];
 		if (!fd->revents)
 			continue;
-		item->got = sw_ready(item->s, item->want, NULL);
+		item->got |= sw_ready(item->s, item->want, NULL);
 		ready += item->got != 0;
 		/* POLLHUP and POLLERR come unasked, and stay: they must not make us spin */
 		if (!item->got && !(fd->revents & fd->events))

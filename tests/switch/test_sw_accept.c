@@ -103,6 +103,36 @@ Test(accept, SW_ACCEPT_04_no_room_is_a_rejection)
 	BED_END();
 }
 
+/* [SW-ACCEPT-4] "TCP + SAN together" */
+Test(accept, SW_ACCEPT_04_those_that_came_over_tcpip_take_room_too)
+{
+	BED(1);
+	bed_addrs(&bed, 0, "10.77.0.1", NULL);
+	started();
+	SOCKET l = listener(2);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(BED_PORT)};
+	inet_pton(AF_INET, "10.77.0.1", &to.sin_addr);
+	int fd[2];
+	for (int i = 0; i < 2; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		cr_assert_eq(connect(fd[i], (struct sockaddr *)&to, sizeof(to)), 0);
+	}
+	bed.p[0]->request(bed.p[0], 2, "10.77.0.9", 4000);
+	cr_assert(WSD_UNTIL(bed_count(&bed, "WSPAccept(2) = WSAECONNREFUSED") == 1, 2000),
+		  "two are ready, which is all that there is room for");
+	struct wsd_sockaddr_in peer;
+	SOCKET s = take(l, &peer);
+	bed.p[0]->request(bed.p[0], 2, "10.77.0.9", 4001);
+	fake_session(0);
+	bed_close(s);
+	bed_close(l);
+	close(fd[0]);
+	close(fd[1]);
+	cr_assert(WSD_UNTIL(fakes_gone(), 2000));
+	stopped();
+	BED_END();
+}
+
 Test(accept, SW_ACCEPT_07_silent_peers_do_not_delay_the_next)
 {
 	enum { SILENT = 100 };

@@ -76,6 +76,50 @@ Test(connect, SW_CONNECT_01_a_provider_may_be_done_at_once)
 	BED_END();
 }
 
+/* As over TCP/IP (test_ws_connect.c): no second one with both names, and no fallback. */
+Test(connect, SW_SHARE_05_two_connections_with_equal_names)
+{
+	BED(1);
+	usual_addresses();
+	started();
+	SOCKET s[2];
+	for (int i = 0; i < 2; i++) {
+		BOOL yes = TRUE;
+		struct wsd_sockaddr_in name = fake_addr("10.77.0.1", PORT);
+		s[i] = bed_socket();
+		cr_assert_eq(wsd_setsockopt(s[i], WSD_SOL_SOCKET, WSD_SO_REUSEADDR, (char *)&yes,
+					    sizeof(yes)),
+			     0);
+		cr_assert_eq(wsd_bind(s[i], (struct wsd_sockaddr *)&name, sizeof(name)), 0);
+		make_nonblocking(s[i]);
+	}
+	cr_assert_eq(fake_connect(s[0], "10.77.0.9", BED_PORT), WSAEWOULDBLOCK);
+	bed_expect(&bed, ATTEMPT("a", "2", "10.77.0.1:4000", "10.77.0.9:5150"));
+	cr_assert_eq(fake_connect(s[1], "10.77.0.9", BED_PORT), WSAEWOULDBLOCK);
+	cr_assert_eq(end_of_connect(s[1]), WSAEADDRINUSE, "while the first is asked for");
+	bed.p[0]->connected(bed.p[0], 2, 0);
+	bed_expect(&bed, LOOKED("a", "2"));
+	struct session *ss = fake_session(0);
+	ss->ops->up(ss->ctx, 0);
+	cr_assert_eq(end_of_connect(s[0]), 0);
+	cr_assert_eq(fake_connect(s[1], "10.77.0.9", BED_PORT), WSAEWOULDBLOCK);
+	cr_assert_eq(end_of_connect(s[1]), WSAEADDRINUSE, "and while it is up");
+	bed_expect_quiet(&bed, 20);
+	/* another peer is another pair of names; and when the first is closed they are free */
+	cr_assert_eq(fake_connect(s[1], "10.77.0.8", BED_PORT), WSAEWOULDBLOCK);
+	bed_expect(&bed, ATTEMPT("a", "3", "10.77.0.1:4000", "10.77.0.8:5150"));
+	bed_close(s[1]);
+	bed_expect(&bed, CLOSED("a", "3"));
+	bed_close(s[0]);
+	bed_expect(&bed, CLOSED("a", "2"));
+	s[0] = attempt("10.77.0.1", "10.77.0.9");
+	bed_expect(&bed, ATTEMPT("a", "4", "10.77.0.1:4000", "10.77.0.9:5150"));
+	bed_close(s[0]);
+	stopped();
+	cr_assert(WSD_UNTIL(fakes_gone(), 3000));
+	BED_END();
+}
+
 Test(connect, SW_BIND_06_wildcard_and_unbound_sockets_get_the_rows_address)
 {
 	BED(2);

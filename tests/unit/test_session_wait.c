@@ -127,3 +127,42 @@ Test(session_wait, SW_CLOSE_02_what_was_told_to_be_sent_outlives_what_was_not)
 	pair_free(&p);
 	WSD_TEST_END();
 }
+
+/* Somebody receives and somebody else waits for readiness: what is left over is for him. */
+Test(session_wait, SW_BLOCK_03_what_a_receive_leaves_is_told)
+{
+	static uint8_t data[LARGE], in[64];
+	static const uint32_t sizes[] = {20, LARGE}; /* a message; a large transfer, by a bounce */
+	struct pair_request s, r;
+	WSD_TEST_BEGIN();
+	begin();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		pair_request(&r, SW_OP_RECV, in, 10, 0);
+		cr_assert_not(pair_submit(b, &r));
+		cr_assert_not(session_ready(b->ss, SW_READY_READ));
+		b->ready = 0;
+		pair_request(&s, SW_OP_SEND, data, sizes[i], 0);
+		pair_submit(a, &s);
+		pair_run(&p);
+		cr_assert_eq(r.finished, 1);
+		cr_assert_eq(r.r.done, 10);
+		cr_assert(b->ready & SW_READY_READ, "%u bytes", sizes[i]);
+		cr_assert(session_ready(b->ss, SW_READY_READ));
+		while (session_readable(b->ss)) {
+			pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
+			cr_assert(pair_submit(b, &r));
+		}
+		pair_run(&p);
+	}
+	/* nothing left, nothing told */
+	pair_request(&r, SW_OP_RECV, in, 10, 0);
+	cr_assert_not(pair_submit(b, &r));
+	b->ready = 0;
+	pair_request(&s, SW_OP_SEND, data, 10, 0);
+	pair_submit(a, &s);
+	pair_run(&p);
+	cr_assert_eq(r.finished, 1);
+	cr_assert_not(b->ready & SW_READY_READ);
+	pair_free(&p);
+	WSD_TEST_END();
+}
