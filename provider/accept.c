@@ -75,8 +75,8 @@ static int defer(struct offer *o)
 	return open ? WSATRY_AGAIN : WSAENOTSOCK;
 }
 
-/* The connection, but for the answer to the peer. Takes the request, on success alone. Nobody else
- * knows s yet. 0 or -errno. */
+/* The connection, but for the answer to the peer. Takes the request, and o->r is NULL then; on
+ * failure it may be left. Nobody else knows s yet. 0 or -errno. */
 static int make_connection(struct offer *o, struct sock *s)
 {
 	struct conn *c;
@@ -106,7 +106,13 @@ static int make_connection(struct offer *o, struct sock *s)
 	struct rdma_cm_id *id = request_own(s->p, o->r, &dev);
 	o->r = NULL;
 	conn_begin(c, id, dev);
-	return 0;
+	/* What the id said while it was a request's was not heard. */
+	pthread_mutex_lock(&s->p->lock);
+	bool left = dev->left;
+	pthread_mutex_unlock(&s->p->lock);
+	if (left)
+		conn_end(c, false);
+	return left ? -ENODEV : 0;
 }
 
 /* CONNECTED before the peer is answered: its data and its end may come at once. The caller holds

@@ -139,15 +139,19 @@ void conn_end(struct conn *c, bool reuse)
 
 /* ---- deadlines: each list has one length of time, so the first is the next ---- */
 
-void conn_time(struct conn *c, struct conn **list, int ms)
+bool conn_time(struct conn *c, struct conn **list, int ms)
 {
 	struct prov *p = c->s->p;
 	c->deadline_ms = cm_now_ms() + ms;
 	pthread_mutex_lock(&p->lock);
-	c->timed = list;
-	DL_APPEND2(*list, c, tprev, tnext);
-	cm_timer_locked(p, ms);
+	bool open = !atomic_load(&p->closing); /* before conn_part_all(), if it is not */
+	if (open) {
+		c->timed = list;
+		DL_APPEND2(*list, c, tprev, tnext);
+		cm_timer_locked(p, ms);
+	}
 	pthread_mutex_unlock(&p->lock);
+	return open;
 }
 
 void conn_untime(struct conn *c)
@@ -216,6 +220,11 @@ bool conn_read(struct prov *p, const struct rdma_cm_event *event, struct conn_ne
 	enum cmdata_reason reason;
 	pthread_mutex_lock(&p->lock);
 	uintptr_t context = (uintptr_t)event->id->context;
+	struct dev *left = event->event == RDMA_CM_EVENT_DEVICE_REMOVAL && !(context & TAG)
+				   ? dev_find_locked(p, event->id->verbs)
+				   : NULL;
+	if (left)
+		left->left = true;
 	pthread_mutex_unlock(&p->lock);
 	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST || !(context & TAG))
 		return false;
@@ -265,24 +274,6 @@ struct conn *conn_find(SOCKET descriptor, struct sock **ret_s, int *ret_code)
 		*ret_code = s ? WSAENOTCONN : WSAENOTSOCK;
 	if (s && !c)
 		sock_unref(s);
-	return c;
-}
-
-struct conn *conn_enter(SOCKET descriptor, struct sock **ret_s, int *ret_code)
-{
-	struct sock *s;
-	struct conn *c = conn_find(descriptor, &s, ret_code);
-	if (!c)
-		return NULL;
-	pthread_mutex_lock(&c->lock);
-	int code = c->up ? 0 : c->broken ? c->broken : WSAENOTCONN;
-	pthread_mutex_unlock(&c->lock);
-	if (code) {
-		sock_unref(s);
-		*ret_code = code;
-		return NULL;
-	}
-	*ret_s = s;
 	return c;
 }
 

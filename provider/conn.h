@@ -47,7 +47,8 @@ struct endpoint {
 	uint32_t max_inline, max_sge, send_depth, recv_depth; /* as granted */
 	uint16_t pkey_index;                                  /* of the last connection's */
 	uint8_t port;
-	bool clean; /* the queue pair is RESET, and nothing was posted since */
+	bool clean;   /* the queue pair is RESET, and nothing was posted since */
+	bool spoiled; /* memory stays exposed in its domain: for no other connection */
 };
 
 /* endpoint.c: 0 or -errno. None is called inside the gate. An endpoint from the pool, or a new one:
@@ -123,10 +124,8 @@ void transfer_on_channel(struct conn *c);
 
 /* ---- what the CM side gives the data side (conn.c, lost.c) ---- */
 
-/* The connection of a descriptor with a reference to its socket; NULL with the code:
- * WSAENOTSOCK, WSAENOTCONN, or c->broken's. */
-struct conn *conn_enter(SOCKET descriptor, struct sock **ret_s, int *ret_code);
-/* The same, broken or not: NULL with WSAENOTSOCK, or WSAENOTCONN if it was never connected. */
+/* The connection of a descriptor with a reference to its socket, broken or not; NULL with
+ * WSAENOTSOCK, or WSAENOTCONN if it was never connected. */
 struct conn *conn_find(SOCKET descriptor, struct sock **ret_s, int *ret_code);
 void conn_leave(struct sock *s);
 /* A completion says that the connection is dead: the socket becomes BROKEN, the peer is told. Takes
@@ -150,7 +149,8 @@ void conn_end(struct conn *c, bool reuse); /* no id, no endpoint: as if never be
 /* Takes the id off; the caller passes what it got to conn_drop_id(), with no lock or s->call. */
 struct rdma_cm_id *conn_take_id(struct conn *c, struct dev **ret_dev);
 void conn_drop_id(struct conn *c, struct rdma_cm_id *id, struct dev *dev);
-void conn_time(struct conn *c, struct conn **list, int ms);
+/* False: the last cleanup is under way, and nobody looks at the time any more. */
+bool conn_time(struct conn *c, struct conn **list, int ms);
 void conn_untime(struct conn *c);
 struct endpoint *conn_take_endpoint(struct conn *c); /* NULL if it is gone already; no lock */
 void conn_free(struct conn *c);                      /* with the socket's memory; NULL is fine */

@@ -354,6 +354,9 @@ void transfer_close(struct conn *c)
 	pthread_mutex_lock(&c->lock);
 	struct transfer *t = c->transfer;
 	if (!t || t->closed) {
+		/* By another thread, as when the device goes: who asks may destroy the endpoint. */
+		while (t && !t->over)
+			pthread_cond_wait(&t->cond, &c->lock);
 		pthread_mutex_unlock(&c->lock);
 		return;
 	}
@@ -368,5 +371,7 @@ void transfer_close(struct conn *c)
 		empty_queue(c);
 	}
 	end_all(t, WSA_OPERATION_ABORTED);
+	t->over = true;
+	pthread_cond_broadcast(&t->cond);
 	overlapped_deliver_close_unlock(c);
 }

@@ -145,11 +145,11 @@ void lost_close(struct conn *c)
 	 * would refuse the peer, which would go on to TCP/IP. */
 	if (c->id)
 		tell(c);
-	bool part = c->id && !c->ended && (c->told || !c->established);
+	bool part = c->id && !c->ended && (c->told || !c->established) &&
+		    conn_time(c, &s->p->parting, PROV_PART_MS);
 	if (part) {
 		c->parting_ep = ep;
 		c->parted = true;
-		conn_time(c, &s->p->parting, PROV_PART_MS);
 	} else if (c->id) {
 		id = conn_take_id(c, &dev);
 	}

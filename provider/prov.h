@@ -85,6 +85,7 @@ struct dev {
 	struct endpoint *pool;     /* idle endpoints, the last used first */
 	unsigned pool_count;
 	bool gone;    /* removed: nothing new on it */
+	bool left;    /* ... as an id said that was no connection's then, and says no more */
 	bool seen;    /* was in a snapshot: when it is in none it is gone */
 	bool foreign; /* verbs is the parent's of a fork, and answers nothing here */
 };
@@ -137,6 +138,7 @@ struct sock {
 	unsigned backlog, queued;
 	uint64_t listen_seq; /* rank among listeners; 0 = none */
 	struct request *queue;
+	int64_t purged_ms; /* when the queue was last looked through because it was full */
 	WSAEVENT event;
 	int32_t mask, record;
 	int32_t accept_code, connect_code;

@@ -104,6 +104,7 @@ struct transfer {
 	bool fired;        /* a completion came since: an event is, or will be, there */
 	bool idle;         /* the last WSPAttend found nothing */
 	bool closed, dead; /* by WSPCloseSocket; everything pending has completed */
+	bool over;         /* transfer_close() is done with the endpoint */
 	bool lost;         /* conn_lost() is to be called */
 	unsigned busy;     /* calls that use the endpoint without the lock */
 	LPWSAOVERLAPPED done, *done_last; /* complete, to be told; by InternalHigh */
@@ -112,7 +113,7 @@ struct transfer {
 	/* The socket was closed inside an upcall: its handle waits for the deliverer. */
 	bool late, late_begun;
 	struct upcall late_upcall;
-	pthread_cond_t cond; /* busy 0, or no deliverer */
+	pthread_cond_t cond; /* busy 0, over, or no deliverer */
 };
 
 /* transfer.c */

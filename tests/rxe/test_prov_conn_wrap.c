@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../provider/conn.h" /* tests/support has another */
 #include "check.h"
+#include "prov_conn.h"
 #include "prov_harness.h"
 
 enum { SOON_MS = 5000 };

@@ -12,7 +12,7 @@
 #include <utlist.h>
 
 #include "check.h"
-#include "../../provider/conn.h" /* tests/support has another */
+#include "prov_conn.h"
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
