@@ -178,7 +178,7 @@ void endpoint_put(struct endpoint *ep, bool reuse)
 {
 	struct prov *p = ep->p;
 	struct dev *dev = ep->dev;
-	reuse = reuse && endpoint_reset(ep);
+	reuse = reuse && !ep->spoiled && endpoint_reset(ep);
 	pthread_mutex_lock(&p->lock);
 	if (reuse && !dev->gone && !atomic_load(&p->closing) &&
 	    dev->pool_count < p->max_endpoints) {

@@ -68,9 +68,14 @@ static void reg_free(struct memory *m, struct reg *r)
 		regcache_put(m, r->region);
 	else if (r->mr) {
 		int err = ibv_dereg_mr(r->mr);
-		if (err)
-			wsd_log(WSD_LOG_ERROR, "provider: exposed memory stays so: %s",
+		if (err) {
+			/* Then at least nobody reaches it: not this peer, nor the endpoint's next
+			 * [PROV-MEM-8, -9]. */
+			wsd_log(WSD_LOG_ERROR, "provider: memory stays registered: %s",
 				strerror(err));
+			m->ep->spoiled = true;
+			endpoint_err(m->ep);
+		}
 	}
 	free(r);
 }
@@ -203,15 +208,37 @@ static int check(const void *buffer, uint32_t len, DWORD flags)
 	return 0;
 }
 
+/* Whatever ended the connection, there is none [provider.md part 5]. */
+static int check_connected_locked(const struct conn *c)
+{
+	int code = transfer_check_locked(c);
+	return code && code != WSAENOTSOCK ? WSAENOTCONN : code;
+}
+
+/* The state comes before the arguments. */
+static int enter_connected(SOCKET s, struct conn **ret)
+{
+	struct conn *c = NULL;
+	int code = transfer_enter(s, WSAENOTCONN, &c);
+	if (code)
+		return code;
+	pthread_mutex_lock(&c->lock);
+	code = check_connected_locked(c);
+	pthread_mutex_unlock(&c->lock);
+	if (code)
+		transfer_leave(c);
+	else
+		*ret = c;
+	return code;
+}
+
 /* Between these the endpoint stays this connection's, although conn->lock is not held. */
 static int begin(struct conn *c)
 {
 	pthread_mutex_lock(&c->lock);
-	int code = transfer_check_locked(c);
+	int code = check_connected_locked(c);
 	if (!code)
 		c->transfer->busy++;
-	else if (code != WSAENOTSOCK)
-		code = WSAENOTCONN;
 	pthread_mutex_unlock(&c->lock);
 	return code;
 }
@@ -274,7 +301,7 @@ HANDLE WSPAPI prov_WSPRegisterMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLen
 {
 	struct conn *c = NULL;
 	HANDLE handle = NULL;
-	int code = transfer_enter(s, WSAENOTCONN, &c);
+	int code = enter_connected(s, &c);
 	if (!code) {
 		code = check(lpBuffer, dwBufferLength, dwFlags);
 		if (!code)
@@ -343,7 +370,7 @@ static int expose(struct memory *m, void *buffer, uint32_t len, struct reg *r, s
 	uint64_t address = make_address(m, buffer);
 	r->mr = ibv_reg_mr_iova(m->ep->pd, buffer, len, address, access);
 	if (!r->mr && (errno == ENOMEM || errno == EAGAIN)) {
-		regcache_clear(m);
+		regcache_clear_all(m->ep->p);
 		r->mr = ibv_reg_mr_iova(m->ep->pd, buffer, len, address, access);
 	}
 	if (!r->mr)
@@ -390,7 +417,7 @@ int WSPAPI prov_WSPRegisterRdmaMemory(SOCKET s, PVOID lpBuffer, DWORD dwBufferLe
 				      LPINT lpErrno)
 {
 	struct conn *c = NULL;
-	int code = transfer_enter(s, WSAENOTCONN, &c);
+	int code = enter_connected(s, &c);
 	if (code)
 		return sock_fail(lpErrno, code);
 	if (!lpdwDescriptorLength) {

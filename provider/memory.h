@@ -96,8 +96,9 @@ void memory_start(struct prov *p);
 /* regcache.c. Results 0 or -errno. */
 int regcache_get(struct memory *m, void *addr, uint32_t len, DWORD rights, struct region **ret);
 void regcache_put(struct memory *m, struct region *r);
-/* Frees what is idle, of this one or of all endpoints. */
+/* Frees what is idle: of this one, or of all endpoints, when pinned memory is short. */
 void regcache_clear(struct memory *m);
+void regcache_clear_all(struct prov *p);
 /* Whether the cache callback is offered; who takes its pointer turns the caches on. */
 bool regcache_offer(void);
 

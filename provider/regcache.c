@@ -75,8 +75,7 @@ void regcache_clear(struct memory *m)
 	free_list(out);
 }
 
-/* Pinned memory is short: every idle region of the process goes. */
-static void clear_all(struct prov *p)
+void regcache_clear_all(struct prov *p)
 {
 	pthread_mutex_lock(&p->memory_lock);
 	for (struct memory *m = p->memories; m; m = m->next)
@@ -103,7 +102,7 @@ static struct ibv_mr *reg_mr(struct memory *m, void *addr, uint32_t len, DWORD r
 	int access = rights & MEM_WRITE ? IBV_ACCESS_LOCAL_WRITE : 0;
 	struct ibv_mr *mr = ibv_reg_mr(m->ep->pd, addr, len, access);
 	if (!mr && (errno == ENOMEM || errno == EAGAIN)) {
-		clear_all(m->ep->p);
+		regcache_clear_all(m->ep->p);
 		mr = ibv_reg_mr(m->ep->pd, addr, len, access);
 	}
 	return mr;
