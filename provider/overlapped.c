@@ -117,10 +117,15 @@ static void leave_late(struct conn *c)
 void overlapped_deliver_close_unlock(struct conn *c)
 {
 	struct transfer *t = c->transfer;
-	if (t->delivering && pthread_equal(t->deliverer, pthread_self())) {
-		run_list_locked(c);
-		leave_late(c);
-	} else if (t->delivering && upcall_inside(c->s->p)) {
+	bool self = t->delivering && pthread_equal(t->deliverer, pthread_self()), inside = false;
+	if (t->delivering && !self) {
+		pthread_mutex_unlock(&c->lock); /* that asks under prov->lock */
+		inside = upcall_inside(c->s->p);
+		pthread_mutex_lock(&c->lock);
+	}
+	if (self) {
+		run_list_locked(c); /* the upcall that this thread is in is not waited for */
+	} else if (t->delivering && inside) {
 		leave_late(c);
 	} else {
 		while (t->delivering)

@@ -203,7 +203,7 @@ static void look_again(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	harvest_locked(c);
-	if (!t->done || c->attended || t->dead)
+	if (!t->done || t->delivering || c->attended || t->dead)
 		return;
 	harvest_arm_locked(c, ARMED_ALL);
 	transfer_flush_tail_locked(c);
@@ -223,6 +223,12 @@ static void fill_slot(struct slot *slot, enum op_kind kind, const struct gather 
 		slot->regs[i] = g->regs[i];
 		g->regs[i]->uses++;
 	}
+}
+
+/* The event thread watches the connection of whoever wants to be told. */
+static bool can_tell(struct conn *c, LPWSAOVERLAPPED ov)
+{
+	return (uintptr_t)ov->hEvent & 1 || c->attended || !conn_watch(c, true);
 }
 
 static int post_send(struct conn *c, enum op_kind kind, const struct gather *g, LPWSAOVERLAPPED ov,
@@ -314,6 +320,8 @@ int transfer_start_locked(struct conn *c, enum op_kind kind, const struct gather
 	struct transfer *t = c->transfer;
 	struct queue *q = queue_of(t, kind);
 	bool early = kind == OP_RECV && t->early != EARLY_DONE && !t->early_waits;
+	if (!can_tell(c, ov))
+		return WSAENOBUFS;
 	if (!early && (q->first || !queue_room(t, q)))
 		return wait_for_room(c, kind, g, ov);
 	bool silent = (uintptr_t)ov->hEvent & 1;
@@ -335,6 +343,10 @@ int transfer_start_op_locked(struct conn *c, struct op *op)
 {
 	struct transfer *t = c->transfer;
 	struct queue *q = queue_of(t, op->kind);
+	if (!can_tell(c, op->ov)) {
+		op_put_locked(t, op);
+		return WSAENOBUFS;
+	}
 	op->silent = (uintptr_t)op->ov->hEvent & 1;
 	begin_overlapped(op->ov);
 	append(q, op);
