@@ -70,7 +70,7 @@ static int start_locked(struct conn *c, const struct rdma *a, enum op_kind kind)
 	return transfer_start_op_locked(c, op);
 }
 
-static int rdma(SOCKET s, const struct rdma *a, enum op_kind kind, LPINT lpErrno)
+static int rdma(enum op_kind kind, SOCKET s, const struct rdma *a, LPINT lpErrno)
 {
 	struct conn *c = NULL;
 	int code = transfer_enter(s, WSAENOTCONN, &c);
@@ -85,40 +85,26 @@ static int rdma(SOCKET s, const struct rdma *a, enum op_kind kind, LPINT lpErrno
 	return sock_fail(lpErrno, code);
 }
 
-int WSPAPI prov_WSPRdmaWrite(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
-			     LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
-			     DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesWritten,
-			     DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			     LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			     LPWSATHREADID lpThreadId, LPINT lpErrno)
-{
-	struct rdma a = {
-		.buffers = lpBuffers,
-		.count = dwBufferCount,
-		.descriptor = lpTargetBufferDescriptor,
-		.descriptor_len = dwTargetDescriptorLength,
-		.offset = dwTargetBufferOffset,
-		.sound = !dwFlags && !lpCompletionRoutine,
-		.ov = lpOverlapped,
-	};
-	return rdma(s, &a, OP_WRITE, lpErrno);
-}
+/* Both have the same arguments; nothing is done at once, so no count of bytes is stored. */
+#define RDMA_CALL(name, kind)                                                                 \
+	int WSPAPI name(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,                  \
+			LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,      \
+			DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytes, DWORD dwFlags, \
+			LPWSAOVERLAPPED lpOverlapped,                                         \
+			LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,               \
+			LPWSATHREADID lpThreadId, LPINT lpErrno)                              \
+	{                                                                                     \
+		struct rdma a = {                                                             \
+			lpBuffers,                                                            \
+			dwBufferCount,                                                        \
+			lpTargetBufferDescriptor,                                             \
+			dwTargetDescriptorLength,                                             \
+			dwTargetBufferOffset,                                                 \
+			!dwFlags && !lpCompletionRoutine,                                     \
+			lpOverlapped,                                                         \
+		};                                                                            \
+		return rdma(kind, s, &a, lpErrno);                                            \
+	}
 
-int WSPAPI prov_WSPRdmaRead(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
-			    LPVOID lpTargetBufferDescriptor, DWORD dwTargetDescriptorLength,
-			    DWORD dwTargetBufferOffset, LPDWORD lpdwNumberOfBytesRead,
-			    DWORD dwFlags, LPWSAOVERLAPPED lpOverlapped,
-			    LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine,
-			    LPWSATHREADID lpThreadId, LPINT lpErrno)
-{
-	struct rdma a = {
-		.buffers = lpBuffers,
-		.count = dwBufferCount,
-		.descriptor = lpTargetBufferDescriptor,
-		.descriptor_len = dwTargetDescriptorLength,
-		.offset = dwTargetBufferOffset,
-		.sound = !dwFlags && !lpCompletionRoutine,
-		.ov = lpOverlapped,
-	};
-	return rdma(s, &a, OP_READ, lpErrno);
-}
+RDMA_CALL(prov_WSPRdmaWrite, OP_WRITE)
+RDMA_CALL(prov_WSPRdmaRead, OP_READ)
