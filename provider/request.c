@@ -13,7 +13,10 @@
 #include "log.h"
 #include "prov.h"
 
-enum { PURGE_BATCH = 64 };
+enum {
+	PURGE_BATCH = 64,
+	FULL_MS = 20, /* a full queue is looked through this often: each look asks rdma_cm of all */
+};
 
 static void request_unref(struct prov *p, struct request *r)
 {
@@ -188,6 +191,16 @@ static enum fate enqueue(struct prov *p, struct name *n, struct request *r, stru
 	return fate;
 }
 
+/* The event thread alone. */
+static bool look_due(struct sock *s)
+{
+	int64_t now = cm_now_ms();
+	bool due = now - s->purged_ms >= FULL_MS;
+	if (due)
+		s->purged_ms = now;
+	return due;
+}
+
 static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 {
 	struct sock *s;
@@ -195,10 +208,13 @@ static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 	struct upcall u;
 	enum fate fate = enqueue(p, n, r, &s, &event, &u);
 	if (fate == FULL) {
-		request_purge(p, s); /* those who gave up make room */
+		bool look = look_due(s);
+		if (look)
+			request_purge(p, s); /* those who gave up make room */
 		sock_unref(s);
-		fate = enqueue(p, n, r, &s, &event, &u);
-		if (fate == FULL)
+		if (look)
+			fate = enqueue(p, n, r, &s, &event, &u);
+		if (look && fate == FULL)
 			sock_unref(s);
 	}
 	if (fate == QUEUED) {
