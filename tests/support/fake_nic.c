@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -26,6 +28,8 @@ static struct ibv_qp qp;
 static struct ibv_cq cq;
 static struct ibv_pd pd;
 static struct ibv_comp_channel *channel;
+static struct ibv_mr *lost[FAKE_POSTS]; /* never taken back */
+static unsigned lost_count;
 
 /* ---- the NIC ---- */
 
@@ -194,8 +198,11 @@ struct ibv_mr *__wrap_ibv_reg_mr_iova2(struct ibv_pd *of, void *addr, size_t len
 int __wrap_ibv_dereg_mr(struct ibv_mr *mr);
 int __wrap_ibv_dereg_mr(struct ibv_mr *mr)
 {
-	if (fake.mr_err)
+	if (fake.mr_err) {
+		cr_assert_lt(lost_count, FAKE_POSTS);
+		lost[lost_count++] = mr;
 		return fake.mr_err;
+	}
 	fake.mrs--;
 	free(mr);
 	return 0;
@@ -218,6 +225,32 @@ int __wrap_ibv_destroy_comp_channel(struct ibv_comp_channel *ch)
 	free(ch);
 	channel = NULL;
 	return 0;
+}
+
+/* ---- the connection manager ---- */
+
+int __wrap_rdma_disconnect(struct rdma_cm_id *id);
+int __wrap_rdma_disconnect(struct rdma_cm_id *id)
+{
+	fake.told_peer++;
+	return 0;
+}
+
+int __wrap_rdma_destroy_id(struct rdma_cm_id *id);
+int __wrap_rdma_destroy_id(struct rdma_cm_id *id)
+{
+	fake.destroyed++;
+	free(id);
+	return 0;
+}
+
+void fake_id(void)
+{
+	struct rdma_cm_id *id = calloc(1, sizeof(*id));
+	id->verbs = &verbs;
+	fake.dev.ids++;
+	conn_begin(fake.c, id, &fake.dev);
+	fake.c->established = true;
 }
 
 /* ---- the switch ---- */
@@ -284,6 +317,7 @@ static void make_provider(void)
 	pthread_cond_init(&p->cond, NULL);
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	p->max_endpoints = 4;
 	p->up.lpWPUCompleteOverlappedRequest = complete;
 	p->up.lpWPUCloseSocketHandle = close_handle;
@@ -322,7 +356,10 @@ void fake_down(void)
 	endpoint_pool_drain(&fake.p, &fake.dev);
 	cr_assert_eq(fake.dev.ids, 0, "an endpoint is left");
 	cr_assert_eq(atomic_load(&fake.p.refs), 99, "a reference is left");
-	cr_assert(fake.mr_err || fake.mrs == 0, "memory stays registered");
+	cr_assert_eq(fake.mrs, (int)lost_count, "memory stays registered");
+	while (lost_count)
+		free(lost[--lost_count]);
+	close(fake.p.timer_fd);
 	close(fake.p.epoll_fd);
 	close(fake.p.wake_fd);
 	htable_close(&prov_process.handles);

@@ -41,11 +41,14 @@ extern struct fake_nic {
 	int closed;                       /* switch's handles */
 	int mrs;                          /* registered */
 	int mr_err;                       /* of deregistrations; 0 */
+	int told_peer, destroyed;         /* disconnects, ids */
 	void (*hook)(struct fake_op *op); /* inside the upcall */
 } fake;
 
 /* A connected socket; with @up false as it is while the peer is asked. */
 void fake_up(bool up);
+/* Gives it an id, established. */
+void fake_id(void);
 /* Whatever is left, and no leak. */
 void fake_down(void);
 /* Completions: of the oldest receive, of the oldest send, of the early receive, which is the first.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The data side over a NIC in memory: hostile peers, a NIC that is slow, and steps of two threads
- * in the order that hurts. PROV-DATA-8 to 10, PROV-OVL-1, PROV-CLOSE-1, PROV-CLOSE-4, PROV-MEM-8.
+ * in the order that hurts. PROV-DATA, PROV-OVL, PROV-MEM, PROV-CLOSE.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -239,5 +240,160 @@ Test(prov_data, PROV_MEM_08_reset_once_in_a_life)
 	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
 	cr_assert_eq(fake.resets, 1);
 	cr_assert_eq(fake.dev.pool_count, 1, "it is kept");
+	END();
+}
+
+/* The state comes before the arguments [provider.md part 5]. Clauses: PROV-MEM-2, PROV-MEM-5 */
+Test(prov_data, PROV_MEM_01_nothing_is_registered_on_a_broken_connection)
+{
+	BEGIN(true);
+	char out[64];
+	DWORD len = 0;
+	int code = 0;
+	fake_reg(mem, 100, MEM_READ);
+	conn_lost(fake.c, WSAECONNRESET);
+	cr_assert_null(prov_WSPRegisterMemory(fake.desc, mem, 0, 77, &code));
+	cr_assert_eq(code, WSAENOTCONN);
+	prov_WSPRegisterRdmaMemory(fake.desc, mem, SIZE, MEM_READ, out, &len, &code);
+	cr_assert_eq(code, WSAENOTCONN);
+	cr_assert_eq(len, 0);
+	END();
+}
+
+/* The NIC does not take it back: the connection ends, and the endpoint is nobody else's. */
+Test(prov_data, PROV_MEM_09_memory_that_stays_registered_is_out_of_reach)
+{
+	BEGIN(true);
+	char out[64];
+	DWORD len = sizeof(out);
+	int code = -1;
+	prov_WSPRegisterRdmaMemory(fake.desc, mem, SIZE, MEM_READ, out, &len, &code);
+	cr_assert_eq(code, 0);
+	fake.mr_err = EBUSY;
+	prov_WSPDeregisterRdmaMemory(fake.desc, out, len, &code);
+	cr_assert_eq(code, 0);
+	cr_assert_eq(fake.state, IBV_QPS_ERR, "the peer still reaches it");
+	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+	cr_assert_eq(fake.dev.pool_count, 0, "the next peer may reach it");
+	END();
+}
+
+/* Nobody could be told: nothing is started. */
+Test(prov_data, PROV_DATA_02_started_only_if_it_can_be_told)
+{
+	BEGIN(true);
+	struct fake_op op, silent;
+	int fd = fake.p.epoll_fd;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	fake.p.epoll_fd = -1;
+	cr_assert_eq(fake_recv(&op, mem, 10, false), WSAENOBUFS);
+	cr_assert_eq(fake_send(&op, mem, 10, false), WSAENOBUFS);
+	cr_assert_eq(fake_recv(&silent, mem, 10, true), WSA_IO_PENDING);
+	fake.p.epoll_fd = fd;
+	cr_assert_eq(fake.recv_count, 1);
+	cr_assert_eq(fake.send_count, 0);
+	fake_received(3);
+	cr_assert_eq(fake_poll(&silent), 0);
+	END();
+}
+
+static void close_inside(struct fake_op *op)
+{
+	int code;
+	fake.hook = NULL;
+	cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+	cr_assert_eq(fake.told, 4, "not everything was complete when close returned");
+}
+
+Test(prov_data, PROV_CLOSE_07_close_inside_the_upcall_of_a_completion)
+{
+	BEGIN(true);
+	struct fake_op r[4];
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(fake_recv(&r[i], mem, 10, false), WSA_IO_PENDING);
+	fake.hook = close_inside;
+	fake_received(3);
+	sock_ref(fake.s);
+	transfer_on_channel(fake.c);
+	cr_assert_eq(fake.closed, 1);
+	sock_unref(fake.s);
+	for (int i = 0; i < 4; i++) {
+		cr_assert_eq(r[i].told, 1);
+		cr_assert_eq(r[i].code, i ? WSA_OPERATION_ABORTED : 0);
+	}
+	END();
+}
+
+/* Another thread closes while the last cleanup runs: nobody would look at its time. */
+Test(prov_data, PROV_INIT_10_nothing_parts_once_the_last_cleanup_has_begun)
+{
+	WSD_TEST_BEGIN();
+	for (int closing = 0; closing < 2; closing++) {
+		int code;
+		fake_up(true);
+		fake_id();
+		atomic_store(&fake.p.closing, closing);
+		cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+		cr_assert_eq(fake.told_peer, 1);
+		cr_assert_eq(fake.destroyed, closing);
+		cr_assert_eq(!fake.p.parting, closing);
+		conn_part_all(&fake.p);
+		cr_assert_eq(fake.destroyed, 1);
+		fake_down();
+	}
+	WSD_TEST_END();
+}
+
+static void *close_it(void *arg)
+{
+	int code;
+	prov_WSPCloseSocket(fake.desc, &code);
+	return NULL;
+}
+
+static void *remove_it(void *arg)
+{
+	struct conn_news news = {.c = fake.c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
+	pthread_mutex_lock(&fake.s->call);
+	lost_event(fake.c, &news);
+	sock_unref(fake.s);
+	return NULL;
+}
+
+static bool endpoint_is_taken(void)
+{
+	pthread_mutex_lock(&fake.c->lock);
+	bool taken = !fake.c->ep;
+	pthread_mutex_unlock(&fake.c->lock);
+	return taken;
+}
+
+/* A registration runs, the socket is closed, and its device goes. */
+Test(prov_data, PROV_CLOSE_01_the_endpoint_stays_as_long_as_a_registration_uses_it)
+{
+	BEGIN(true);
+	pthread_t threads[2];
+	struct transfer *t = fake.c->transfer;
+	sock_ref(fake.s); /* of the event */
+	t->busy++;
+	pthread_create(&threads[0], NULL, close_it, NULL);
+	cr_assert(WSD_UNTIL(({
+				    pthread_mutex_lock(&fake.c->lock);
+				    bool closed = t->closed;
+				    pthread_mutex_unlock(&fake.c->lock);
+				    closed;
+			    }),
+			    2000));
+	pthread_create(&threads[1], NULL, remove_it, NULL);
+	cr_assert_not(WSD_UNTIL(endpoint_is_taken(), 50));
+	pthread_mutex_lock(&fake.c->lock);
+	t->busy--;
+	pthread_cond_broadcast(&t->cond);
+	pthread_mutex_unlock(&fake.c->lock);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
 	END();
 }
