@@ -208,6 +208,7 @@ static void *run(void *arg)
 				break;
 			case FROM_WAKE:
 				drain_fd(p->wake_fd);
+				cm_run_kicks(p);
 				break;
 			default:
 				conn_readable(ready[i].data.u64);
@@ -233,6 +234,47 @@ int cm_watch(struct prov *p, int fd, SOCKET descriptor)
 void cm_unwatch(struct prov *p, int fd)
 {
 	epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void wake(struct prov *p)
+{
+	uint64_t one = 1;
+	while (write(p->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+void cm_kick(struct sock *s)
+{
+	struct prov *p = s->p;
+	pthread_mutex_lock(&p->lock);
+	/* During the last cleanup its close tells what there is, and nobody else need. */
+	bool first = !s->kicked && !atomic_load(&p->closing);
+	if (first) {
+		s->kicked = true;
+		sock_ref(s);
+		LL_PREPEND2(p->kicks, s, knext);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (first)
+		wake(p);
+}
+
+/* The event thread, and the last cleanup after it. */
+void cm_run_kicks(struct prov *p)
+{
+	for (;;) {
+		pthread_mutex_lock(&p->lock);
+		struct sock *s = p->kicks;
+		if (s) {
+			p->kicks = s->knext;
+			s->kicked = false;
+		}
+		pthread_mutex_unlock(&p->lock);
+		if (!s)
+			return;
+		transfer_on_channel(atomic_load(&s->conn));
+		sock_unref(s);
+	}
 }
 
 int cm_watch_channel(struct prov *p, struct rdma_event_channel *channel)
@@ -277,10 +319,8 @@ int cm_thread_start(struct prov *p)
 /* The last cleanup, which may run inside an upcall of this very thread: then it ends by itself. */
 void cm_thread_stop(struct prov *p)
 {
-	uint64_t one = 1;
 	atomic_store(&p->stop, true);
-	while (write(p->wake_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	wake(p);
 	if (pthread_equal(p->thread, pthread_self()))
 		pthread_detach(p->thread);
 	else

@@ -309,6 +309,7 @@ int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 			sock_close(s); /* [PROV-INIT-10] */
 		htable_trim(&prov_process.handles);
 		cm_thread_stop(p);
+		cm_run_kicks(p);
 		conn_part_all(p);
 		prov_put(p);
 		pthread_mutex_lock(&prov_process.lock);

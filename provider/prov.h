@@ -145,6 +145,8 @@ struct sock {
 	bool connect_unreported; /* connect_code was not enumerated yet [PROV-EVENT-3] */
 	unsigned upcalls;        /* running now, in any thread */
 	bool close_handle;       /* the last upcall that returns closes the switch's handle */
+	bool kicked;             /* in prov->kicks, with a reference */
+	struct sock *knext;
 };
 
 /* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under
@@ -216,6 +218,7 @@ struct prov {
 	struct dev *devs;
 	struct request *requests;
 	struct endpoint *endpoints; /* all, by anext: for a fork */
+	struct sock *kicks;         /* whose completions the event thread is to look at */
 	struct conn *attempts;      /* connecting sockets, the earliest deadline first */
 	struct conn *parting;       /* closed, the peer was not heard of yet; likewise */
 	struct upcall *upcalls;
@@ -337,6 +340,10 @@ int64_t cm_now_ms(void);
  */
 int cm_watch(struct prov *p, int fd, SOCKET descriptor);
 void cm_unwatch(struct prov *p, int fd);
+/* The same, whether it can be read or not, once and soon. Caller holds a reference to the socket,
+ * and no lock. */
+void cm_kick(struct sock *s);
+void cm_run_kicks(struct prov *p);
 
 /* close.c */
 void sock_close(struct sock *s); /* already out of the handle table; takes that reference */

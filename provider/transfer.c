@@ -44,13 +44,15 @@ int transfer_check_locked(const struct conn *c)
 void transfer_unlock(struct conn *c)
 {
 	struct transfer *t = c->transfer;
-	bool lost = t && t->lost;
+	bool lost = t && t->lost, kick = t && t->kick;
 	int code = c->broken;
-	if (lost)
-		t->lost = false;
+	if (t)
+		t->lost = t->kick = false;
 	pthread_mutex_unlock(&c->lock);
 	if (lost)
 		conn_lost(c, code);
+	if (kick)
+		cm_kick(c->s);
 }
 
 /* ---- operations that wait ---- */
@@ -198,15 +200,12 @@ static bool arm_for(struct conn *c, enum op_kind kind, bool silent)
 }
 
 /* What was complete before the queue was armed, as the peer's first message may be, wakes nobody.
- * No upcall is made from inside a call that posts, so whoever makes them is woken. */
+ * No upcall is made from inside a call that posts: that is the event thread's. */
 static void look_again(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	harvest_locked(c);
-	if (!t->done || t->delivering || c->attended || t->dead)
-		return;
-	harvest_arm_locked(c, ARMED_ALL);
-	transfer_flush_tail_locked(c);
+	t->kick = t->done && !t->delivering && !c->attended;
 }
 
 /* Into the slot, which the request that was just posted has taken. */

@@ -105,6 +105,7 @@ struct transfer {
 	bool idle;         /* the last WSPAttend found nothing */
 	bool closed, dead; /* by WSPCloseSocket; everything pending has completed */
 	bool over;         /* transfer_close() is done with the endpoint */
+	bool kick;         /* the event thread is to make the upcalls that are due */
 	bool lost;         /* conn_lost() is to be called */
 	unsigned busy;     /* calls that use the endpoint without the lock */
 	LPWSAOVERLAPPED done, *done_last; /* complete, to be told; by InternalHigh */
@@ -124,7 +125,7 @@ int transfer_enter(SOCKET descriptor, int not_connected, struct conn **ret);
 void transfer_leave(struct conn *c);
 /* Whether operations may start: 0 or the code. */
 int transfer_check_locked(const struct conn *c);
-/* Gives the lock up; a connection that was found dead is reported. */
+/* Gives the lock up; a connection that was found dead is reported, and the event thread kicked. */
 void transfer_unlock(struct conn *c);
 /* An operation of one request, now or when there is room: WSA_IO_PENDING or the code. */
 int transfer_start_locked(struct conn *c, enum op_kind kind, const struct gather *g,

@@ -243,6 +243,24 @@ Test(prov_data, PROV_MEM_08_reset_once_in_a_life)
 	END();
 }
 
+/* It came before anybody asked for it, and the peer takes nothing from us: it is told all the same,
+ * and not from inside WSPRecv. */
+Test(prov_data, PROV_DATA_08_an_early_message_needs_no_working_queue)
+{
+	BEGIN(true);
+	struct fake_op w, r;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	cr_assert_eq(fake_send(&w, mem, 10, true), WSA_IO_PENDING);
+	fake_early("hello", 5);
+	cr_assert_eq(fake_recv(&r, mem, 100, false), WSA_IO_PENDING);
+	cr_assert_eq(fake.told, 0);
+	cr_assert_eq(fake.send_count, 1, "something is sent for it");
+	cm_run_kicks(&fake.p);
+	cr_assert_eq(r.told, 1);
+	cr_assert_eq(r.bytes, 5);
+	END();
+}
+
 /* The state comes before the arguments [provider.md part 5]. Clauses: PROV-MEM-2, PROV-MEM-5 */
 Test(prov_data, PROV_MEM_01_nothing_is_registered_on_a_broken_connection)
 {
