@@ -18,9 +18,20 @@ static int leave_count(struct sw_process *p, struct trace_span *span, int code, 
 	return api_leave(p, span, code) ? SOCKET_ERROR : (int)moved;
 }
 
-/* Ends one of the WSA forms: 0 with bytes in the trace. */
-static int leave_moved(struct sw_process *p, struct trace_span *span, int code, DWORD moved)
+/* The short form, whose one buffer is in the call. */
+static int move_count(struct sw_process *p, SOCKET s, const struct data_call *c,
+		      struct trace_span *span)
 {
+	DWORD moved = 0, flags;
+	int code = sw_data(p, s, c, &moved, &flags);
+	return leave_count(p, span, code, moved);
+}
+
+/* One of the WSA forms: 0, with bytes in the trace. */
+static int move(struct sw_process *p, SOCKET s, const struct data_call *c, struct trace_span *span)
+{
+	DWORD moved = 0, flags;
+	int code = sw_data(p, s, c, &moved, &flags);
 	if (__builtin_expect(span->trace != NULL, 0) && !code) {
 		trace_leave(span, 0, 0, "bytes=%u", moved);
 		span->trace = NULL;
@@ -46,12 +57,10 @@ static void one_buffer(struct data_call *c, const char *buffer, int len)
 int wsd_send(SOCKET s, const char *buffer, int len, int flags)
 {
 	struct data_call c = {.name = "send", .op = SW_OP_SEND, .flags = (DWORD)flags};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("send", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_count(p, &span, code, moved);
+	return move_count(p, s, &c, &span);
 }
 
 int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct wsd_sockaddr *to,
@@ -63,13 +72,11 @@ int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct ws
 			      .sendto = true,
 			      .to = to,
 			      .to_len = to_len};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("sendto", "s=%s, len=%d, flags=0x%x, to=%s", API_S, len, (unsigned)flags,
 		  API_NAME(to, to_len));
 	one_buffer(&c, buffer, len);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_count(p, &span, code, moved);
+	return move_count(p, s, &c, &span);
 }
 
 int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
@@ -83,12 +90,10 @@ int wsd_WSASend(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD fla
 			      .moved_at = sent,
 			      .overlapped = overlapped,
 			      .routine = routine};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASend", "s=%s, count=%u, flags=0x%x, overlapped=%p", API_S, count, flags,
 		  (void *)overlapped);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_moved(p, &span, code, moved);
+	return move(p, s, &c, &span);
 }
 
 int wsd_WSASendTo(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags,
@@ -106,12 +111,10 @@ int wsd_WSASendTo(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD f
 			      .to_len = to_len,
 			      .overlapped = overlapped,
 			      .routine = routine};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASendTo", "s=%s, count=%u, flags=0x%x, to=%s, overlapped=%p", API_S, count,
 		  flags, API_NAME(to, to_len), (void *)overlapped);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_moved(p, &span, code, moved);
+	return move(p, s, &c, &span);
 }
 
 int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
@@ -126,12 +129,10 @@ int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
 			      .sendto = true,
 			      .overlapped = overlapped,
 			      .routine = routine};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSASendMsg", "s=%s, flags=0x%x, overlapped=%p", API_S, flags,
 		  (void *)overlapped);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_moved(p, &span, code, moved);
+	return move(p, s, &c, &span);
 }
 
 /* ---- receiving ---- */
@@ -139,12 +140,10 @@ int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
 int wsd_recv(SOCKET s, char *buffer, int len, int flags)
 {
 	struct data_call c = {.name = "recv", .op = SW_OP_RECV, .flags = (DWORD)flags};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recv", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_count(p, &span, code, moved);
+	return move_count(p, s, &c, &span);
 }
 
 int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr *from,
@@ -155,12 +154,10 @@ int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr
 			      .flags = (DWORD)flags,
 			      .from = from,
 			      .from_len = from_len};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recvfrom", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
 	one_buffer(&c, buffer, len);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_count(p, &span, code, moved);
+	return move_count(p, s, &c, &span);
 }
 
 /* WSARecvEx: a datagram that was cut is no failure, but MSG_PARTIAL. */
@@ -216,11 +213,9 @@ int wsd_WSARecvFrom(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, L
 			      .from_len = from_len,
 			      .overlapped = overlapped,
 			      .routine = routine};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE(c.name, "s=%s, count=%u, overlapped=%p", API_S, count, (void *)overlapped);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_moved(p, &span, code, moved);
+	return move(p, s, &c, &span);
 }
 
 INT wsd_WSARecvMsg(SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAOVERLAPPED overlapped,
@@ -233,11 +228,9 @@ INT wsd_WSARecvMsg(SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAOVERLAPPED
 			      .moved_at = received,
 			      .overlapped = overlapped,
 			      .routine = routine};
-	DWORD moved = 0, got;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvMsg", "s=%s, overlapped=%p", API_S, (void *)overlapped);
-	int code = sw_data(p, s, &c, &moved, &got);
-	return leave_moved(p, &span, code, moved);
+	return move(p, s, &c, &span);
 }
 
 BOOL wsd_WSAGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped, LPDWORD transfer, BOOL wait,
