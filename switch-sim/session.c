@@ -499,5 +499,5 @@ void session_get_stats(struct session *ss, struct session_stats *ret)
 	*ret = ss->stats;
 	ret->credits = ss->grant[0].credits + ss->grant[1].credits;
 	ret->buffers = ss->rx ? ss->rx->count : 0;
-	ss_leave(ss);
+	ss_leave_held(ss);
 }

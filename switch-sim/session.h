@@ -101,7 +101,7 @@ const struct san_provider *session_provider(const struct session *ss);
 int session_error(struct session *ss); /* why it is lost; 0: it is not */
 void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline);
 void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count);
-void session_get_stats(struct session *ss, struct session_stats *ret);
+void session_get_stats(struct session *ss, struct session_stats *ret); /* s->lock may be held */
 
 /**
  * session_close - the end [SW-CLOSE-2]: what is queued is sent, then SHUT_SEND, within @linger_ms

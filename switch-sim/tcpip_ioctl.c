@@ -20,6 +20,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+enum { KEEPALIVE_MAX = 32767 };
+
 struct call {
 	SOCKET s;
 	const void *in;
@@ -74,8 +76,9 @@ static int keepalive(struct call *c)
 	memcpy(&k, c->in, sizeof(k));
 	int on = k.onoff != 0, idle = (int)(k.keepalivetime / 1000),
 	    interval = (int)(k.keepaliveinterval / 1000), fd = (int)c->s;
-	idle = idle ? idle : 1; /* the kernel counts in seconds */
-	interval = interval ? interval : 1;
+	/* the kernel counts in seconds, and not further than this */
+	idle = idle < 1 ? 1 : idle < KEEPALIVE_MAX ? idle : KEEPALIVE_MAX;
+	interval = interval < 1 ? 1 : interval < KEEPALIVE_MAX ? interval : KEEPALIVE_MAX;
 	if ((on && setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) < 0) ||
 	    (on && setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval)) < 0) ||
 	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) < 0)

@@ -313,3 +313,27 @@ Test(san_wait, SW_CONNECT_1_connect_and_accept_events)
 	bed_stop(&bed);
 	PAIR_END();
 }
+
+/* Over TCP/IP the kernel drops the SYN instead (documented). */
+Test(san_wait, WS_LISTEN_4_a_full_queue_refuses_at_once)
+{
+	PAIR_BEGIN();
+	bed_start(&bed);
+	SOCKET l = bed_bound("10.77.0.1", BED_PORT), first = bed_socket(), second = bed_socket();
+	cr_assert_eq(wsd_listen(l, 1), 0);
+	cr_assert_eq(pair_connect(first, "10.77.0.1", BED_PORT), 0);
+	cr_assert_eq(ready(l, READ, PATIENCE_MS), READ, "it is in the queue");
+	long long before = wsd_check_now_ms();
+	cr_assert_eq(pair_connect(second, "10.77.0.1", BED_PORT), WSAECONNREFUSED);
+	cr_assert_lt(wsd_check_now_ms() - before, 900, "no wait, no fallback");
+	SOCKET s = wsd_accept(l, NULL, NULL);
+	cr_assert_neq(s, INVALID_SOCKET);
+	cr_assert_eq(pair_connect(second, "10.77.0.1", BED_PORT), 0, "there is room again");
+	cr_assert_str_eq(pair_look(second).transport, "SAN");
+	bed_close(s);
+	bed_close(first);
+	bed_close(second);
+	bed_close(l);
+	bed_stop(&bed);
+	PAIR_END();
+}

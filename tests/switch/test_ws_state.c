@@ -185,11 +185,13 @@ Test(state, SW_OPT_03_keepalive_values)
 {
 	WS_BEGIN();
 	struct pair p = pair_open();
-	struct tcp_keepalive k = {1, 7200000, 500}, off = {0, 0, 0};
+	struct tcp_keepalive k = {1, 7200000, 500}, off = {0, 0, 0}, never = {1, 0xffffffff, 1};
 	DWORD n;
 	WS_IS(wsd_WSAIoctl(p.a, SIO_KEEPALIVE_VALS, &k, 4, NULL, 0, &n, NULL, NULL), WSAEFAULT);
 	WS_OK(wsd_WSAIoctl(p.a, SIO_KEEPALIVE_VALS, &k, sizeof(k), NULL, 0, &n, NULL, NULL));
 	cr_assert_eq(ws_get(p.a, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE), 1);
+	WS_OK(wsd_WSAIoctl(p.a, SIO_KEEPALIVE_VALS, &never, sizeof(never), NULL, 0, &n, NULL,
+			   NULL));
 	WS_OK(wsd_WSAIoctl(p.a, SIO_KEEPALIVE_VALS, &off, sizeof(off), NULL, 0, &n, NULL, NULL));
 	cr_assert_eq(ws_get(p.a, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE), 0);
 	WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_KEEPALIVE, 1));
