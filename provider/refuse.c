@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Named refusals. A bad descriptor is WSAENOTSOCK, everything else WSAEOPNOTSUPP, nothing changes.
- * The first group waits for issue B (data, memory, duplication); the second no
- * switch ever calls.
+ * WSPDuplicateSocket is not built yet; the others no switch ever calls.
  */
 #include "prov.h"
 #include "wsp.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The functions that stand in the procedure table and behind the extension GUIDs. prov_: what the
- * provider does. refuse_: what it answers to calls that are not built yet (issue B) or that a
- * switch never makes (provider.md part 1); a slot is never NULL.
+ * provider does. refuse_: what it answers to a call that is not built yet, or that a switch never
+ * makes (provider.md part 1); a slot is never NULL.
  */
 #ifndef WSD_PROVIDER_WSP_H
 #define WSD_PROVIDER_WSP_H

@@ -5,9 +5,9 @@
  */
 #include "fake_nic.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -31,6 +31,20 @@ static struct ibv_comp_channel *channel;
 static struct ibv_mr *lost[FAKE_POSTS]; /* never taken back */
 static unsigned lost_count;
 
+static pthread_mutex_t nic = PTHREAD_MUTEX_INITIALIZER; /* all of the NIC's side */
+
+/* For programs with Criterion and without. */
+#define CHECK(what)                                                                \
+	do {                                                                       \
+		if (what)                                                          \
+			break;                                                     \
+		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+		abort();                                                           \
+	} while (0)
+
+/* In the number of a send: its success is not told. */
+#define UNSIGNALED ((uint64_t)1 << 61)
+
 /* ---- the NIC ---- */
 
 static void fire(bool solicited)
@@ -45,23 +59,31 @@ static void fire(bool solicited)
 static void complete_wr(uint64_t wr_id, enum ibv_wc_status status, enum ibv_wc_opcode opcode,
 			uint32_t bytes)
 {
-	cr_assert_lt(fake.wc_count, FAKE_POSTS * 2);
+	if (status == IBV_WC_SUCCESS && wr_id & UNSIGNALED)
+		return;
+	CHECK(fake.wc_count < FAKE_POSTS * 2);
 	fake.wcs[fake.wc_count++] = (struct ibv_wc){
-		.wr_id = wr_id, .status = status, .opcode = opcode, .byte_len = bytes};
+		.wr_id = wr_id & ~UNSIGNALED,
+		.status = status,
+		.opcode = opcode,
+		.byte_len = bytes,
+	};
 	fire(!(wr_id & WR_SEND) || status != IBV_WC_SUCCESS);
 }
 
 static uint64_t shift(uint64_t *ids, unsigned *count)
 {
 	uint64_t id = ids[0];
-	cr_assert_gt(*count, 0);
+	CHECK(*count > 0);
 	memmove(ids, ids + 1, --*count * sizeof(*ids));
 	return id;
 }
 
 void fake_receive(enum ibv_wc_status status, enum ibv_wc_opcode opcode, uint32_t bytes)
 {
+	pthread_mutex_lock(&nic);
 	complete_wr(shift(fake.recvs, &fake.recv_count), status, opcode, bytes);
+	pthread_mutex_unlock(&nic);
 }
 
 void fake_received(uint32_t bytes)
@@ -69,16 +91,31 @@ void fake_received(uint32_t bytes)
 	fake_receive(IBV_WC_SUCCESS, IBV_WC_RECV, bytes);
 }
 
-void fake_sent(void)
-{
-	complete_wr(shift(fake.sends, &fake.send_count), IBV_WC_SUCCESS, IBV_WC_SEND, 0);
-}
-
 void fake_early(const void *data, uint32_t bytes)
 {
-	cr_assert_eq(fake.recvs[0], 0);
+	CHECK(!fake.recvs[0]);
 	memcpy(fake.ep->early, data, bytes);
 	fake_received(bytes);
+}
+
+bool fake_work(unsigned n, uint32_t bytes)
+{
+	pthread_mutex_lock(&nic);
+	bool some = fake.state == IBV_QPS_RTS && (fake.send_count || fake.recv_count);
+	for (unsigned i = 0; some && i < n && fake.send_count; i++)
+		complete_wr(shift(fake.sends, &fake.send_count), IBV_WC_SUCCESS, IBV_WC_SEND, 0);
+	for (unsigned i = 0; some && i < n && fake.recv_count; i++)
+		complete_wr(shift(fake.recvs, &fake.recv_count), IBV_WC_SUCCESS, IBV_WC_RECV,
+			    bytes);
+	pthread_mutex_unlock(&nic);
+	return some;
+}
+
+void fake_stall(void)
+{
+	pthread_mutex_lock(&nic);
+	fake.flushes = false;
+	pthread_mutex_unlock(&nic);
 }
 
 static void flush(uint64_t *ids, unsigned *count)
@@ -89,41 +126,72 @@ static void flush(uint64_t *ids, unsigned *count)
 
 static int poll_cq(struct ibv_cq *which, int n, struct ibv_wc *wc)
 {
+	pthread_mutex_lock(&nic);
 	unsigned got = fake.wc_count < (unsigned)n ? fake.wc_count : (unsigned)n;
 	memcpy(wc, fake.wcs, got * sizeof(*wc));
 	fake.wc_count -= got;
 	memmove(fake.wcs, fake.wcs + got, fake.wc_count * sizeof(*wc));
+	pthread_mutex_unlock(&nic);
 	return (int)got;
 }
 
 static int req_notify_cq(struct ibv_cq *which, int solicited_only)
 {
 	int want = solicited_only ? 1 : 2;
+	pthread_mutex_lock(&nic);
 	fake.armed = fake.armed > want ? fake.armed : want;
+	pthread_mutex_unlock(&nic);
 	return 0;
 }
 
 static int post_send(struct ibv_qp *which, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
 {
-	for (; wr; wr = wr->next) {
+	int err = 0;
+	pthread_mutex_lock(&nic);
+	for (; wr && !err; wr = wr->next) {
 		*bad = wr;
+		CHECK(fake.send_count < EP_SEND_DEPTH);
 		if (fake.state != IBV_QPS_RTS && fake.state != IBV_QPS_ERR)
-			return EINVAL;
-		if (fake.state == IBV_QPS_ERR)
+			err = EINVAL;
+		else if (fake.state == IBV_QPS_ERR)
 			complete_wr(wr->wr_id, IBV_WC_WR_FLUSH_ERR, IBV_WC_SEND, 0);
 		else
-			fake.sends[fake.send_count++] = wr->wr_id;
+			fake.sends[fake.send_count++] =
+				wr->wr_id | (wr->send_flags & IBV_SEND_SIGNALED ? 0 : UNSIGNALED);
 	}
-	return 0;
+	pthread_mutex_unlock(&nic);
+	return err;
 }
 
 static int post_recv(struct ibv_qp *which, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad)
 {
-	for (; wr; wr = wr->next) {
+	int err = 0;
+	pthread_mutex_lock(&nic);
+	for (; wr && !err; wr = wr->next) {
 		*bad = wr;
+		CHECK(fake.recv_count < EP_RECV_DEPTH);
 		if (fake.state == IBV_QPS_RESET)
-			return EINVAL;
-		fake.recvs[fake.recv_count++] = wr->wr_id;
+			err = EINVAL;
+		else if (fake.state == IBV_QPS_ERR)
+			complete_wr(wr->wr_id, IBV_WC_WR_FLUSH_ERR, IBV_WC_RECV, 0);
+		else
+			fake.recvs[fake.recv_count++] = wr->wr_id;
+	}
+	pthread_mutex_unlock(&nic);
+	return err;
+}
+
+static int modify(enum ibv_qp_state to)
+{
+	if (fake.state == IBV_QPS_RESET && to == IBV_QPS_ERR)
+		return EINVAL; /* the kernel's table knows no such step */
+	fake.state = to;
+	if (to == IBV_QPS_RESET) {
+		fake.resets++;
+		fake.send_count = fake.recv_count = 0;
+	} else if (to == IBV_QPS_ERR && fake.flushes) {
+		flush(fake.recvs, &fake.recv_count);
+		flush(fake.sends, &fake.send_count);
 	}
 	return 0;
 }
@@ -131,31 +199,26 @@ static int post_recv(struct ibv_qp *which, struct ibv_recv_wr *wr, struct ibv_re
 int __wrap_ibv_modify_qp(struct ibv_qp *which, struct ibv_qp_attr *attr, int mask);
 int __wrap_ibv_modify_qp(struct ibv_qp *which, struct ibv_qp_attr *attr, int mask)
 {
-	if (fake.state == IBV_QPS_RESET && attr->qp_state == IBV_QPS_ERR)
-		return EINVAL; /* the kernel's table knows no such step */
-	fake.state = attr->qp_state;
-	if (fake.state == IBV_QPS_RESET) {
-		fake.resets++;
-		fake.send_count = fake.recv_count = 0;
-	} else if (fake.state == IBV_QPS_ERR && fake.flushes) {
-		flush(fake.recvs, &fake.recv_count);
-		flush(fake.sends, &fake.send_count);
-	}
-	return 0;
+	pthread_mutex_lock(&nic);
+	int err = modify(attr->qp_state);
+	pthread_mutex_unlock(&nic);
+	return err;
 }
 
 int __wrap_ibv_get_cq_event(struct ibv_comp_channel *ch, struct ibv_cq **ret, void **context);
 int __wrap_ibv_get_cq_event(struct ibv_comp_channel *ch, struct ibv_cq **ret, void **context)
 {
 	eventfd_t n;
-	if (!fake.events) {
-		errno = EAGAIN;
-		return -1;
+	pthread_mutex_lock(&nic);
+	bool some = fake.events > 0;
+	if (some) {
+		fake.events--;
+		CHECK(!eventfd_read(ch->fd, &n)); /* a semaphore */
 	}
-	fake.events--;
-	cr_assert_eq(eventfd_read(ch->fd, &n), 0); /* a semaphore */
+	pthread_mutex_unlock(&nic);
 	*ret = &cq;
-	return 0;
+	errno = EAGAIN;
+	return some ? 0 : -1;
 }
 
 void __wrap_ibv_ack_cq_events(struct ibv_cq *which, unsigned n);
@@ -167,7 +230,9 @@ static struct ibv_mr *make_mr(struct ibv_pd *of, void *addr, size_t len)
 {
 	struct ibv_mr *mr = calloc(1, sizeof(*mr));
 	*mr = (struct ibv_mr){.pd = of, .addr = addr, .length = len};
+	pthread_mutex_lock(&nic);
 	mr->lkey = mr->rkey = (uint32_t)(++fake.mrs);
+	pthread_mutex_unlock(&nic);
 	return mr;
 }
 
@@ -198,14 +263,18 @@ struct ibv_mr *__wrap_ibv_reg_mr_iova2(struct ibv_pd *of, void *addr, size_t len
 int __wrap_ibv_dereg_mr(struct ibv_mr *mr);
 int __wrap_ibv_dereg_mr(struct ibv_mr *mr)
 {
-	if (fake.mr_err) {
-		cr_assert_lt(lost_count, FAKE_POSTS);
+	pthread_mutex_lock(&nic);
+	int err = fake.mr_err;
+	if (err) {
+		CHECK(lost_count < FAKE_POSTS);
 		lost[lost_count++] = mr;
-		return fake.mr_err;
+	} else {
+		fake.mrs--;
 	}
-	fake.mrs--;
-	free(mr);
-	return 0;
+	pthread_mutex_unlock(&nic);
+	if (!err)
+		free(mr);
+	return err;
 }
 
 #define NOTHING(name, type)                    \
@@ -301,7 +370,7 @@ static void make_endpoint(void)
 		.recv_depth = EP_RECV_DEPTH,
 	};
 	ep->early_mr = make_mr(&pd, ep->early, EP_EARLY_SIZE);
-	cr_assert_eq(memory_create(ep), 0);
+	CHECK(!memory_create(ep));
 	DL_APPEND2(fake.p.endpoints, ep, aprev, anext);
 	fake.dev.ids++;
 	fake.ep = ep;
@@ -334,29 +403,29 @@ void fake_up(bool up)
 	fake.dev.max_msg = 1 << 20;
 	make_provider();
 	make_endpoint();
-	cr_assert_eq(sock_create(&fake.p, NULL, &fake.s, &slot), 0);
-	cr_assert_eq(conn_make(fake.s, &fake.c), 0);
+	CHECK(!sock_create(&fake.p, NULL, &fake.s, &slot));
+	CHECK(!conn_make(fake.s, &fake.c));
 	fake.desc = fake.s->descriptor;
 	fake.c->ep = fake.ep;
-	cr_assert_eq(conn_open(fake.c, &attr, IBV_QP_STATE), 0);
+	CHECK(!conn_open(fake.c, &attr, IBV_QP_STATE));
 	fake.state = IBV_QPS_RTS;
 	if (up) {
 		conn_up(fake.c);
 		sock_turn(fake.s, SN_ACCEPTED);
 	}
-	cr_assert_eq(sock_publish(fake.s, slot), 0);
+	CHECK(!sock_publish(fake.s, slot));
 }
 
 void fake_down(void)
 {
 	int code;
 	if (!fake.closed)
-		cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
-	cr_assert_eq(fake.closed, 1);
+		CHECK(!prov_WSPCloseSocket(fake.desc, &code));
+	CHECK(fake.closed == 1);
 	endpoint_pool_drain(&fake.p, &fake.dev);
-	cr_assert_eq(fake.dev.ids, 0, "an endpoint is left");
-	cr_assert_eq(atomic_load(&fake.p.refs), 99, "a reference is left");
-	cr_assert_eq(fake.mrs, (int)lost_count, "memory stays registered");
+	CHECK(!fake.dev.ids);                   /* an endpoint is left */
+	CHECK(atomic_load(&fake.p.refs) == 99); /* a reference is left */
+	CHECK(fake.mrs == (int)lost_count);     /* memory stays registered */
 	while (lost_count)
 		free(lost[--lost_count]);
 	close(fake.p.timer_fd);
@@ -404,6 +473,6 @@ HANDLE fake_reg(void *buf, DWORD len, DWORD flags)
 {
 	int code = -1;
 	HANDLE h = prov_WSPRegisterMemory(fake.desc, buf, len, flags, &code);
-	cr_assert_eq(code, 0);
+	CHECK(!code);
 	return h;
 }

@@ -2,8 +2,8 @@
  *
  * One connection of the provider over a NIC in memory: what it completes, when, and with what, is
  * the test's affair, so that a test can be a hostile peer or a slow NIC. Programs that use it link
- * the provider with the calls wrapped that fake_nic.c defines (tests/unit/meson.build). One thread
- * at a time, one connection.
+ * the provider with the calls wrapped that fake_nic.c defines (tests/unit/meson.build). One
+ * connection; a lock of its own. What must hold aborts.
  */
 #ifndef WSD_TESTS_FAKE_NIC_H
 #define WSD_TESTS_FAKE_NIC_H
@@ -55,8 +55,11 @@ void fake_down(void);
  */
 void fake_receive(enum ibv_wc_status status, enum ibv_wc_opcode opcode, uint32_t bytes);
 void fake_received(uint32_t bytes);
-void fake_sent(void);
+/* Completes up to @n sends and @n receives, if the connection is up. False: nothing was posted. */
+bool fake_work(unsigned n, uint32_t bytes);
 void fake_early(const void *data, uint32_t bytes);
+/* From now on ERR gives nothing back. */
+void fake_stall(void);
 bool fake_readable(void); /* the channel's descriptor */
 /* The code. */
 int fake_recv(struct fake_op *op, void *buf, ULONG len, bool silent);
