@@ -5,6 +5,7 @@
  */
 #include "transport.h"
 
+#include "netevents.h"
 #include "session.h"
 
 #include <errno.h>
@@ -78,8 +79,8 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 	int code = sleep_for(ss, &w, r, deadline_ns);
 	waiter_unlink(&link);
 	waiter_end(&w);
-	/* a select of another thread, or the end of one that could not be cancelled yet */
-	session_quit(ss, code || atomic_load(&s->waiters.first));
+	/* a select of another thread, events, or the end of one that could not be cancelled yet */
+	session_quit(ss, code || atomic_load(&s->waiters.first) || netevents_selected(s));
 	return code;
 }
 
