@@ -16,6 +16,7 @@
 #include "event.h"
 #include "reactor.h"
 #include "ready.h"
+#include "tcp_io.h"
 #include "transport.h"
 #include "usermem.h"
 
@@ -115,6 +116,21 @@ static LONG look(struct sw_socket *s, unsigned *ret_bits)
 	return 0;
 }
 
+/* The kernel tells nobody by itself; a SAN has told sw_notify. */
+static int tcp_loss(struct sw_socket *s)
+{
+	return s->transport == &transport_tcp ? tcp_io_lost(s) : 0;
+}
+
+/* WSAEventSelect's page knows three: dropped by the network, by the peer, or for any other reason,
+ * a time-out among them. */
+static int close_code(int lost)
+{
+	return lost == WSAENETDOWN              ? WSAENETDOWN
+	       : !lost || lost == WSAECONNRESET ? WSAECONNRESET
+						: WSAECONNABORTED;
+}
+
 void netevents_look(struct sw_socket *s, LONG rearm)
 {
 	struct netevents *n = of(s);
@@ -128,15 +144,14 @@ void netevents_look(struct sw_socket *s, LONG rearm)
 	if (!wanted)
 		return;
 	LONG events = look(s, &bits);
+	int lost = events & FD_CLOSE && bits & SW_READY_ERROR ? tcp_loss(s) : 0;
 	pthread_mutex_lock(&n->lock);
 	if (turn != n->turn) /* whoever armed looks, too, and sees more */
 		events = 0;
 	record(n, events & ~FD_CLOSE, 0);
 	if (events & FD_CLOSE)
 		record(n, FD_CLOSE,
-		       !(bits & SW_READY_ERROR) ? 0
-		       : n->lost                ? n->lost
-						: WSAECONNRESET);
+		       bits & SW_READY_ERROR ? close_code(n->lost ? n->lost : lost) : 0);
 	pthread_mutex_unlock(&n->lock);
 }
 

@@ -35,6 +35,10 @@ void tcp_io_closed(struct sw_socket *s);
  * the deadline came. No lock held. */
 int tcp_io_flush(struct sw_socket *s, uint64_t deadline_ns);
 
+/* Why the connection is lost, WSA code; 0: the kernel does not say that it is. It says so once:
+ * whoever asks next finds it here. No lock held. */
+int tcp_io_lost(struct sw_socket *s);
+
 /* WSACleanup: after the sockets are closed and before the reactor stops. */
 void tcp_io_cleanup(struct sw_process *p);
 

@@ -3,8 +3,10 @@
  * What a connected socket says of itself, and small calls between the large ones: the same over
  * both transports. [WS-DATA-1, -3, -4, WS-CLOSE-1, WS-NAME-6, -8, SW-OPT-1, -3]
  */
+#include "socket.h"
 #include "stream_pair.h"
 
+#include <linux/filter.h>
 #include <wsd/rare.h>
 
 enum { KIB = 1024, READ = 1, WRITE = 2 };
@@ -177,6 +179,48 @@ Test(state, WS_NAME_6_names_stay_after_a_reset)
 	WS_OK(wsd_getsockname(p.b, (SOCKADDR *)&after, &len));
 	cr_assert_eq(ntohs(after.sin_port), ws_port(p.listener));
 	WS_IS(wsd_send(p.b, &c, 0, 0), WSAECONNRESET, "without bytes, too");
+	pair_close(&p);
+	WS_END();
+}
+
+/* The kernel's socket behind @s hears nothing any more. */
+static void make_deaf(SOCKET s)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = {1, &nothing};
+	struct sw_process *process = sw_enter();
+	struct sw_socket *found = sw_socket_find(process, s);
+	cr_assert_eq(
+		setsockopt((int)found->tcp, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)),
+		0);
+	sw_socket_put(found);
+	sw_leave(process);
+}
+
+/* A SAN's sessions ask by PING, which test_session.c looks at. */
+Test(state, SW_BLOCK_03_a_connection_that_times_out_is_told_as_aborted)
+{
+	if (pair_on_san())
+		cr_skip_test("TCP/IP's keep-alive");
+	WS_BEGIN();
+	struct pair p = pair_open();
+	struct tcp_keepalive k = {1, 1000, 1000};
+	WSAEVENT e = wsd_WSACreateEvent();
+	WSANETWORKEVENTS n;
+	DWORD returned;
+	char c;
+	WS_OK(wsd_WSAIoctl(p.a, SIO_KEEPALIVE_VALS, &k, sizeof(k), NULL, 0, &returned, NULL, NULL));
+	WS_OK(ws_set(p.a, WSD_IPPROTO_TCP, WSD_TCP_KEEPCNT, 1));
+	WS_OK(wsd_WSAEventSelect(p.a, e, FD_CLOSE));
+	make_deaf(p.b);
+	cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, FALSE, 30000, FALSE), WSA_WAIT_EVENT_0);
+	WS_OK(wsd_WSAEnumNetworkEvents(p.a, e, &n));
+	cr_assert_eq(n.lNetworkEvents, FD_CLOSE);
+	cr_assert_eq(n.iErrorCode[FD_CLOSE_BIT], WSAECONNABORTED, "%d", n.iErrorCode[FD_CLOSE_BIT]);
+	for (int i = 0; i < 2; i++)
+		WS_IS(wsd_recv(p.a, &c, 1, 0), WSAETIMEDOUT, "who calls hears why");
+	WS_IS(wsd_send(p.a, &c, 1, 0), WSAETIMEDOUT);
+	cr_assert(wsd_WSACloseEvent(e));
 	pair_close(&p);
 	WS_END();
 }
