@@ -57,12 +57,13 @@ static uint32_t ask_max_msg(struct ibv_context *verbs)
 	return min;
 }
 
-/* After a fork librdmacm's context is the parent's and answers nothing: then one of our own is
- * asked. */
+/* After a fork librdmacm's context is the parent's: it answers nothing, and then one of our own is
+ * asked; or it was left to us (fork.c), and its queue pairs would be the parent's for the kernel.
+ */
 static uint32_t query_max_msg(struct ibv_context *verbs, bool *ret_foreign)
 {
 	uint32_t max = ask_max_msg(verbs);
-	*ret_foreign = !max;
+	*ret_foreign = !max || prov_process.forked;
 	struct ibv_context *own = max ? NULL : ibv_open_device(verbs->device);
 	if (own) {
 		max = ask_max_msg(own);

@@ -99,6 +99,7 @@ static void fork_child(void)
 	DL_CONCAT(prov_process.abandoned, prov_process.all);
 	prov_process.all = prov_process.live = NULL;
 	htable_fork_child(&prov_process.handles);
+	prov_process.forked = true;
 	pthread_mutex_unlock(&prov_process.lock);
 }
 

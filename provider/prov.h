@@ -70,6 +70,7 @@ extern struct prov_process {
 	struct sock *spares;    /* a few, so that a bind costs the heap nothing; under lock */
 	unsigned spare_count;
 	bool fork_watched;
+	bool forked; /* this is a child of a process that had started */
 } prov_process;
 
 /* One opened RDMA device. Guarded by prov->lock; anchor by prov->dev_op too. */
@@ -87,7 +88,7 @@ struct dev {
 	bool gone;    /* removed: nothing new on it */
 	bool left;    /* ... as an id said that was no connection's then, and says no more */
 	bool seen;    /* was in a snapshot: when it is in none it is gone */
-	bool foreign; /* verbs is the parent's of a fork, and answers nothing here */
+	bool foreign; /* verbs is the parent's of a fork */
 };
 
 enum name_state {

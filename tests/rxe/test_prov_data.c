@@ -520,3 +520,50 @@ Test(data, PROV_DATA_08_a_peer_without_receives_is_waited_for)
 	pp_unmap(mem, 4096);
 	END();
 }
+
+/* The queue pairs are on a device that the child has opened itself. */
+static int childs_data(void)
+{
+	alarm(60);
+	pp_up(false);
+	struct bed b = bed_up(true);
+	for (int i = 0; i < 20; i++) {
+		struct pp_op s = {0}, r = {0};
+		SOCKET from = i % 2 ? b.p.a : b.p.b, to = i % 2 ? b.p.b : b.p.a;
+		snprintf(b.mem, 64, "message %d", i);
+		if (pp_recv(to, &r, b.mem + 4096, 64, i % 4 < 2) != WSA_IO_PENDING ||
+		    pp_send(from, &s, b.mem, 64, i % 4 < 2) != WSA_IO_PENDING)
+			return 1;
+		if (i % 4 < 2 ? pp_wait(to, &r) || pp_wait(from, &s)
+			      : pp_told_code(&r) || pp_told_code(&s))
+			return 2;
+		if (memcmp(b.mem, b.mem + 4096, 64) != 0)
+			return 3;
+	}
+	bed_down(&b);
+	return 0;
+}
+
+Test(data, PROV_MEM_14_a_child_moves_data_of_its_own, .timeout = 100)
+{
+	enum { WHILE, AFTER, WAYS };
+	for (int way = 0; way < WAYS; way++) {
+		pp_up(false);
+		struct bed b = bed_up(true);
+		if (way == AFTER) {
+			bed_down(&b);
+			pp_down();
+		}
+		fflush(NULL);
+		pid_t pid = wsd_fork();
+		if (!pid)
+			_exit(childs_data());
+		int status = -1;
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_assert_eq(status, 0, "way %d: the child: %#x", way, (unsigned)status);
+		if (way == WHILE) {
+			bed_down(&b);
+			pp_down();
+		}
+	}
+}

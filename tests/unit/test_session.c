@@ -231,18 +231,23 @@ Test(session, SW_CLOSE_01_half_close_and_graceful_end)
 	END();
 }
 
-Test(session, SW_CLOSE_02_what_is_queued_is_sent_before_the_end)
+/* Also when the peer has nothing more to say. */
+static void close_with_data(bool peer_first)
 {
 	BEGIN(.max_rdma = 1 << 20);
 	enum { N = 60000 };
 	uint8_t *out = malloc(N), *in = calloc(1, N);
 	fill(out, N, 1);
 	struct pair_request s, r;
+	if (peer_first)
+		session_shutdown(b->ss, WSD_SD_SEND);
+	pair_run(&p);
 	pair_request(&s, SW_OP_SEND, out, N, 0);
 	s.r.nonblocking = true;
 	cr_assert(pair_submit(a, &s));
 	memset(out, 0, N);
 	session_close(a->ss, 30000);
+	cr_assert_not(a->closed);
 	pair_run(&p);
 	for (uint32_t at = 0; at < N; at += (uint32_t)r.r.done) {
 		pair_request(&r, SW_OP_RECV, in + at, N - at, 0);
@@ -259,6 +264,12 @@ Test(session, SW_CLOSE_02_what_is_queued_is_sent_before_the_end)
 	free(out);
 	free(in);
 	END();
+}
+
+Test(session, SW_CLOSE_02_what_is_queued_is_sent_before_the_end)
+{
+	close_with_data(false);
+	close_with_data(true);
 }
 
 Test(session, SW_CLOSE_05_a_lost_connection_gives_what_came_before)

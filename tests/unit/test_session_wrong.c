@@ -105,6 +105,8 @@ Test(session_wrong, SW_FLOW_14_messages_that_cost_the_connection)
 	static const struct row rows[] = {
 		{{.opcode = SM_CREDIT}, 0, 1, "a gap"},
 		{{.opcode = SM_CREDIT, .credits = 60000}, 0, 0, "credits from nowhere"},
+		/* the HELLO_ACK has cost one */
+		{{.opcode = SM_CREDIT, .credits = 2}, 0, 0, "one credit too many"},
 		{{.opcode = SM_HELLO_NAK, .code = 1}, 0, 0, "a late NAK"},
 		{{.opcode = SM_SUSPEND}, 0, 0, "what was not offered"},
 		{{.opcode = SM_READ_DONE, .xid = 1, .bytes = 1}, 0, 0, "READ_DONE of nothing"},
@@ -169,20 +171,24 @@ Test(session_wrong, SW_FLOW_14_data_after_the_end_and_beyond_credits)
 Test(session_wrong, SW_SESSION_09_a_version_or_a_name_that_does_not_fit)
 {
 	WSD_TEST_BEGIN();
-	for (int i = 0; i < 2; i++) {
+	enum { LATER, EARLIER, LOCAL, REMOTE, ROWS };
+	for (int i = 0; i < ROWS; i++) {
 		struct peer t;
 		uint32_t reason = 0;
 		begin(&t, false);
 		struct sm_message m = hello(SM_HELLO);
-		if (i)
-			m.hello.local[7] = 99, m.hello.local[4] = 1; /* another address */
-		else
+		uint8_t *name = i == LOCAL ? m.hello.local : m.hello.remote;
+		if (i == LATER)
 			m.hello.version_min = m.hello.version_max = 0x20;
+		else if (i == EARLIER)
+			m.hello.version_min = m.hello.version_max = 0x01;
+		else
+			name[7] = 99, name[4] = 1; /* another address */
 		say(&t, m);
 		cr_expect_eq(t.e->ups, 1);
 		cr_expect_eq(t.e->up_code, WSAEOPNOTSUPP);
 		cr_expect_eq(last_opcode(&t, &reason), SM_HELLO_NAK);
-		cr_expect_eq(reason, i ? SM_NAK_NAMES : SM_NAK_VERSION);
+		cr_expect_eq(reason, i < LOCAL ? SM_NAK_VERSION : SM_NAK_NAMES, "row %d", i);
 		pair_free(&t.p);
 	}
 	WSD_TEST_END();
