@@ -11,13 +11,17 @@
 struct selection {
 	WSAEVENT event;
 	int32_t mask, record;
+	/* What there was to tell when it was replaced. */
+	unsigned queued;
+	bool unreported;
 };
 
 /* Replaces mask and event together; true: a selected condition holds, *u is begun. */
 static bool select_locked(struct sock *s, const struct selection *want, struct selection *ret_old,
 			  struct upcall *u)
 {
-	*ret_old = (struct selection){s->event, s->mask, s->record};
+	*ret_old =
+		(struct selection){s->event, s->mask, s->record, s->queued, s->connect_unreported};
 	s->event = want->event;
 	s->mask = want->mask;
 	s->record = 0;
@@ -33,6 +37,33 @@ static bool select_locked(struct sock *s, const struct selection *want, struct s
 	return true;
 }
 
+/* The switch does not know the new event: as before, and what came meanwhile is told as it would
+ * have been. */
+static void restore(struct prov *p, struct sock *s, const struct selection *want,
+		    const struct selection *old)
+{
+	struct upcall u;
+	int32_t news = 0;
+	pthread_mutex_lock(&p->lock);
+	if (s->event == want->event && s->mask == want->mask) {
+		if (s->queued > old->queued)
+			news |= FD_ACCEPT;
+		if (s->connect_unreported && !old->unreported)
+			news |= FD_CONNECT;
+		news &= old->mask;
+		s->event = old->event;
+		s->mask = old->mask;
+		s->record = old->record | news;
+		if (news & FD_ACCEPT)
+			s->accept_code = 0;
+		if (news)
+			upcall_begin(p, s, &u);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (news)
+		upcall_set_event(p, s, old->event, &u);
+}
+
 int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lNetworkEvents,
 			       LPINT lpErrno)
 {
@@ -45,8 +76,8 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 		sock_leave(s);
 		return sock_fail(lpErrno, WSAEINVAL);
 	}
-	struct selection old,
-		want = {lNetworkEvents ? hEventObject : WSA_INVALID_EVENT, lNetworkEvents, 0};
+	struct selection old, want = {.event = lNetworkEvents ? hEventObject : WSA_INVALID_EVENT,
+				      .mask = lNetworkEvents};
 	struct upcall u;
 	pthread_mutex_lock(&p->lock);
 	bool set = select_locked(s, &want, &old, &u), quiet = !s->upcalls;
@@ -54,14 +85,8 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 	pthread_mutex_unlock(&s->call);
 
 	if (set && !upcall_set_event(p, s, want.event, &u)) {
-		code = WSAEINVAL; /* no event of the switch's: nothing has changed */
-		pthread_mutex_lock(&p->lock);
-		if (s->event == want.event && s->mask == want.mask) {
-			s->event = old.event;
-			s->mask = old.mask;
-			s->record = old.record;
-		}
-		pthread_mutex_unlock(&p->lock);
+		code = WSAEINVAL;
+		restore(p, s, &want, &old);
 	}
 	if (!quiet)
 		upcall_drain(p, s); /* nobody sets the former event after this */

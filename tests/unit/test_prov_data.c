@@ -415,3 +415,39 @@ Test(prov_data, PROV_CLOSE_01_the_endpoint_stays_as_long_as_a_registration_uses_
 	pthread_join(threads[1], NULL);
 	END();
 }
+
+enum { OLD_EVENT = 0x10, BAD_EVENT = 0x20 };
+
+static int old_events;
+
+/* While the switch says that it does not know the one event, a request arrives. */
+static BOOL WSPAPI set_event(WSAEVENT event, LPINT code)
+{
+	if ((uintptr_t)event == OLD_EVENT) {
+		old_events++;
+		return TRUE;
+	}
+	pthread_mutex_lock(&fake.p.lock);
+	fake.s->queued++;
+	pthread_mutex_unlock(&fake.p.lock);
+	*code = WSA_INVALID_HANDLE;
+	return FALSE;
+}
+
+Test(prov_data, PROV_EVENT_05_a_wrong_event_loses_nothing)
+{
+	BEGIN(true);
+	int code;
+	fake.p.up.lpWPUSetEvent = set_event;
+	old_events = 0;
+	cr_assert_eq(prov_WSPEventSelect(fake.desc, (WSAEVENT)OLD_EVENT, FD_ACCEPT, &code), 0);
+	fake.s->queued = 1; /* so that the next one is set at once; told already */
+	prov_WSPEventSelect(fake.desc, (WSAEVENT)BAD_EVENT, FD_ACCEPT, &code);
+	cr_assert_eq(code, WSAEINVAL);
+	fake.s->queued = 0; /* there are none */
+	cr_assert_eq(old_events, 1);
+	WSANETWORKEVENTS n;
+	cr_assert_eq(prov_WSPEnumNetworkEvents(fake.desc, NULL, &n, &code), 0);
+	cr_assert_eq(n.lNetworkEvents, FD_ACCEPT);
+	END();
+}
