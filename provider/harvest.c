@@ -123,9 +123,21 @@ static bool is_good(const struct ibv_wc *wc)
 	return wc->status == IBV_WC_SUCCESS && (wc->wr_id & WR_SEND || wc->opcode == IBV_WC_RECV);
 }
 
+/* Of what this connection has posted: a completion that came after the endpoint's last connection
+ * had emptied the queue must not end anything. */
+static bool is_ours(const struct transfer *t, uint64_t wr_id)
+{
+	const struct queue *q = wr_id & WR_RECV ? &t->rq : &t->sq;
+	if (wr_id & (WR_RECV | WR_SEND))
+		return (uint32_t)wr_id - q->head < queue_used(q);
+	return t->early == EARLY_POSTED;
+}
+
 static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_failed)
 {
 	struct transfer *t = c->transfer;
+	if (!is_ours(t, wc->wr_id))
+		return;
 	bool ok = is_good(wc);
 	int code = ok ? 0 : code_of(c, wc);
 	if (!ok) {

@@ -86,6 +86,13 @@ void fake_receive(enum ibv_wc_status status, enum ibv_wc_opcode opcode, uint32_t
 	pthread_mutex_unlock(&nic);
 }
 
+void fake_stray(uint64_t wr_id, enum ibv_wc_status status)
+{
+	pthread_mutex_lock(&nic);
+	complete_wr(wr_id, status, IBV_WC_RECV, 5);
+	pthread_mutex_unlock(&nic);
+}
+
 void fake_received(uint32_t bytes)
 {
 	fake_receive(IBV_WC_SUCCESS, IBV_WC_RECV, bytes);

@@ -55,6 +55,8 @@ void fake_down(void);
  */
 void fake_receive(enum ibv_wc_status status, enum ibv_wc_opcode opcode, uint32_t bytes);
 void fake_received(uint32_t bytes);
+/* One of nothing that is posted. */
+void fake_stray(uint64_t wr_id, enum ibv_wc_status status);
 /* Completes up to @n sends and @n receives, if the connection is up. False: nothing was posted. */
 bool fake_work(unsigned n, uint32_t bytes);
 void fake_early(const void *data, uint32_t bytes);

@@ -451,3 +451,27 @@ Test(prov_data, PROV_EVENT_05_a_wrong_event_loses_nothing)
 	cr_assert_eq(n.lNetworkEvents, FD_ACCEPT);
 	END();
 }
+
+/* Late ones of the endpoint's last connection. */
+Test(prov_data, PROV_MEM_08_completions_of_nothing_end_nothing)
+{
+	BEGIN(true);
+	struct fake_op r, w;
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	cr_assert_eq(fake_recv(&r, mem, 10, false), WSA_IO_PENDING);
+	cr_assert_eq(fake_send(&w, mem, 10, false), WSA_IO_PENDING);
+	static const uint64_t strays[] = {0, WR_RECV | 7, WR_RECV | UINT32_MAX, WR_SEND | 9};
+	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
+		fake_stray(strays[i], i % 2 ? IBV_WC_SUCCESS : IBV_WC_WR_FLUSH_ERR);
+		fake_poll(&r);
+	}
+	cr_assert_eq(fake.told, 0);
+	cr_assert_eq(fake.s->state, SS_CONNECTED);
+	fake_work(1, 3);
+	transfer_on_channel(fake.c);
+	cr_assert_eq(r.told, 1);
+	cr_assert_eq(r.bytes, 3);
+	cr_assert_eq(w.told, 1);
+	END();
+}
