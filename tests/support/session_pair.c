@@ -40,37 +40,8 @@ struct descriptor {
 	uint32_t length, key, sum, zero;
 };
 
-static uint64_t now_ns = 1000000000;
 static uint32_t last_key;
 /* ---- what the session links against ---- */
-
-uint64_t waiter_now_ns(void)
-{
-	return now_ns;
-}
-
-static struct reactor_timer *timers[8];
-
-void reactor_timer_set(struct reactor *r, struct reactor_timer *t, uint64_t when_ns)
-{
-	int place = -1;
-	for (int i = 0; i < 8; i++) {
-		if (timers[i] == t)
-			place = i;
-		else if (!timers[i] && place < 0)
-			place = i;
-	}
-	cr_assert_geq(place, 0);
-	timers[place] = t;
-	t->when_ns = when_ns;
-}
-
-void reactor_timer_stop(struct reactor *r, struct reactor_timer *t)
-{
-	for (int i = 0; i < 8; i++)
-		if (timers[i] == t)
-			timers[i] = NULL;
-}
 
 static struct pair_end *end_of(SOCKET s)
 {
@@ -548,32 +519,6 @@ bool pair_step(struct pair *p, unsigned choice)
 		}
 	}
 	return false;
-}
-
-void pair_run(struct pair *p)
-{
-	for (unsigned i = 0; pair_step(p, i); i++)
-		cr_assert_lt(i, 10000000u, "the two never come to rest");
-}
-
-void pair_time(struct pair *p, uint32_t ms)
-{
-	uint64_t end = now_ns + ms * UINT64_C(1000000);
-	for (;;) {
-		struct reactor_timer *first = NULL;
-		for (int i = 0; i < 8; i++)
-			if (timers[i] && timers[i]->when_ns &&
-			    (!first || timers[i]->when_ns < first->when_ns))
-				first = timers[i];
-		if (!first || first->when_ns > end)
-			break;
-		if (first->when_ns > now_ns)
-			now_ns = first->when_ns;
-		first->when_ns = 0;
-		first->fire(first);
-		pair_run(p);
-	}
-	now_ns = end;
 }
 
 void pair_cut(struct pair *p)

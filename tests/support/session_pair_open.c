@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The sessions and requests of session_pair.h, over the provider of session_pair.c. One thread; no
- * locks.
+ * The sessions, requests and time of session_pair.h, over the provider of session_pair.c. One
+ * thread; no locks.
  */
 #include "session_asserts.h"
 #include "session_pair.h"
@@ -9,6 +9,64 @@
 #include "reactor.h"
 
 #include <string.h>
+
+/* ---- time: what the session links against ---- */
+
+static uint64_t now_ns = 1000000000;
+
+uint64_t waiter_now_ns(void)
+{
+	return now_ns;
+}
+
+static struct reactor_timer *timers[8];
+
+void reactor_timer_set(struct reactor *r, struct reactor_timer *t, uint64_t when_ns)
+{
+	int place = -1;
+	for (int i = 0; i < 8; i++) {
+		if (timers[i] == t)
+			place = i;
+		else if (!timers[i] && place < 0)
+			place = i;
+	}
+	cr_assert_geq(place, 0);
+	timers[place] = t;
+	t->when_ns = when_ns;
+}
+
+void reactor_timer_stop(struct reactor *r, struct reactor_timer *t)
+{
+	for (int i = 0; i < 8; i++)
+		if (timers[i] == t)
+			timers[i] = NULL;
+}
+
+void pair_run(struct pair *p)
+{
+	for (unsigned i = 0; pair_step(p, i); i++)
+		cr_assert_lt(i, 10000000u, "the two never come to rest");
+}
+
+void pair_time(struct pair *p, uint32_t ms)
+{
+	uint64_t end = now_ns + ms * UINT64_C(1000000);
+	for (;;) {
+		struct reactor_timer *first = NULL;
+		for (int i = 0; i < 8; i++)
+			if (timers[i] && timers[i]->when_ns &&
+			    (!first || timers[i]->when_ns < first->when_ns))
+				first = timers[i];
+		if (!first || first->when_ns > end)
+			break;
+		if (first->when_ns > now_ns)
+			now_ns = first->when_ns;
+		first->when_ns = 0;
+		first->fire(first);
+		pair_run(p);
+	}
+	now_ns = end;
+}
 
 /* ---- sessions ---- */
 
