@@ -149,13 +149,13 @@ static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_fai
 	if (wc->wr_id & WR_RECV) {
 		struct queue *q = &t->rq;
 		struct slot *slot = &q->slots[q->head++ % QUEUE_SLOTS];
-		t->fired = true;
+		t->fired |= t->armed != ARMED_NOT;
 		end_slot(t, q, slot, code, ok ? wc->byte_len : 0);
 	} else if (wc->wr_id & WR_SEND) {
 		t->fired |= t->armed == ARMED_ALL || !ok;
 		end_sends(t, (uint32_t)wc->wr_id, code);
 	} else {
-		t->fired = true;
+		t->fired |= t->armed != ARMED_NOT;
 		if (ok && !on_early(c, wc))
 			*ret_failed = true;
 	}

@@ -218,6 +218,7 @@ int __wrap_ibv_get_cq_event(struct ibv_comp_channel *ch, struct ibv_cq **ret, vo
 	eventfd_t n;
 	pthread_mutex_lock(&nic);
 	bool some = fake.events > 0;
+	fake.reads++;
 	if (some) {
 		fake.events--;
 		CHECK(!eventfd_read(ch->fd, &n)); /* a semaphore */

@@ -37,6 +37,7 @@ extern struct fake_nic {
 	unsigned wc_count;
 	int armed;                        /* 0 no, 1 solicited, 2 for all */
 	int events;                       /* in the channel */
+	int reads;                        /* how often it was asked for them */
 	int told;                         /* upcalls */
 	int closed;                       /* switch's handles */
 	int mrs;                          /* registered */

@@ -139,6 +139,29 @@ Test(prov_data, PROV_OVL_01_an_event_of_nothing_wakes_once)
 	END();
 }
 
+/* A thread that spins takes completions before the queue is armed: no event is asked for. */
+Test(prov_data, PROV_OVL_04_who_spins_asks_for_no_event)
+{
+	BEGIN(true);
+	int fd = -1;
+	struct fake_op r[2];
+	fake_reg(mem, SIZE, MEM_READWRITE);
+	first_message();
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(fake_recv(&r[i], mem, 10, true), WSA_IO_PENDING);
+	fake_received(3);
+	cr_assert_eq(fake_poll(&r[0]), 0);
+	cr_assert_eq(attend(&fd), 0);
+	cr_assert_eq(fake.reads, 0);
+	fake_received(3);
+	cr_assert(fake_readable());
+	cr_assert_eq(attend(&fd), 1);
+	cr_assert_eq(attend(&fd), 0);
+	cr_assert_eq(fake.reads, 1);
+	cr_assert_not(fake_readable());
+	END();
+}
+
 /* The event thread has seen the channel, and comes late: the one who sleeps is not robbed. */
 Test(prov_data, PROV_OVL_01_attended_by_the_switch_alone)
 {
