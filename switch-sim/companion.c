@@ -334,8 +334,11 @@ bool san_getsockopt(struct san *san, struct sw_socket *s, int option, char *valu
 	if (f && s->session) {
 		if (f->qos && !session_provider(s->session)->qos)
 			return false;
-		*ret_error = session_get_option(s->session, option, value, len);
-		return *ret_error != WSAENOTCONN; /* closed: the record answers */
+		int code = session_get_option(s->session, option, value, len);
+		if (code == WSAENOTCONN || code == WSAENOPROTOOPT)
+			return false; /* closed, or no option of its: the record answers */
+		*ret_error = code;
+		return true;
 	}
 	while (f && f->qos && c && !c->provider->qos)
 		c = c->next;
