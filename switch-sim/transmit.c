@@ -276,11 +276,17 @@ static int run_chunks(struct sw_socket *s, struct transmit *x, DWORD timeout)
 		go_on(x);
 		return WSA_IO_PENDING;
 	}
+	uint64_t now, end = timeout ? waiter_deadline(timeout) : WAITER_FOREVER; /* of all parts */
 	while (!code) {
 		code = next_part(x);
 		if (code || !x->part.total)
 			break;
-		code = data_wait(s, x->t, &x->part, timeout);
+		now = timeout ? waiter_now_ns() : 0;
+		if (now >= end)
+			code = WSAETIMEDOUT;
+		else
+			code = data_wait(s, x->t, &x->part,
+					 timeout ? (DWORD)((end - now) / 1000000 + 1) : 0);
 		d->r.done += x->part.done;
 	}
 	d->r.code = code;

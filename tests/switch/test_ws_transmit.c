@@ -153,6 +153,40 @@ Test(transmit, SW_OPT_4_disconnect_and_reuse)
 	WS_END();
 }
 
+/* A peer that reads, but slowly: each part comes through in time, all of it does not. */
+static void *read_slowly(void *arg)
+{
+	static char buffer[64 * KIB];
+	int n = 1;
+	for (long got = 0; n > 0; got += n) {
+		n = wsd_recv(*(SOCKET *)arg, buffer, sizeof(buffer), 0);
+		usleep(30000);
+	}
+	return NULL;
+}
+
+Test(transmit, WS_DATA_3_the_time_out_is_for_all_of_it)
+{
+	WS_BEGIN();
+	struct pair p = pair_open_small(16 * KIB, 16 * KIB);
+	struct wsd_linger hard = {1, 0};
+	int fd = file_of(16 * MIB, 0);
+	pthread_t t;
+	WS_OK(ws_set(p.a, WSD_SOL_SOCKET, WSD_SO_SNDTIMEO, 1000));
+	pthread_create(&t, NULL, read_slowly, &p.b);
+	long long before = wsd_check_now_ms();
+	cr_assert_eq(transmit(p.a, WSD_FILE_HANDLE(fd), 0, NULL, NULL, 0), WSAETIMEDOUT);
+	long long took = wsd_check_now_ms() - before;
+	cr_assert(took >= 999 && took < 6000, "%lld ms", took);
+	WS_OK(wsd_setsockopt(p.a, WSD_SOL_SOCKET, WSD_SO_LINGER, (char *)&hard, sizeof(hard)));
+	WS_OK(wsd_closesocket(p.a));
+	p.a = INVALID_SOCKET;
+	pthread_join(t, NULL);
+	close(fd);
+	pair_close(&p);
+	WS_END();
+}
+
 struct blocked {
 	SOCKET s;
 	int code;
