@@ -365,10 +365,13 @@ Test(overlapped, WS_ERR_4_memory_that_goes)
 	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	op_init(&op, page, 4096);
 	cr_assert_eq(start_recv(p.b, &op), WSA_IO_PENDING);
-	munmap(page, 4096);
+	/* its place stays taken: another thread must not get it */
+	cr_assert_eq(mmap(page, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+		     page);
 	cr_assert_eq(wsd_send(p.a, "z", 1, 0), 1);
 	wait_set(&op);
 	cr_assert_eq(result(p.b, &op, false), WSAEFAULT);
+	munmap(page, 4096);
 	op_end(&op);
 	pair_close(&p);
 	WS_END();
