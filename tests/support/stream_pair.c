@@ -56,6 +56,15 @@ int pair_rounds(int n)
 	return on("rxe") ? (n + 3) / 4 : n;
 }
 
+bool pair_is_full(SOCKET s)
+{
+	struct wsd_fd_set w = {1, {s}};
+	struct timeval t = {0, pair_on_rxe() ? 500000 : 50000};
+	int n = wsd_select(0, NULL, &w, NULL, &t);
+	cr_assert_geq(n, 0, "select: code %d", wsd_WSAGetLastError());
+	return n == 0;
+}
+
 long long pair_traffic(void)
 {
 	return pair_on_san() ? pair_san_traffic() : 0;

@@ -51,6 +51,10 @@ const char *pair_nobody(void);   /* one where ports without a listener are looke
 /* Of @n rounds of a race, those that an emulated guest has time for. */
 int pair_rounds(int n);
 
+/* The send buffer is full and stays so: a SAN moves some more in the background before it stands
+ * still. False: more can be sent. */
+bool pair_is_full(SOCKET s);
+
 /* Messages that the SAN's provider or the packets that its device has moved; 0 over TCP/IP. */
 long long pair_traffic(void);
 /* Asserts that s is connected over the transport that was asked for, and on a SAN that this has

@@ -29,8 +29,10 @@ static long fill(SOCKET s)
 	static char buffer[65536];
 	long total = 0;
 	conn_nonblocking(s, true);
-	for (int n; total < MUCH && (n = wsd_send(s, buffer, sizeof(buffer), 0)) > 0;)
-		total += n;
+	do
+		for (int n; total < MUCH && (n = wsd_send(s, buffer, sizeof(buffer), 0)) > 0;)
+			total += n;
+	while (total < MUCH && !pair_is_full(s));
 	conn_nonblocking(s, false);
 	return total;
 }

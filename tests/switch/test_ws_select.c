@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <wsd/constants.h>
 
-enum { READ = 1, WRITE = 2, EXCEPT = 4, WAIT_MS = 20000, FULL_MS = 50 };
+enum { READ = 1, WRITE = 2, EXCEPT = 4, WAIT_MS = 20000 };
 
 typedef struct wsd_fd_set set_t;
 
@@ -220,7 +220,6 @@ Test(select, WS_DATA_2_a_reset_is_readable_and_writable_not_except)
 	WS_END();
 }
 
-/* A SAN moves some more in the background before it stands still. */
 static long send_until_full(SOCKET s, const char *data, int n)
 {
 	long sent = 0;
@@ -228,7 +227,7 @@ static long send_until_full(SOCKET s, const char *data, int n)
 		for (int r; (r = wsd_send(s, data, n, 0)) > 0;)
 			sent += r;
 		cr_assert_eq(wsd_WSAGetLastError(), WSAEWOULDBLOCK);
-	} while (ready(s, WRITE, FULL_MS));
+	} while (!pair_is_full(s));
 	return sent;
 }
 

@@ -59,9 +59,11 @@ static DWORD fill(SOCKET s)
 	static char block[16 * KIB];
 	DWORD sum = 0;
 	int n;
-	while ((n = wsd_send(s, block, sizeof(block), 0)) > 0)
-		sum += (DWORD)n;
-	cr_assert_eq(wsd_WSAGetLastError(), WSAEWOULDBLOCK);
+	do {
+		while ((n = wsd_send(s, block, sizeof(block), 0)) > 0)
+			sum += (DWORD)n;
+		cr_assert_eq(wsd_WSAGetLastError(), WSAEWOULDBLOCK);
+	} while (!pair_is_full(s));
 	return sum;
 }
 
