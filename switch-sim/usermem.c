@@ -205,18 +205,19 @@ int memory_read_long(void *to, const void *from, size_t n)
 	return r < 0 && n ? -EFAULT : 0;
 }
 
-int memory_write(void *to, const void *from, size_t n)
+static int kernel_write(void *to, const void *from, size_t n)
 {
-	if (!n)
-		return 0;
-	if (quick_write(to, from, n))
-		return 0;
 	int saved = errno;
 	ssize_t r = by_kernel(process_vm_writev, (void *)(uintptr_t)from, to, n);
 	if (r == -ENOSYS || r == -EPERM)
 		r = by_pipe(to, from, n) < 0 ? -EFAULT : (ssize_t)n;
 	errno = saved;
 	return r == (ssize_t)n ? 0 : -EFAULT;
+}
+
+int memory_write(void *to, const void *from, size_t n)
+{
+	return !n || quick_write(to, from, n) ? 0 : kernel_write(to, from, n);
 }
 
 /* Bytes from @p on that lie in one page, at most @n. */
@@ -290,13 +291,13 @@ int memory_probe(void *at, size_t n)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), p = (uintptr_t)at;
 	char byte;
-	if (!n)
+	if (!n || on_stack(at, n))
 		return 0;
 	if (n - 1 > UINTPTR_MAX - p)
 		return -EFAULT;
 	uintptr_t last = p + (n - 1);
 	for (;;) {
-		if (memory_read(&byte, (void *)p, 1) < 0 || memory_write((void *)p, &byte, 1) < 0)
+		if (kernel_read(&byte, (void *)p, 1) < 0 || kernel_write((void *)p, &byte, 1) < 0)
 			return -EFAULT;
 		if (p == last)
 			return 0;
