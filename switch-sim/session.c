@@ -106,7 +106,7 @@ bool ss_something_to_do(struct session *ss)
 /* The same without the lock. */
 static bool left_to_us(struct session *ss)
 {
-	return ss_something_to_do(ss) ||
+	return ss_something_to_do(ss) || atomic_load(&ss->time_due) ||
 	       (atomic_load(&ss->handle_closed) && !atomic_load(&ss->handle_seen));
 }
 
@@ -153,6 +153,12 @@ static bool unlock_and_tell(struct session *ss)
 void ss_leave(struct session *ss)
 {
 	do {
+		if (atomic_load(&ss->time_due)) {
+			atomic_store(&ss->time_due, false);
+			ss_drain(ss);
+			if (!ss->ended_told)
+				ss_timers_run(ss, waiter_now_ns());
+		}
 		ss_pump(ss);
 		/* what a downcall completed on the way */
 		while (ss_something_to_do(ss)) {
@@ -178,7 +184,10 @@ void ss_leave_held(struct session *ss)
 		unsigned bits = ss->tell;
 		ss->tell = 0;
 		closed = atomic_load(&ss->handle_closed) && !atomic_load(&ss->handle_seen);
-		if (ss->over_first || ss->up_due || closed)
+		bool due = atomic_exchange(&ss->time_due, false);
+		if (due)
+			ss->timer_when = 0; /* it has fired, and is to fire again */
+		if (ss->over_first || ss->up_due || closed || due)
 			ss_timer(ss, T_TELL, 1);
 		later |= closed;
 		if (bits && ss->ops->ready)
@@ -292,15 +301,18 @@ void ss_timers_run(struct session *ss, uint64_t now_ns)
 		reactor_timer_set(ss->reactor, &ss->timer, next);
 }
 
+/* The lock is not waited for: one whose holder gives it back only to take it again would be begged
+ * for in vain, at the price of a wake-up each time. Its holder runs the timers then. */
 static void timer_fired(struct reactor_timer *t)
 {
 	struct session *ss =
 		(struct session *)(void *)((char *)t - offsetof(struct session, timer));
-	ss_enter(ss);
-	ss_drain(ss);
-	if (!ss->ended_told)
-		ss_timers_run(ss, waiter_now_ns());
-	ss_leave(ss);
+	take_ref(ss);
+	atomic_store(&ss->time_due, true);
+	if (pthread_mutex_trylock(&ss->lock) == 0)
+		ss_leave(ss);
+	else
+		ss_unref(ss);
 }
 
 /* ---- life ---- */

@@ -60,30 +60,52 @@ static void relax(void)
 #endif
 }
 
+/* Spinning that was in vain lately is left out, but for a try now and then: on a machine with one
+ * processor it only keeps the peer from answering. */
+static unsigned spin_for(struct session *ss)
+{
+	unsigned vain = atomic_load_explicit(&ss->spun_in_vain, memory_order_relaxed);
+	return vain < SESSION_SPIN_TRIES || vain % SESSION_SPIN_AGAIN == 0 ? ss->config.spin_us : 0;
+}
+
+static void spun(struct session *ss, bool well)
+{
+	unsigned vain = atomic_load_explicit(&ss->spun_in_vain, memory_order_relaxed);
+	atomic_store_explicit(&ss->spun_in_vain, well ? 0 : vain + 1, memory_order_relaxed);
+}
+
+static bool is_over(const struct sw_request *r)
+{
+	return r && atomic_load_explicit(&r->over, memory_order_acquire);
+}
+
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
 {
-	uint64_t end = 0;
-	if (spin_us == SESSION_SPIN)
-		spin_us = ss->config.spin_us;
-	for (;;) {
+	uint64_t end = 0, now = 0;
+	bool judged = spin_us == SESSION_SPIN;
+	if (judged)
+		spin_us = spin_for(ss);
+	do {
+		relax();
 		ss_enter(ss);
-		bool over = r && atomic_load_explicit(&r->over, memory_order_acquire), news = false;
+		bool over = is_over(r), news = false;
 		if (!over) {
 			harvest(ss);
 			news = ss_something_to_do(ss);
 			ss_drain(ss);
 		}
 		ss_leave(ss);
-		if (over || (!r && news) || !spin_us ||
-		    (r && atomic_load_explicit(&r->over, memory_order_acquire)))
+		if (over || (!r && news) || is_over(r)) {
+			if (judged && end)
+				spun(ss, true);
 			return;
-		uint64_t now = waiter_now_ns();
+		}
+		now = spin_us ? waiter_now_ns() : 0;
 		if (!end)
 			end = now + spin_us * UINT64_C(1000);
-		if (now >= end)
-			return;
-		relax();
-	}
+	} while (now < end);
+	if (judged)
+		spun(ss, false);
 }
 
 /* ---- sleeping ---- */
