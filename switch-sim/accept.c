@@ -163,7 +163,8 @@ static int adopt_san(struct sw_socket *s, const struct sw_name *local, const str
 					  &error);
 	int code = tcp == INVALID_SOCKET ? error : 0;
 	if (!code) {
-		tcpip_copy_options(s->tcp, tcp);
+		if (s->options.kernel_set)
+			tcpip_copy_options(s->tcp, tcp);
 		code = sw_socket_adopt(s, tcp, local, peer, ret);
 		if (code)
 			p->tcpip.lpWSPCloseSocket(tcp, &error);

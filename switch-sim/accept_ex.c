@@ -443,6 +443,7 @@ int accept_update_context(struct sw_socket *s, SOCKET handle)
 					      : 0;
 	if (!code && s->accepted_ex) {
 		options.nonblocking = s->options.nonblocking; /* the mode is no property */
+		options.kernel_set |= s->options.kernel_set;
 		s->options = options;
 		s->accepted_ex = false;
 	}

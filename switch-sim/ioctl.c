@@ -18,6 +18,7 @@ enum { IN_MAX = 64 }; /* the longest input of a code that is served */
 static int ask(struct sw_socket *s, const struct sw_ioctl *call, const void *in, DWORD *ret_len)
 {
 	INT error = 0;
+	s->options.kernel_set |= call->code == SIO_KEEPALIVE_VALS;
 	int r = s->process->tcpip.lpWSPIoctl(s->tcp, call->code, (LPVOID)(uintptr_t)in,
 					     call->in_len, call->out, call->out_len, ret_len, NULL,
 					     NULL, NULL, &error);

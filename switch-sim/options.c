@@ -90,6 +90,7 @@ static int check_set(const struct sw_socket *s, const struct option_row *row, in
 static int tell_tcpip(struct sw_socket *s, const struct option_row *row, const char *buffer)
 {
 	INT error = 0;
+	s->options.kernel_set = true;
 	int size = row->kind == OPT_BLOB ? row->size : (int)sizeof(int32_t);
 	int r = s->process->tcpip.lpWSPSetSockOpt(s->tcp, row->level, row->name, buffer, size,
 						  &error);

@@ -239,7 +239,7 @@ static uint32_t kernel_option(struct sw_socket *s, int level, int name)
 {
 	int32_t value = 0;
 	INT len = sizeof(value), error = 0;
-	if (s->tcp == INVALID_SOCKET ||
+	if (!s->options.kernel_set || s->tcp == INVALID_SOCKET ||
 	    s->process->tcpip.lpWSPGetSockOpt(s->tcp, level, name, (char *)&value, &len, &error))
 		return 0;
 	return value > 0 ? (uint32_t)value : 0;
