@@ -121,8 +121,8 @@ static int answer(struct sock *s)
 {
 	struct conn *c = atomic_load(&s->conn);
 	struct rdma_conn_param param = {
-		.responder_resources = RDMA_MAX_RESP_RES,
-		.initiator_depth = RDMA_MAX_INIT_DEPTH,
+		.responder_resources = c->dev->reads,
+		.initiator_depth = c->dev->reads,
 		.rnr_retry_count = 7,
 		.qp_num = c->ep->qp->qp_num,
 	};

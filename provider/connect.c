@@ -239,8 +239,8 @@ static int ask_peer(struct conn *c)
 	struct rdma_conn_param param = {
 		.private_data = data,
 		.private_data_len = sizeof(data),
-		.responder_resources = RDMA_MAX_RESP_RES,
-		.initiator_depth = RDMA_MAX_INIT_DEPTH,
+		.responder_resources = c->dev->reads,
+		.initiator_depth = c->dev->reads,
 		.retry_count = 6, /* as endpoint_ready() sets it */
 		.rnr_retry_count = 7,
 		.qp_num = c->ep->qp->qp_num,

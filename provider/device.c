@@ -57,6 +57,17 @@ static uint32_t ask_max_msg(struct ibv_context *verbs)
 	return min;
 }
 
+/* As many as a NIC has would cost soft-RoCE 24 KiB of cleared memory for each connection. */
+static uint8_t ask_reads(struct ibv_context *verbs)
+{
+	struct ibv_device_attr attr;
+	if (ibv_query_device(verbs, &attr))
+		return RDMA_MAX_RESP_RES; /* what it has */
+	int most = attr.max_qp_rd_atom < attr.max_qp_init_rd_atom ? attr.max_qp_rd_atom
+								  : attr.max_qp_init_rd_atom;
+	return (uint8_t)(most < PROV_READS ? most : PROV_READS);
+}
+
 /* After a fork librdmacm's context is the parent's: it answers nothing, and then one of our own is
  * asked; or it was left to us (fork.c), and its queue pairs would be the parent's for the kernel.
  */
@@ -156,6 +167,7 @@ static int dev_first(struct prov *p, struct ibv_context *verbs, uint32_t addr_be
 	if (!d)
 		return -ENOMEM;
 	d->max_msg = query_max_msg(verbs, &d->foreign);
+	d->reads = ask_reads(verbs);
 	/* Without an anchor nobody would tell of a removal that has begun already. */
 	d->gone = make_anchor(p, d, addr_be) == -ENODEV;
 	pthread_mutex_lock(&p->lock);

@@ -17,7 +17,6 @@ static void stop(struct conn *c, int code)
 	c->up = false;
 	c->broken = code;
 	pthread_mutex_unlock(&c->lock);
-	endpoint_err(c->ep);
 }
 
 /* Or answers it. Under s->call. */
@@ -33,6 +32,7 @@ static bool break_off(struct conn *c, int code)
 	if (!sock_turn(c->s, SN_LOST))
 		return false;
 	stop(c, code);
+	endpoint_err(c->ep);
 	tell(c);
 	return true;
 }
@@ -124,6 +124,7 @@ void lost_close_begin(struct conn *c)
 	if (c->s->state == SS_CONNECTING) {
 		conn_end(c, true);
 	} else if (c->s->state == SS_CONNECTED) {
+		/* the reset in lost_close() comes at once: ERR would only make completions */
 		stop(c, WSAENOTSOCK);
 		tell(c);
 	}

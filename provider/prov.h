@@ -46,10 +46,11 @@ enum {
 	PROV_SPARES = 64,           /* sockets and names kept for the next bind */
 	PROV_THRESHOLD = 16 * 1024, /* rdma.threshold: SO_RDMA_THRESHOLD_SIZE, bytes */
 	PROV_MSG_UNBOUND = 1 << 20, /* SO_MAX_MSG_SIZE while no device is known, bytes */
-	PROV_ENDPOINTS = 64,        /* rdma.endpoints: idle ones that a device keeps */
-	PROV_CONNECT_MS = 1000,     /* connect.san_ms: one attempt [PROV-CONNECT-7] */
-	PROV_PART_MS = 5000,        /* a closed connection's id waits so long for the peer's word */
-	PROV_PORT_FIRST = 28672,    /* cm.source_ports: below all ranges that are given out */
+	PROV_READS = 16,         /* RDMA reads in flight, each way; a NIC has room made for each */
+	PROV_ENDPOINTS = 64,     /* rdma.endpoints: idle ones that a device keeps */
+	PROV_CONNECT_MS = 1000,  /* connect.san_ms: one attempt [PROV-CONNECT-7] */
+	PROV_PART_MS = 5000,     /* a closed connection's id waits so long for the peer's word */
+	PROV_PORT_FIRST = 28672, /* cm.source_ports: below all ranges that are given out */
 	PROV_PORT_LAST = 29695,
 };
 
@@ -80,6 +81,7 @@ struct dev {
 	int cmd_fd, async_fd;      /* of verbs, to let go of the last device */
 	uint32_t index;            /* the kernel's number of the device */
 	uint32_t max_msg;          /* bytes: the smallest max_msg_sz of its ports */
+	uint8_t reads;             /* RDMA reads in flight that a connection asks for */
 	struct rdma_cm_id *anchor; /* keeps librdmacm's domain, and tells of the removal */
 	struct ibv_context *own;   /* ours, for queue pairs, if verbs is a parent's; by dev_op */
 	unsigned ids;              /* cm ids and endpoints of ours on it, the anchor not counted */

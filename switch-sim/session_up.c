@@ -115,7 +115,7 @@ static bool send_hello(struct session *ss, uint8_t opcode)
 	memcpy(h->local, &ss->link.local, sizeof(h->local));
 	memcpy(h->remote, &ss->link.peer, sizeof(h->remote));
 	memcpy(h->provider, &ss->link.provider->info.ProviderId, sizeof(h->provider));
-	return ss_send(ss, &m, true);
+	return ss_send(ss, &m, false);
 }
 
 int ss_begin(struct session *ss)
