@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TOOL_COUNT = 100 };
+enum { TOOL_COUNT = 16 };
 
 static const int who[] = {WAY_SWITCH, WAY_RSOCKETS, WAY_TCP};
 enum { N = sizeof(who) / sizeof(who[0]), ROW_WRITE_BW = 0, ROW_RSTREAM = 1 + N, ROWS };
