@@ -48,7 +48,7 @@ __attribute__((unused)) static bool served(const char *ip, unsigned port)
 	struct rdma_peer k;
 	memset(&k, 0, sizeof(k));
 	bool answered = rdma_peer_connect(&k, ip, ip, (uint16_t)port, NULL, 0) == 0 &&
-			rdma_peer_wait(&k, ANSWER_MS) == RDMA_CM_EVENT_CONNECT_RESPONSE;
+			rdma_peer_wait(&k, SOON_MS) == RDMA_CM_EVENT_CONNECT_RESPONSE;
 	rdma_peer_close(&k);
 	return answered;
 }

@@ -319,7 +319,10 @@ Test(san_killed, SW_CLOSE_02_a_stopped_peer_keeps_nobody, .timeout = 100)
 	for (int i = 0; i < THREADS; i++)
 		if (i != SELECT) {
 			cr_assert(WSD_UNTIL(atomic_load(&v.call[i].over), END_MS), "call %d", i);
-			cr_assert_eq(v.call[i].code, WSAEINTR, "call %d: %d", i, v.call[i].code);
+			/* one that sends again and again may have been between two sends */
+			cr_assert(v.call[i].code == WSAEINTR ||
+					  (i == SEND_SMALL && v.call[i].code == WSAENOTSOCK),
+				  "call %d: %d", i, v.call[i].code);
 		}
 	cr_assert(event_set(v.in.hEvent, END_MS));
 	cr_assert(event_set(v.out.hEvent, 2 * END_MS));
