@@ -44,7 +44,7 @@ struct sw_options {
 	int32_t group_priority; /* SO_GROUP_PRIORITY: forwarded */
 	bool group_priority_set;
 	bool nonblocking;
-	bool kernel_set; /* something was set that the kernel's socket keeps */
+	bool kernel_set;             /* something was set that the kernel's socket keeps */
 	int32_t linger;              /* struct wsd_linger, both halves */
 	int32_t sndbuf, rcvbuf;      /* -1: not set, the kernel's counts */
 	uint32_t sndtimeo, rcvtimeo; /* milliseconds */
