@@ -76,7 +76,10 @@ int WSPAPI prov_WSPAttend(SOCKET s, BOOL fAttend, int *lpFd, LPINT lpErrno)
 		} else {
 			leave_locked(c);
 		}
+		bool watch = c->transfer && stall_due_locked(c->transfer);
 		overlapped_deliver_unlock(c);
+		if (watch)
+			stall_watch(c->s);
 	}
 	transfer_leave(c);
 	return sock_fail(lpErrno, code) ? SOCKET_ERROR : result;

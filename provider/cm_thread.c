@@ -79,6 +79,7 @@ static void on_timer(struct prov *p)
 	bool soon = !dev_let_go(p);
 	soon |= retry_names(p);
 	request_purge(p, NULL);
+	stall_look(p);
 	int ms = conn_timer(p);
 	pthread_mutex_lock(&p->lock);
 	if (ms)

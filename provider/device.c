@@ -17,6 +17,7 @@
 
 #include "conn.h"
 #include "log.h"
+#include "sysfs.h"
 
 enum { LOST_BATCH = 64 };
 
@@ -128,6 +129,7 @@ static struct dev *dev_new(struct ibv_context *verbs)
 	d->verbs = verbs;
 	d->cmd_fd = verbs->cmd_fd;
 	d->async_fd = verbs->async_fd;
+	d->soft = nic_sysfs_is_software(ibv_get_device_name(verbs->device));
 	int index = ibv_get_device_index(verbs->device);
 	d->index = index < 0 ? UINT32_MAX : (uint32_t)index;
 	return d;

@@ -310,6 +310,7 @@ int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 		htable_trim(&prov_process.handles);
 		cm_thread_stop(p);
 		cm_run_kicks(p);
+		stall_look(p); /* they are closed: only references are left */
 		conn_part_all(p);
 		prov_put(p);
 		pthread_mutex_lock(&prov_process.lock);

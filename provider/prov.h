@@ -87,6 +87,7 @@ struct dev {
 	unsigned ids;              /* cm ids and endpoints of ours on it, the anchor not counted */
 	struct endpoint *pool;     /* idle endpoints, the last used first */
 	unsigned pool_count;
+	bool soft;    /* no hardware behind it */
 	bool gone;    /* removed: nothing new on it */
 	bool left;    /* ... as an id said that was no connection's then, and says no more */
 	bool seen;    /* was in a snapshot: when it is in none it is gone */
@@ -150,6 +151,8 @@ struct sock {
 	bool close_handle;       /* the last upcall that returns closes the switch's handle */
 	bool kicked;             /* in prov->kicks, with a reference */
 	struct sock *knext;
+	bool stalled; /* in prov->stalls, with a reference */
+	struct sock *snext;
 };
 
 /* A name (IP, port) of this process and the one passive cm id behind it [PROV-BIND-23]. Under
@@ -222,6 +225,7 @@ struct prov {
 	struct request *requests;
 	struct endpoint *endpoints; /* all, by anext: for a fork */
 	struct sock *kicks;         /* whose completions the event thread is to look at */
+	struct sock *stalls;        /* whose NIC may have forgotten them */
 	struct conn *attempts;      /* connecting sockets, the earliest deadline first */
 	struct conn *parting;       /* closed, the peer was not heard of yet; likewise */
 	struct upcall *upcalls;
@@ -347,6 +351,9 @@ void cm_unwatch(struct prov *p, int fd);
  * and no lock. */
 void cm_kick(struct sock *s);
 void cm_run_kicks(struct prov *p);
+
+/* stall.c; the event thread's timer */
+void stall_look(struct prov *p);
 
 /* close.c */
 void sock_close(struct sock *s); /* already out of the handle table; takes that reference */

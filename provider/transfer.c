@@ -44,7 +44,7 @@ int transfer_check_locked(const struct conn *c)
 void transfer_unlock(struct conn *c)
 {
 	struct transfer *t = c->transfer;
-	bool lost = t && t->lost, kick = t && t->kick;
+	bool lost = t && t->lost, kick = t && t->kick, watch = t && stall_due_locked(t);
 	int code = c->broken;
 	if (t)
 		t->lost = t->kick = false;
@@ -53,6 +53,8 @@ void transfer_unlock(struct conn *c)
 		conn_lost(c, code);
 	if (kick)
 		cm_kick(c->s);
+	if (watch)
+		stall_watch(c->s);
 }
 
 /* ---- operations that wait ---- */
@@ -137,7 +139,7 @@ static unsigned send_flags(const struct conn *c, enum op_kind kind, bool signale
 	unsigned flags = signaled ? IBV_SEND_SIGNALED : 0;
 	if (kind == OP_SEND) {
 		flags |= IBV_SEND_SOLICITED;
-		if (c->transfer->reads)
+		if (c->transfer->reads && !c->transfer->soft)
 			flags |= IBV_SEND_FENCE; /* [PROV-DATA-6] */
 	}
 	if (kind != OP_READ && bytes && bytes <= c->ep->max_inline)
@@ -165,7 +167,7 @@ void transfer_flush_tail_locked(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	struct queue *q = &t->sq;
-	if (!queue_room(t, q))
+	if (queue_used(q) == q->depth + t->soft)
 		return; /* then the last one is signalled */
 	struct ibv_send_wr *bad, wr = {
 					 .wr_id = WR_SEND | q->tail,
@@ -321,7 +323,7 @@ int transfer_start_locked(struct conn *c, enum op_kind kind, const struct gather
 	bool early = kind == OP_RECV && t->early != EARLY_DONE && !t->early_waits;
 	if (!can_tell(c, ov))
 		return WSAENOBUFS;
-	if (!early && (q->first || !queue_room(t, q)))
+	if (!early && (q->first || !queue_room(t, q) || stall_fences_locked(t, kind)))
 		return wait_for_room(c, kind, g, ov);
 	bool silent = (uintptr_t)ov->hEvent & 1;
 	bool armed = arm_for(c, kind, silent);
@@ -353,7 +355,7 @@ int transfer_start_op_locked(struct conn *c, struct op *op)
 	t->rdma += op->kind == OP_WRITE || op->kind == OP_READ;
 	bool armed = arm_for(c, op->kind, op->silent);
 	/* If all that is before it has completed already nobody would look again. */
-	if (q->first != op || !queue_room(t, q)) {
+	if (q->first != op || !queue_room(t, q) || stall_fences_locked(t, op->kind)) {
 		if (!c->attended || t->armed != ARMED_NOT)
 			harvest_arm_locked(c, op->kind == OP_RECV ? ARMED_SOLICITED : ARMED_ALL);
 		look_again(c);
@@ -412,15 +414,21 @@ static int pump_recvs(struct conn *c)
 	return 0;
 }
 
+static bool sends_go(const struct transfer *t)
+{
+	const struct queue *q = &t->sq;
+	return q->first && queue_room(t, q) && !stall_fences_locked(t, q->first->kind);
+}
+
 static int pump_sends(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	struct queue *q = &t->sq;
-	while (q->first && queue_room(t, q)) {
+	while (sends_go(t)) {
 		struct ibv_send_wr wrs[POST_BATCH], *bad;
 		struct ibv_sge sge[POST_BATCH][EP_SGE];
 		unsigned n = 0;
-		for (; n < POST_BATCH && q->first && queue_room(t, q); n++) {
+		for (; n < POST_BATCH && sends_go(t); n++) {
 			struct op *op = q->first;
 			uint64_t address = op->address;
 			uint32_t bytes;
@@ -547,6 +555,8 @@ int transfer_open(struct conn *c)
 		return -ENOMEM;
 	queue_init(&t->sq, ep->send_depth, EP_SEND_DEPTH);
 	queue_init(&t->rq, ep->recv_depth, EP_RECV_DEPTH);
+	t->soft = ep->dev->soft;
+	t->sq.depth -= t->soft; /* one place is stall.c's */
 	t->signal_every = (t->sq.depth + 1) / 4;
 	t->max_msg = ep->dev->max_msg;
 	t->done_last = &t->done;

@@ -105,9 +105,14 @@ struct transfer {
 	bool idle;         /* the last WSPAttend found nothing */
 	bool closed, dead; /* by WSPCloseSocket; everything pending has completed */
 	bool over;         /* transfer_close() is done with the endpoint */
-	bool kick;         /* the event thread is to make the upcalls that are due */
-	bool lost;         /* conn_lost() is to be called */
-	unsigned busy;     /* calls that use the endpoint without the lock */
+	/* stall.c */
+	bool soft;          /* a NIC without hardware, which may forget to send again */
+	bool stall_watched; /* in prov->stalls */
+	uint32_t stall_head;
+	unsigned stall_nudges;
+	bool kick;                        /* the event thread is to make the upcalls that are due */
+	bool lost;                        /* conn_lost() is to be called */
+	unsigned busy;                    /* calls that use the endpoint without the lock */
 	LPWSAOVERLAPPED done, *done_last; /* complete, to be told; by InternalHigh */
 	bool delivering;
 	pthread_t deliverer;
@@ -178,5 +183,14 @@ static inline bool overlapped_pending(const WSAOVERLAPPED *ov)
 {
 	return __atomic_load_n(&ov->Internal, __ATOMIC_ACQUIRE) == WSS_OPERATION_IN_PROGRESS;
 }
+
+/* stall.c */
+
+/* Whether an operation has to wait here because the NIC's own fence is not to be used. */
+bool stall_fences_locked(const struct transfer *t, enum op_kind kind);
+/* Something is at the NIC and nobody looks after it yet: the caller is to call stall_watch() when
+ * it has given up the lock. */
+bool stall_due_locked(struct transfer *t);
+void stall_watch(struct sock *s);
 
 #endif
