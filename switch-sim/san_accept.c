@@ -112,7 +112,7 @@ void san_accept_step(struct san_conn *c)
 	if (c->phase != SAN_CONN_NEGOTIATING) {
 		if (unwanted)
 			session_close(c->session, 0);
-	} else if (!c->code && !unwanted) {
+	} else if (!unwanted && !c->code) { /* else `up` may be about to write it */
 		c->phase = SAN_CONN_UP;
 		if (!accept_san_ready(c->s, c->session, &c->link.local, &c->link.peer))
 			session_close(c->session, 0);

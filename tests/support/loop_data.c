@@ -311,6 +311,25 @@ static bool fetch(pid_t pid, struct iovec *to, size_t n_to, struct iovec *from, 
 	return true;
 }
 
+/* The initiator may have given its write up meanwhile; at a NIC that ends it. Of this process we
+ * know. */
+static bool still_written(const struct loop_socket *s, const struct iovec *from, uint32_t n)
+{
+	if (s->pid != getpid() || !n)
+		return true;
+	for (unsigned i = 0; i < LOOP_OBJECTS; i++) {
+		const struct loop_object *o = loop_object_at(i);
+		if (!o || o->kind != LOOP_SOCKET)
+			continue;
+		for (const struct loop_op *op = ((const struct loop_socket *)o)->flight.first; op;
+		     op = op->next)
+			if (op->kind == LO_WRITE && !op->over && op->count == n &&
+			    op->segments[0].buf == from->iov_base)
+				return true;
+	}
+	return false;
+}
+
 /* The peer's transfer, on the target's side: rights, and for a write the data. */
 static int rdma_came(const struct loop_socket *s, const struct loop_packet *p)
 {
@@ -327,7 +346,7 @@ static int rdma_came(const struct loop_socket *s, const struct loop_packet *p)
 	if (!target || bytes != p->bytes)
 		return WSAECONNABORTED;
 	struct iovec to = {target, bytes};
-	if (write && !fetch(s->pid, &to, 1, from, p->n, bytes))
+	if (write && (!still_written(s, from, p->n) || !fetch(s->pid, &to, 1, from, p->n, bytes)))
 		return WSAECONNABORTED;
 	return 0;
 }
