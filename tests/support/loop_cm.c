@@ -314,7 +314,7 @@ static SOCKET WSPAPI do_accept(SOCKET desc, struct wsd_sockaddr *addr, LPINT add
 	r->taken = true;
 	loop_ref(s);
 	int answer = ask_condition(r, condition, data);
-	r->taken = false;
+	r->taken = answer == CF_ACCEPT; /* which asks for a handle, without the lock */
 	if (answer == CF_ACCEPT) {
 		code = accept_request(s, r, &accepted);
 	} else if (answer == CF_DEFER && !s->closed) {
