@@ -11,6 +11,7 @@
 #include "reactor.h"
 
 #include <errno.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ struct control {
 	struct reactor *reactor;
 	struct reactor_watch watch; /* fd: the listening socket */
 	struct client *clients[CLIENTS_MAX];
+	struct reactor_job end;
+	sem_t ended;
 	struct control *abandoned; /* of a fork, in the child */
 };
 
@@ -205,10 +208,10 @@ void control_start(struct sw_process *p)
 	p->control = open_control(p);
 }
 
-void control_stop(struct control *k)
+/* On the service thread, where clients come and go. */
+static void end(struct reactor_job *j)
 {
-	if (!k)
-		return;
+	struct control *k = (struct control *)(void *)((char *)j - offsetof(struct control, end));
 	reactor_unwatch(k->reactor, &k->watch);
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		if (k->clients[i])
@@ -216,6 +219,23 @@ void control_stop(struct control *k)
 	sw_fds_begin();
 	close(k->watch.fd);
 	sw_fds_end();
+	sem_post(&k->ended);
+}
+
+/* Waits for the service thread, so that no socket is described after this. Caller holds no lock. */
+void control_stop(struct control *k)
+{
+	if (!k)
+		return;
+	k->end.run = end;
+	sem_init(&k->ended, 0, 0);
+	if (reactor_here(k->reactor))
+		end(&k->end);
+	else
+		reactor_post(k->reactor, &k->end);
+	while (sem_wait(&k->ended) && errno == EINTR)
+		;
+	sem_destroy(&k->ended);
 	free(k);
 }
 
