@@ -107,7 +107,7 @@ Test(stack, SW_WILD_05_a_specific_listener_owns_its_address)
 	cr_assert(served(SAN0, PORT));
 	cr_assert(served(SAN1, PORT));
 	WS_OK(wsd_closesocket(own));
-	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "the wildcard takes the address over");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SERVED_MS), "the wildcard takes the address over");
 	WS_OK(wsd_closesocket(wild));
 	WS_OK(wsd_WSACleanup());
 }
@@ -128,7 +128,7 @@ Test(stack, SW_WILD_05_a_listener_that_waits_leaves_the_address_to_the_wildcard)
 	usleep(QUIET_MS * 1000);
 	cr_assert(served(SAN1, PORT), "nobody serves the address");
 	WS_OK(wsd_closesocket(wild));
-	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "it is the other's turn");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SERVED_MS), "it is the other's turn");
 	cr_assert_eq(knock(SAN0, PORT), INVALID_SERVICE);
 	peer_end(&other, 0);
 	WS_OK(wsd_WSACleanup());
@@ -158,13 +158,13 @@ static void take_over(int sig)
 		peer_end(&first, sig);
 	else
 		cr_assert_eq(peer_do(&first, PEER_CLOSE, 0), 0);
-	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == 0, SOON_MS), "nobody took over");
+	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == 0, SERVED_MS), "nobody took over");
 	cr_assert(served(SAN0, PORT));
 	cr_assert(ws_answers(SAN0, PORT), "TCP/IP too");
 	peer_end(&second, 0); /* forked later, it holds an end of the first's pipe */
 	if (!sig)
 		peer_end(&first, 0);
-	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == INVALID_SERVICE, SOON_MS));
+	cr_assert(WSD_UNTIL(knock(SAN0, PORT) == INVALID_SERVICE, SERVED_MS));
 	WS_OK(wsd_WSACleanup());
 }
 
@@ -183,7 +183,7 @@ Test(stack, SW_LISTEN_06_an_address_that_comes_joins_and_one_that_goes_leaves)
 	stack_start();
 	SOCKET s = listener(ANY4, PORT, 1);
 	cr_assert_eq(command("ip addr add 10.77.0.77/24 dev san0"), 0);
-	bool came = WSD_UNTIL(served("10.77.0.77", PORT), SOON_MS);
+	bool came = WSD_UNTIL(served("10.77.0.77", PORT), SERVED_MS);
 	cr_assert_eq(command("ip addr del 10.77.0.77/24 dev san0"), 0);
 	cr_assert(came, "the wildcard listener did not join");
 	cr_assert(served(SAN0, PORT), "the others stay");
@@ -252,8 +252,8 @@ static void flap(int n, int n_down)
 	usleep(FLAP_MS * 1000);
 	cr_assert_eq(companions(PORT), n);
 	cr_assert_eq(companions(PORT + 1), 1);
-	cr_assert(WSD_UNTIL(served(SAN1, PORT + 1), SOON_MS), "nobody answers at the NIC");
-	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS));
+	cr_assert(WSD_UNTIL(served(SAN1, PORT + 1), SERVED_MS), "nobody answers at the NIC");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SERVED_MS));
 	WS_OK(wsd_closesocket(wild));
 	WS_OK(wsd_closesocket(own));
 	WS_OK(wsd_WSACleanup());
@@ -285,7 +285,7 @@ Test(stack, SW_LISTEN_06_a_device_that_goes_and_comes_back)
 	cr_assert_eq(back, 0);
 	cr_assert_lt(took, 5000, "deleting took %lld ms", took);
 	cr_assert(served(SAN0, PORT), "the other NIC goes on");
-	cr_assert(WSD_UNTIL(served(SAN1, PORT), SOON_MS), "the listener is not back");
+	cr_assert(WSD_UNTIL(served(SAN1, PORT), SERVED_MS), "the listener is not back");
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_closesocket(other));
 	WS_OK(wsd_WSACleanup());
@@ -302,8 +302,8 @@ Test(stack, SW_INIT_02_without_any_device_tcp_goes_on)
 		"for i in 0 1 2; do rdma link add rxe$i type rxe netdev san$i || exit 1; done");
 	cr_assert(tcp);
 	cr_assert_eq(back, 0);
-	cr_assert(WSD_UNTIL(served(SAN0, PORT), SOON_MS), "a device that comes later is used");
-	cr_assert(WSD_UNTIL(served(SAN2, PORT + 1), SOON_MS));
+	cr_assert(WSD_UNTIL(served(SAN0, PORT), SERVED_MS), "a device that comes later is used");
+	cr_assert(WSD_UNTIL(served(SAN2, PORT + 1), SERVED_MS));
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_closesocket(wild));
 	WS_OK(wsd_WSACleanup());
