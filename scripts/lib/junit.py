@@ -62,7 +62,7 @@ class Tally:
         print(f"FAILED  {name}: {what}" + (f": {why}" if why else ""))
 
     def case(self, name, case, why):
-        title = re.sub(r"^\d+ - ", "", case.get("name", "?")).strip()
+        title = re.sub(r"\s+\([\d.]+s\)$", "", re.sub(r"^\d+ - ", "", case.get("name", "?")).strip())
         case.set("name", title)
         if case.find("failure") is not None or case.find("error") is not None:
             self.fail(name, title, why.get(title, ""))

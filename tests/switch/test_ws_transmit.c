@@ -157,11 +157,8 @@ Test(transmit, SW_OPT_4_disconnect_and_reuse)
 static void *read_slowly(void *arg)
 {
 	static char buffer[64 * KIB];
-	int n = 1;
-	for (long got = 0; n > 0; got += n) {
-		n = wsd_recv(*(SOCKET *)arg, buffer, sizeof(buffer), 0);
+	while (wsd_recv(*(SOCKET *)arg, buffer, sizeof(buffer), 0) > 0)
 		usleep(30000);
-	}
 	return NULL;
 }
 
