@@ -108,8 +108,9 @@ static void remember(struct san_conn *c)
 void san_connect_by_tcp(struct san *san, const struct sw_socket *s)
 {
 	const struct wsd_sockaddr_in *to = (const struct wsd_sockaddr_in *)&s->peer;
-	if (s->tcp_reason != SW_REASON_NO_WSD && s->tcp_reason != SW_REASON_NEGOTIATION)
-		return;
+	if (!san || (s->tcp_reason != SW_REASON_NO_WSD && s->tcp_reason != SW_REASON_NEGOTIATION))
+		return; /* no san: the last WSACleanup has begun, and the service thread still runs
+			 */
 	unsigned seconds =
 		negcache_add(&san->negcache, to->sin_addr.s_addr, to->sin_port, waiter_now_ns());
 	wsd_log(WSD_LOG_INFO, "port %u of this peer is served by TCP/IP alone: TCP/IP for %u s",
