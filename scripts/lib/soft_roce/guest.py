@@ -126,6 +126,10 @@ def pycache_option():
     return ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else ["-B"]
 
 
+class TooLate(Failure):
+    """All that failed was not ready in time."""
+
+
 def wait_ready(host, notify):
     text = b""
     while not text.endswith(b"\n"):
@@ -135,6 +139,8 @@ def wait_ready(host, notify):
         text += data
     notify.close()
     answer = json.loads(text)
+    if answer.get("again"):
+        raise TooLate(answer["failed"])
     if "failed" in answer:
         raise Failure(answer["failed"])
     return answer["ready"]
@@ -161,11 +167,14 @@ def up(instance, hosts, options):
         try:
             boot(instance, missing, options, kernel, initrd)
         except Failure as e:
-            if os.environ.get("WSD_ACCEL") or image.accelerator(boot_id()) != "kvm":
+            if not os.environ.get("WSD_ACCEL") and image.accelerator(boot_id()) == "kvm":
+                # The probe liked it, a kernel does not: seen where virtualization is nested.
+                say(f"{e}\nsoft-roce: trying again without KVM")
+                image.remember_accelerator(boot_id(), "tcg")
+            elif isinstance(e, TooLate):  # seen once in some hundred boots under emulation
+                say(f"{e}\nsoft-roce: trying once more")
+            else:
                 raise
-            # The probe liked it, a kernel does not: seen where virtualization is nested.
-            say(f"{e}\nsoft-roce: trying again without KVM")
-            image.remember_accelerator(boot_id(), "tcg")
             boot(instance, [host for host in missing if not alive(instance, host)], options, kernel, initrd)
 
 
@@ -174,7 +183,7 @@ def boot(instance, hosts, options, kernel, initrd):
     began = time.monotonic()
     wait_ended(instance, hosts, 10)
     notifies = {host: start(instance, host, options, kernel, initrd) for host in hosts}
-    failures = []
+    failures, again = [], True
     try:
         for host, notify in notifies.items():
             try:
@@ -182,13 +191,14 @@ def boot(instance, hosts, options, kernel, initrd):
                 say(f"host {host} is up after {time.monotonic() - began:.1f} s")
             except Failure as e:
                 failures.append(str(e))
+                again = again and isinstance(e, TooLate)
     except KeyboardInterrupt:
         for notify in notifies.values():
             notify.close()
         wait_ended(instance, hosts, 5)
         raise
     if failures:
-        raise Failure("\n".join(failures))
+        raise (TooLate if again else Failure)("\n".join(failures))
 
 
 def check_same(info, options):

@@ -11,8 +11,9 @@ def escaped(path):
     return path.replace(",", ",,")
 
 
-def command(config, agent_fd):
-    """@config: what `up` decided (see guest.py); @agent_fd: our end of the agent's port, inherited by QEMU."""
+def command(config, agent_fd, monitor_fd):
+    """@config: what `up` decided (see guest.py); the descriptors, inherited by QEMU: our ends of the agent's port and of
+    its monitor."""
     host = config["host"]
     kvm = config["accel"] == "kvm"
     if config["icount"]:
@@ -22,8 +23,9 @@ def command(config, agent_fd):
     argv = ["qemu-system-x86_64", "-name", f"wsd-{host}", "-nodefaults", "-no-user-config", "-machine", "q35", *accel,
             "-cpu", "host" if kvm else "max", "-m", f"{config['memory']}M", "-display", "none", "-nic", "none",
             "-no-reboot", "-kernel", config["vmlinux"], "-initrd", config["initrd"],
-            "-append", "console=ttyS0 quiet panic=-1 oops=panic mitigations=off",
+            "-append", "console=ttyS0 panic=-1 oops=panic mitigations=off",
             "-serial", f"file:{config['console']}",
+            "-chardev", f"socket,id=monitor,fd={monitor_fd}", "-mon", "chardev=monitor,mode=readline",
             "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent_fd}",
             "-device", "virtserialport,chardev=agent,name=wsd-agent"]
     exports = [("hostroot", "/", True, ["hostroot"]), ("fresh", "/", True, ["fresh"])]

@@ -44,6 +44,10 @@ class Ended(Exception):
     """The guest's life is over; the text says why, or is empty when it was asked for."""
 
 
+class TooLate(Ended):
+    """It did not boot in time: slow, or stuck. A second attempt may do better."""
+
+
 class Peer:
     """A buffered, non-blocking connection."""
 
@@ -111,7 +115,7 @@ class Supervisor:
                                                "sockets")}}
         stat = os.stat(config["tree"])
         self.tree_id = (stat.st_dev, stat.st_ino)
-        self.listener = self.qemu = self.agent = None
+        self.listener = self.qemu = self.agent = self.monitor = None
 
     def save(self, **more):
         self.info.update(more)
@@ -128,14 +132,16 @@ class Supervisor:
             os.replace(self.config["console"], self.config["console"] + ".old")
         open(self.config["console"], "wb").close()
         ours, theirs = socket.socketpair()
-        argv = qemu.command(self.config, theirs.fileno())
+        self.monitor, monitor = socket.socketpair()
+        argv = qemu.command(self.config, theirs.fileno(), monitor.fileno())
         self.info["command"] = argv
         try:
-            self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno(), monitor.fileno()],
                                          preexec_fn=die_with_parent)
         except OSError as e:
             raise Ended(f"cannot start {argv[0]}: {e.strerror}") from e
         theirs.close()
+        monitor.close()
         self.agent = Peer(ours)
         self.save(qemu_pid=self.qemu.pid, qemu_start=start_time(self.qemu.pid))
         self.watch(ours, self.on_agent)
@@ -145,7 +151,7 @@ class Supervisor:
     def watch(self, what, call):
         self.selector.register(what, selectors.EVENT_READ, call)
 
-    def finish(self, reason):
+    def finish(self, reason, again=False):
         """Tell everybody, leave no process and no socket."""
         if self.qemu and self.qemu.poll() is None:
             self.qemu.kill()
@@ -174,7 +180,7 @@ class Supervisor:
                 pass  # the other guest's are there too
         self.save(state="dead" if reason else "down", reason=reason or None)
         if not self.ready:
-            self.tell({"failed": told if reason else "interrupted"})
+            self.tell({"failed": told if reason else "interrupted", "again": again})
         print(f"ended: {reason or 'asked to'}", flush=True)
 
     def tell(self, message):
@@ -196,7 +202,7 @@ class Supervisor:
         now = time.monotonic()
         if not self.ready:
             if now - self.began > self.config["boot_timeout"]:
-                raise Ended(f"guest {self.host} was not ready after {self.config['boot_timeout']} s")
+                raise TooLate(f"guest {self.host} was not ready after {self.config['boot_timeout']} s{self.where()}")
             return
         if self.channels or self.clients:
             self.idle_since = now
@@ -214,6 +220,26 @@ class Supervisor:
         if not self.ping_sent:
             self.ping_sent = now
             self.agent.out += wire.frame(wire.PING)
+
+    def where(self):
+        """What QEMU has used and where its processors stand: a slow machine and a stuck guest look alike from outside.
+        The registers go to the log, the rest is returned."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        with open(f"/proc/{self.qemu.pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+        load = os.getloadavg()[0]
+        words = b""
+        try:
+            self.monitor.settimeout(2)
+            self.monitor.sendall(b"info status\ninfo registers -a\n")
+            while True:
+                words += self.monitor.recv(65536)
+        except OSError:  # the time-out: it has said all
+            pass
+        print(re.sub(r"(?m)^\(qemu\).*\n?", "", words.decode(errors="replace")), flush=True)  # an echo, key by key
+        at = re.findall(rb"RIP=([0-9a-f]+)", words)
+        return (f" (QEMU used {(int(fields[11]) + int(fields[12])) / ticks:.1f} s of processor time, load {load:.1f}"
+                + (f", its processors stood at {b' '.join(at).decode()}" if at else ", its monitor is silent") + ")")
 
     def check_wanted(self):
         try:
@@ -413,23 +439,25 @@ def main(fd):
         raise Ended("")
 
     signal.signal(signal.SIGTERM, on_term)
+    if os.path.exists(config["log"]):
+        os.replace(config["log"], config["log"] + ".old")
     with open(config["log"], "wb") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     try:
         # Held for life: who can take it knows that no supervisor is left.
         with Lock(os.path.join(config["state"], config["host"] + ".lock"), timeout=10):
-            supervisor = Supervisor(config, notify)
+            supervisor, again = Supervisor(config, notify), False
             try:
                 supervisor.start()
                 supervisor.loop()
             except Ended as e:
-                reason = str(e)
+                reason, again = str(e), isinstance(e, TooLate)
             except Exception as e:  # a mistake of ours must not leave the clients without a word
                 traceback.print_exc()
                 reason = f"guest {config['host']} was ended, its supervisor failed: {e!r}"
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            supervisor.finish(reason)
+            supervisor.finish(reason, again)
     except Failure as e:
         notify.sendall(json.dumps({"failed": str(e)}).encode() + b"\n")
         return 1
