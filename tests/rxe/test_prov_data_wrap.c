@@ -116,7 +116,7 @@ static int post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_
 /* Posting to the queue pair of @s goes by way of the functions above. */
 static void nic_take(SOCKET s)
 {
-	struct sock *held;
+	struct sock *held = NULL;
 	int code;
 	const struct conn *c = conn_enter(s, &held, &code);
 	cr_assert_not_null(c);

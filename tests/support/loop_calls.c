@@ -57,7 +57,7 @@ static int message(SOCKET desc, enum loop_op_kind kind, LPWSABUF buffers, DWORD 
 		   LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
 		   LPINT error)
 {
-	struct loop_socket *s;
+	struct loop_socket *s = NULL;
 	int code = check(desc, buffers, count, overlapped, routine, &s);
 	struct loop_op *op = code ? NULL : make_op(kind, count, overlapped);
 	if (!code && !op)
@@ -101,7 +101,7 @@ static int rdma(SOCKET desc, enum loop_op_kind kind, LPWSABUFEX buffers, DWORD c
 		DWORD target_len, DWORD offset, DWORD flags, LPWSAOVERLAPPED overlapped,
 		LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, LPINT error)
 {
-	struct loop_socket *s;
+	struct loop_socket *s = NULL;
 	uint32_t max = loop_control.options.max_rdma;
 	pthread_mutex_lock(&loop.lock);
 	int code = check(desc, buffers, count, overlapped, routine, &s);
