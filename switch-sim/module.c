@@ -58,12 +58,27 @@ const ElfW(Phdr) *
 	return NULL;
 }
 
+/* File systems over a wire (9p, FUSE) may read less at a time than is there. */
+static bool read_all(int fd, char *to, uint64_t size, uint64_t at)
+{
+	while (size) {
+		ssize_t n = pread(fd, to, size, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to += n;
+		at += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return true;
+}
+
 void *module_copy(const struct module_file *f, uint64_t vaddr, uint64_t size)
 {
 	const ElfW(Phdr) *p = module_segment(f, vaddr, size, true);
-	void *copy = p ? malloc(size ? size : 1) : NULL;
-	if (copy && pread(f->fd, copy, size, (off_t)(p->p_offset + (vaddr - p->p_vaddr))) !=
-			    (ssize_t)size) {
+	char *copy = p ? malloc(size ? size : 1) : NULL;
+	if (copy && !read_all(f->fd, copy, size, p->p_offset + (vaddr - p->p_vaddr))) {
 		free(copy);
 		copy = NULL;
 	}
