@@ -58,7 +58,10 @@ static bool look(struct conn *c)
 		pthread_mutex_unlock(&c->lock);
 		return false;
 	}
-	harvest_locked(c);
+	/* What the switch attends to is told on the switch's thread, and found there. */
+	bool attended = c->attended;
+	if (!attended)
+		harvest_locked(c);
 	bool waits = !t->closed && !t->dead && queue_used(&t->sq);
 	if (waits && t->sq.head != t->stall_head) {
 		t->stall_head = t->sq.head;
@@ -68,7 +71,10 @@ static bool look(struct conn *c)
 		transfer_flush_tail_locked(c);
 	}
 	t->stall_watched = waits;
-	overlapped_deliver_unlock(c);
+	if (attended)
+		transfer_unlock(c);
+	else
+		overlapped_deliver_unlock(c);
 	return waits;
 }
 
