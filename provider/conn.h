@@ -48,6 +48,7 @@ struct endpoint {
 	uint16_t pkey_index;                                  /* of the last connection's */
 	uint8_t port;
 	bool clean;   /* the queue pair is RESET, and nothing was posted since */
+	bool torn;    /* RDMA was cut off in the middle, or its requests did not come back */
 	bool spoiled; /* memory stays exposed in its domain: for no other connection */
 };
 
@@ -105,6 +106,8 @@ void memory_destroy(struct endpoint *ep);
 /* When a connection ends: everything exposed is deregistered, what is cached for local use stays
  * [PROV-MEM-8, -9, -10]. */
 void memory_recycle(struct endpoint *ep);
+/* The peer may be reading or writing: something is registered for it. Caller holds conn->lock. */
+bool memory_is_exposed(const struct endpoint *ep);
 
 /* Before the connection is established; the endpoint is in INIT, its early receive is posted here.
  * -errno. */

@@ -144,6 +144,7 @@ static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_fai
 		if (wc->status != IBV_WC_WR_FLUSH_ERR)
 			wsd_log(WSD_LOG_DEBUG, "provider: socket %#lx: %s",
 				(unsigned long)c->s->descriptor, ibv_wc_status_str(wc->status));
+		c->ep->torn |= t->reads || wc->status != IBV_WC_WR_FLUSH_ERR;
 		*ret_failed = true;
 	}
 	if (wc->wr_id & WR_RECV) {
@@ -156,7 +157,9 @@ static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_fai
 		end_sends(t, (uint32_t)wc->wr_id, code);
 	} else {
 		t->fired |= t->armed != ARMED_NOT;
-		if (ok && !on_early(c, wc))
+		if (!ok)
+			t->early = EARLY_DONE;
+		else if (!on_early(c, wc))
 			*ret_failed = true;
 	}
 }
@@ -261,24 +264,35 @@ static int64_t now_ms(void)
 
 static bool at_nic(const struct transfer *t)
 {
-	return queue_used(&t->sq) || queue_used(&t->rq);
+	return queue_used(&t->sq) || queue_used(&t->rq) || t->early == EARLY_POSTED;
 }
 
 /*
  * What the NIC still has comes back from a queue pair in ERR, normally at once; after that it
- * touches no buffer any more, which is why it is waited for. What does not come is ended by a
- * reset.
+ * touches no buffer any more, which is why it is waited for. True: all has come. Sends that nobody
+ * signals and that went well do not, so something is put behind them.
  */
-static void quiesce(struct conn *c)
+static bool drain(struct conn *c)
 {
 	struct transfer *t = c->transfer;
 	bool failed = false;
+	c->ep->torn |= t->reads || t->rdma || memory_is_exposed(c->ep);
 	endpoint_err(c->ep);
 	take(c, &failed);
+	if (transfer_tail_open(t))
+		transfer_flush_tail_locked(c);
 	for (int64_t end = now_ms() + FLUSH_WAIT_MS; at_nic(t) && now_ms() < end;)
 		if (!take(c, &failed))
 			sched_yield();
-	if (at_nic(t)) {
+	c->ep->torn |= at_nic(t);
+	return !at_nic(t);
+}
+
+/* What does not come back is ended by a reset. */
+static void quiesce(struct conn *c)
+{
+	bool failed = false;
+	if (!drain(c)) {
 		endpoint_reset(c->ep);
 		take(c, &failed);
 	}
@@ -378,7 +392,11 @@ void transfer_close(struct conn *c)
 	while (t->busy)
 		pthread_cond_wait(&t->cond, &c->lock);
 	if (c->ep) {
-		/* Unlike ERR it is certain at return that no buffer is touched any more. */
+		/* Unlike ERR it is certain at return that no buffer is touched any more. A NIC
+		 * without hardware resets what its other threads still handle, and may lose count
+		 * of its references: there all comes back first. */
+		if (t->soft && !t->dead && !conn_watch(c, false))
+			drain(c);
 		endpoint_reset(c->ep);
 		empty_queue(c);
 	}

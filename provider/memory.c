@@ -94,6 +94,15 @@ void memory_recycle(struct endpoint *ep)
 	m->last_read = m->last_written = NULL;
 }
 
+bool memory_is_exposed(const struct endpoint *ep)
+{
+	const struct memory *m = ep->memory;
+	for (uint32_t i = 0; i < m->slot_count; i++)
+		if (m->slots[i] && !m->slots[i]->region)
+			return true;
+	return false;
+}
+
 void memory_destroy(struct endpoint *ep)
 {
 	struct memory *m = ep->memory;

@@ -300,6 +300,46 @@ Test(close, WS_CLOSE_1_cycles_leave_nothing)
 	WS_END();
 }
 
+struct reader {
+	SOCKET s;
+	pthread_t thread;
+};
+
+static void *read_on(void *arg)
+{
+	const struct reader *r = arg;
+	char buffer[65536];
+	while (wsd_recv(r->s, buffer, sizeof(buffer), 0) > 0)
+		;
+	return NULL;
+}
+
+/* What a transfer that was cut off leaves in a NIC is nothing to the next connection, which has its
+ * queue pair. */
+Test(close, WS_CLOSE_1_cut_off_again_and_again, .timeout = 100)
+{
+	static char big[300000];
+	WS_BEGIN();
+	for (int i = 0; i < pair_rounds(400); i++) {
+		struct pair p = pair_open();
+		struct reader r = {.s = p.b};
+		cr_assert_eq(pthread_create(&r.thread, NULL, read_on, &r), 0);
+		conn_nonblocking(p.a, true);
+		wsd_send(p.a, big, i % 4 ? sizeof(big) : 100, 0);
+		if (i & 1)
+			WS_OK(set_linger(p.a, 1, 0));
+		if (i & 4)
+			WS_OK(wsd_shutdown(p.b, WSD_SD_BOTH));
+		for (int64_t until = wsd_check_now_ms() + i % 3 * 7; wsd_check_now_ms() < until;)
+			sched_yield(); /* now the one is cut, now the other */
+		WS_OK(wsd_closesocket(p.a));
+		p.a = INVALID_SOCKET;
+		pthread_join(r.thread, NULL);
+		pair_close(&p);
+	}
+	WS_END();
+}
+
 Test(close, WS_CLOSE_1_WSACleanup_with_connections)
 {
 	PAIR_TCP_ONLY("the peers here are the kernel's");
