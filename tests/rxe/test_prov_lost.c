@@ -89,6 +89,44 @@ Test(lost, PROV_CLOSE_03_the_peer_of_a_close_is_reset)
 	END();
 }
 
+/* Its socket is there, with its connection's memory and its name, until WSPCloseSocket: also when
+ * other connections come and go meanwhile. */
+Test(lost, SW_CLOSE_04_a_dead_connection_keeps_its_socket)
+{
+	BEGIN();
+	struct ph_pair v, w;
+	ph_pair(&v, PH_SAN0);
+	struct sock *s = sock_find(v.client);
+	cr_assert_not_null(s);
+	struct conn *c = atomic_load(&s->conn);
+	unsigned alive = objects();
+	cr_assert_eq(ph_close(v.server), 0);
+	cr_assert(WSD_UNTIL(state_of(v.client) == SS_BROKEN, SOON_MS));
+	for (int i = 0; i < 20; i++) {
+		ph_pair(&w, PH_SAN0);
+		cr_assert_eq(ph_close(w.client) + ph_close(w.server) + ph_close(w.listener), 0);
+	}
+	struct sock *again = sock_find(v.client);
+	cr_assert_eq(again, s);
+	cr_assert_eq(atomic_load(&s->conn), c);
+	cr_assert_not_null(c->transfer);
+	DWORD value = 0;
+	INT length = sizeof(value);
+	int code = 0;
+	cr_assert_eq(ph.proc.lpWSPGetSockOpt(v.client, WSD_SOL_SOCKET, SO_MAX_MSG_SIZE,
+					     (char *)&value, &length, &code),
+		     0, "%d", code);
+	cr_assert_gt(value, 0);
+	cr_assert_eq(transfer_code(v.client), WSAECONNRESET);
+	sock_unref(again);
+	sock_unref(s);
+	cr_assert_eq(ph_close(v.client), 0);
+	cr_assert_eq(state_of(v.client), SS_CLOSED);
+	cr_assert(WSD_UNTIL(objects() < alive, SOON_MS), "%u", objects());
+	cr_assert_eq(ph_close(v.listener), 0);
+	END();
+}
+
 Test(lost, PROV_CLOSE_03_a_foreign_peer_goes)
 {
 	BEGIN();
