@@ -195,6 +195,7 @@ static int modify(enum ibv_qp_state to)
 	fake.state = to;
 	if (to == IBV_QPS_RESET) {
 		fake.resets++;
+		fake.at_reset = fake.send_count + fake.recv_count;
 		fake.send_count = fake.recv_count = 0;
 	} else if (to == IBV_QPS_ERR && fake.flushes) {
 		flush(fake.recvs, &fake.recv_count);
@@ -294,6 +295,17 @@ int __wrap_ibv_dereg_mr(struct ibv_mr *mr)
 NOTHING(ibv_destroy_qp, ibv_qp)
 NOTHING(ibv_destroy_cq, ibv_cq)
 NOTHING(ibv_dealloc_pd, ibv_pd)
+
+struct ibv_qp *__wrap_ibv_create_qp(struct ibv_pd *of, struct ibv_qp_init_attr *attr);
+struct ibv_qp *__wrap_ibv_create_qp(struct ibv_pd *of, struct ibv_qp_init_attr *attr)
+{
+	pthread_mutex_lock(&nic);
+	fake.made++;
+	fake.state = IBV_QPS_RESET;
+	fake.send_count = fake.recv_count = 0;
+	pthread_mutex_unlock(&nic);
+	return &qp;
+}
 
 int __wrap_ibv_destroy_comp_channel(struct ibv_comp_channel *ch);
 int __wrap_ibv_destroy_comp_channel(struct ibv_comp_channel *ch)

@@ -31,8 +31,10 @@ extern struct fake_nic {
 	enum ibv_qp_state state;
 	uint64_t sends[FAKE_POSTS], recvs[FAKE_POSTS];
 	unsigned send_count, recv_count;
-	unsigned resets; /* how often it was reset */
-	bool flushes;    /* ERR gives back what is posted; else nothing comes */
+	unsigned resets;   /* how often it was reset */
+	unsigned at_reset; /* what was posted still, the last time */
+	unsigned made;     /* how often it was made anew */
+	bool flushes;      /* ERR gives back what is posted; else nothing comes */
 	struct ibv_wc wcs[FAKE_POSTS * 2];
 	unsigned wc_count;
 	int armed;                        /* 0 no, 1 solicited, 2 for all */

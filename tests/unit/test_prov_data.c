@@ -266,6 +266,44 @@ Test(prov_data, PROV_MEM_08_reset_once_in_a_life)
 	END();
 }
 
+/* One without hardware resets what other threads still handle: all is back first. What it remembers
+ * of RDMA that was cut off no reset takes away. */
+Test(prov_data, PROV_MEM_08_a_soft_nic_is_quiet_before_it_is_reset)
+{
+	enum { QUIET, EXPOSED, STALLED, WAYS };
+	static const struct {
+		unsigned resets, made;
+		const char *what;
+	} want[WAYS] = {{1, 0, "quiet"}, {0, 1, "memory is exposed"}, {0, 1, "nothing comes back"}};
+	WSD_TEST_BEGIN();
+	for (int way = 0; way < WAYS; way++) {
+		fake_up(true);
+		struct fake_op r, w;
+		char out[64];
+		DWORD len = sizeof(out);
+		int code = -1;
+		fake.dev.soft = fake.c->transfer->soft = true;
+		fake_reg(mem, SIZE, MEM_READWRITE);
+		first_message();
+		cr_assert_eq(fake_recv(&r, mem, 10, false), WSA_IO_PENDING);
+		cr_assert_eq(fake_send(&w, mem, 10, true), WSA_IO_PENDING);
+		if (way == EXPOSED)
+			prov_WSPRegisterRdmaMemory(fake.desc, mem, SIZE, MEM_READ, out, &len,
+						   &code);
+		fake.flushes = way != STALLED;
+		cr_assert_eq(prov_WSPCloseSocket(fake.desc, &code), 0);
+		cr_assert_eq(r.told, 1);
+		cr_assert_eq(r.code, WSA_OPERATION_ABORTED);
+		cr_assert_eq(fake.resets, want[way].resets, "%s", want[way].what);
+		cr_assert_eq(fake.made, want[way].made, "%s", want[way].what);
+		cr_assert_eq(fake.at_reset, 0, "%s: something is at the NIC still", want[way].what);
+		cr_assert_eq(fake.dev.pool_count, 1, "%s: it is kept", want[way].what);
+		stall_look(&fake.p); /* which has a reference to the socket */
+		fake_down();
+	}
+	WSD_TEST_END();
+}
+
 /* It came before anybody asked for it, and the peer takes nothing from us: it is told all the same,
  * and not from inside WSPRecv. */
 Test(prov_data, PROV_DATA_08_an_early_message_needs_no_working_queue)
