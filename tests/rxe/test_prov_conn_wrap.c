@@ -11,6 +11,7 @@
 #include "check.h"
 #include "prov_conn.h"
 #include "prov_harness.h"
+#include "wrap.h"
 
 enum { SOON_MS = 5000 };
 
@@ -59,45 +60,37 @@ static bool hit(enum wrapped w)
 	return atomic_exchange(&faults[w].err, 0) == 0;
 }
 
-#define WRAP(w, type, failed, name, params, args)  \
-	type __real_##name params;                 \
-	type __wrap_##name params;                 \
-	type __wrap_##name params                  \
-	{                                          \
-		int err = fault(w);                \
-		if (!err)                          \
-			return __real_##name args; \
-		errno = err;                       \
-		return failed;                     \
-	}
-
-WRAP(W_CREATE_ID, int, -1, rdma_create_id,
-     (struct rdma_event_channel * c, struct rdma_cm_id **id, void *ctx, enum rdma_port_space ps),
-     (c, id, ctx, ps))
-WRAP(W_SET_OPTION, int, -1, rdma_set_option,
-     (struct rdma_cm_id * id, int level, int name, void *v, size_t len), (id, level, name, v, len))
-WRAP(W_RESOLVE_ADDR, int, -1, rdma_resolve_addr,
-     (struct rdma_cm_id * id, struct sockaddr *src, struct sockaddr *dst, int ms),
-     (id, src, dst, ms))
-WRAP(W_RESOLVE_ROUTE, int, -1, rdma_resolve_route, (struct rdma_cm_id * id, int ms), (id, ms))
-WRAP(W_CONNECT, int, -1, rdma_connect, (struct rdma_cm_id * id, struct rdma_conn_param *p), (id, p))
-WRAP(W_ESTABLISH, int, -1, rdma_establish, (struct rdma_cm_id * id), (id))
-WRAP(W_ACCEPT, int, -1, rdma_accept, (struct rdma_cm_id * id, struct rdma_conn_param *p), (id, p))
-WRAP(W_DISCONNECT, int, -1, rdma_disconnect, (struct rdma_cm_id * id), (id))
-WRAP(W_PD, struct ibv_pd *, NULL, ibv_alloc_pd, (struct ibv_context * c), (c))
-WRAP(W_CHANNEL, struct ibv_comp_channel *, NULL, ibv_create_comp_channel, (struct ibv_context * c),
-     (c))
-WRAP(W_CQ, struct ibv_cq *, NULL, ibv_create_cq,
-     (struct ibv_context * c, int n, void *ctx, struct ibv_comp_channel *ch, int v),
-     (c, n, ctx, ch, v))
-WRAP(W_QP, struct ibv_qp *, NULL, ibv_create_qp,
-     (struct ibv_pd * pd, struct ibv_qp_init_attr *attr), (pd, attr))
+WSD_WRAP(W_CREATE_ID, int, -1, rdma_create_id,
+	 (struct rdma_event_channel * c, struct rdma_cm_id **id, void *ctx,
+	  enum rdma_port_space ps),
+	 (c, id, ctx, ps))
+WSD_WRAP(W_SET_OPTION, int, -1, rdma_set_option,
+	 (struct rdma_cm_id * id, int level, int name, void *v, size_t len),
+	 (id, level, name, v, len))
+WSD_WRAP(W_RESOLVE_ADDR, int, -1, rdma_resolve_addr,
+	 (struct rdma_cm_id * id, struct sockaddr *src, struct sockaddr *dst, int ms),
+	 (id, src, dst, ms))
+WSD_WRAP(W_RESOLVE_ROUTE, int, -1, rdma_resolve_route, (struct rdma_cm_id * id, int ms), (id, ms))
+WSD_WRAP(W_CONNECT, int, -1, rdma_connect, (struct rdma_cm_id * id, struct rdma_conn_param *p),
+	 (id, p))
+WSD_WRAP(W_ESTABLISH, int, -1, rdma_establish, (struct rdma_cm_id * id), (id))
+WSD_WRAP(W_ACCEPT, int, -1, rdma_accept, (struct rdma_cm_id * id, struct rdma_conn_param *p),
+	 (id, p))
+WSD_WRAP(W_DISCONNECT, int, -1, rdma_disconnect, (struct rdma_cm_id * id), (id))
+WSD_WRAP(W_PD, struct ibv_pd *, NULL, ibv_alloc_pd, (struct ibv_context * c), (c))
+WSD_WRAP(W_CHANNEL, struct ibv_comp_channel *, NULL, ibv_create_comp_channel,
+	 (struct ibv_context * c), (c))
+WSD_WRAP(W_CQ, struct ibv_cq *, NULL, ibv_create_cq,
+	 (struct ibv_context * c, int n, void *ctx, struct ibv_comp_channel *ch, int v),
+	 (c, n, ctx, ch, v))
+WSD_WRAP(W_QP, struct ibv_qp *, NULL, ibv_create_qp,
+	 (struct ibv_pd * pd, struct ibv_qp_init_attr *attr), (pd, attr))
 #undef ibv_reg_mr
-WRAP(W_MR, struct ibv_mr *, NULL, ibv_reg_mr, (struct ibv_pd * pd, void *a, size_t len, int access),
-     (pd, a, len, access))
-WRAP(W_MODIFY, int, err, ibv_modify_qp, (struct ibv_qp * qp, struct ibv_qp_attr *attr, int mask),
-     (qp, attr, mask))
-WRAP(W_ALIGNED, void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
+WSD_WRAP(W_MR, struct ibv_mr *, NULL, ibv_reg_mr,
+	 (struct ibv_pd * pd, void *a, size_t len, int access), (pd, a, len, access))
+WSD_WRAP(W_MODIFY, int, err, ibv_modify_qp,
+	 (struct ibv_qp * qp, struct ibv_qp_attr *attr, int mask), (qp, attr, mask))
+WSD_WRAP(W_ALIGNED, void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
 
 /* No endpoint is kept: each connection makes its own. */
 #define BEGIN()                                   \

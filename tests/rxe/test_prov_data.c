@@ -22,32 +22,11 @@
 enum { SIZE = 1 << 20, MANY = 200, DEEP = 100 };
 
 /* A pair with one registered buffer for both ends, past its first messages. */
-struct bed {
-	struct pp_pair p;
-	char *mem;
-};
-
-static struct bed bed_up(bool first)
-{
-	struct bed b = {.p = pp_pair(), .mem = pp_mem(SIZE)};
-	if (first)
-		pp_first_messages(&b.p);
-	pp_reg(b.p.a, b.mem, SIZE, MEM_READWRITE);
-	pp_reg(b.p.b, b.mem, SIZE, MEM_READWRITE);
-	return b;
-}
-
-static void bed_down(struct bed *b)
-{
-	pp_close(&b->p);
-	pp_unmap(b->mem, SIZE);
-}
-
 /* Clauses: PROV-DATA-3 */
 Test(data, PROV_DATA_01_overlapped_without_a_routine_or_not_at_all)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op op = {0};
 	WSABUF buf = {.len = 4, .buf = b.mem};
 	DWORD n = 0, flags = 0;
@@ -79,7 +58,7 @@ Test(data, PROV_DATA_01_overlapped_without_a_routine_or_not_at_all)
 	cr_assert_eq(r.bytes, 4);
 	cr_assert_eq(pp_wait(b.p.a, &s), 0);
 	cr_assert_eq(atomic_load(&pp_told), 0);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -87,7 +66,7 @@ Test(data, PROV_DATA_01_overlapped_without_a_routine_or_not_at_all)
 Test(data, PROV_DATA_02_pending_now_complete_later_once)
 {
 	BEGIN();
-	struct bed b = bed_up(false);
+	struct pp_bed b = pp_bed_up(SIZE, false);
 	struct pp_op s = {0}, r = {0};
 	memcpy(b.mem, "hello", 5);
 	cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 100, false), WSA_IO_PENDING);
@@ -100,7 +79,7 @@ Test(data, PROV_DATA_02_pending_now_complete_later_once)
 	cr_assert_eq(memcmp(b.mem + 4096, "hello", 5), 0);
 	usleep(20000);
 	cr_assert_eq(atomic_load(&pp_told), 2, "told once each");
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -161,7 +140,7 @@ static char pattern(unsigned message, unsigned i)
 Test(data, PROV_DATA_05_boundaries_and_order_at_mixed_sizes, .timeout = 120)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op s[8] = {{{0}}}, r[8] = {{{0}}};
 	for (unsigned base = 0; base < MANY; base += 8) {
 		char *to = b.mem + SIZE / 2, *from = b.mem;
@@ -190,14 +169,14 @@ Test(data, PROV_DATA_05_boundaries_and_order_at_mixed_sizes, .timeout = 120)
 			cr_assert_eq(s[i].bytes, len);
 		}
 	}
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
 Test(data, PROV_DATA_05_segments_make_one_message)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	char *m = b.mem;
 	strcpy(m, "one two three");
 	WSABUF from[6] = {{3, m}, {0, NULL}, {4, m + 3}, {6, m + 7}, {0, m}, {0, NULL}};
@@ -221,7 +200,7 @@ Test(data, PROV_DATA_05_segments_make_one_message)
 	cr_assert_eq(code, WSAEINVAL);
 	ph.proc.lpWSPSend(b.p.a, NULL, 1, &n, 0, &s.ov, NULL, NULL, &code);
 	cr_assert_eq(code, WSAEFAULT);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -235,7 +214,7 @@ static void check_order(struct pp_op *ops, int n)
 Test(data, PROV_DATA_07_depths_are_not_the_switchs_affair, .timeout = 60)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct pp_op s[DEEP], r[DEEP];
 	for (int silent = 0; silent < 2; silent++) {
 		for (int i = 0; i < DEEP; i++)
@@ -258,7 +237,7 @@ Test(data, PROV_DATA_07_depths_are_not_the_switchs_affair, .timeout = 60)
 			check_order(r, DEEP);
 		}
 	}
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -266,7 +245,7 @@ Test(data, PROV_DATA_07_depths_are_not_the_switchs_affair, .timeout = 60)
 Test(data, PROV_DATA_07_what_waits_needs_no_poll)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct pp_op s[DEEP], r[DEEP];
 	for (int i = 0; i < DEEP; i++)
 		cr_assert_eq(pp_send(b.p.a, &s[i], b.mem, 100, true), WSA_IO_PENDING);
@@ -275,7 +254,7 @@ Test(data, PROV_DATA_07_what_waits_needs_no_poll)
 	cr_assert(pp_told_n(r, DEEP, PP_SOON_MS), "sends stay in their queue");
 	for (int i = 0; i < DEEP; i++)
 		cr_assert_eq(pp_wait(b.p.a, &s[i]), 0);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -285,7 +264,7 @@ Test(data, PROV_DATA_08_an_early_message_waits)
 {
 	BEGIN();
 	for (int silent = 0; silent < 2; silent++) {
-		struct bed b = bed_up(false);
+		struct pp_bed b = pp_bed_up(SIZE, false);
 		struct pp_op s[3] = {{{0}}}, r[3] = {{{0}}};
 		memset(b.mem, 'e', 256);
 		cr_assert_eq(pp_send(b.p.a, &s[0], b.mem, 256, true), WSA_IO_PENDING);
@@ -313,7 +292,7 @@ Test(data, PROV_DATA_08_an_early_message_waits)
 				      "no upcall from inside WSPRecv");
 		}
 		cr_assert_eq(atomic_load(&pp_told) - told, silent ? 0 : 3);
-		bed_down(&b);
+		pp_bed_down(&b);
 	}
 	END();
 }
@@ -323,7 +302,7 @@ Test(data, PROV_DATA_08_an_early_message_alone_is_noticed)
 {
 	BEGIN();
 	for (int round = 0; round < 5; round++) {
-		struct bed b = bed_up(false);
+		struct pp_bed b = pp_bed_up(SIZE, false);
 		struct pp_op s = {{0}}, r = {{0}};
 		memset(b.mem, 'e', 100);
 		cr_assert_eq(pp_send(b.p.a, &s, b.mem, 100, true), WSA_IO_PENDING);
@@ -331,7 +310,7 @@ Test(data, PROV_DATA_08_an_early_message_alone_is_noticed)
 		cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 300, false), WSA_IO_PENDING);
 		cr_assert_eq(pp_told_code(&r), 0);
 		cr_assert_eq(r.bytes, 100);
-		bed_down(&b);
+		pp_bed_down(&b);
 	}
 	END();
 }
@@ -340,7 +319,7 @@ Test(data, PROV_DATA_10_a_receive_that_is_too_small)
 {
 	BEGIN();
 	for (int early = 0; early < 2; early++) {
-		struct bed b = bed_up(!early);
+		struct pp_bed b = pp_bed_up(SIZE, !early);
 		struct pp_op s = {0}, r[2] = {{{0}}}, back = {0};
 		cr_assert_eq(pp_recv(b.p.b, &r[0], b.mem + 4096, 10, false), WSA_IO_PENDING);
 		cr_assert_eq(pp_recv(b.p.b, &r[1], b.mem + 8192, 100, false), WSA_IO_PENDING);
@@ -357,7 +336,7 @@ Test(data, PROV_DATA_10_a_receive_that_is_too_small)
 		cr_assert(early ? code == 0 || code == WSAECONNRESET || code == WSAECONNABORTED
 				: code == WSAECONNRESET || code == WSAECONNABORTED,
 			  "%d", code);
-		bed_down(&b);
+		pp_bed_down(&b);
 	}
 	END();
 }
@@ -385,7 +364,7 @@ Test(data, PROV_DATA_11_longer_than_SO_MAX_MSG_SIZE)
 }
 
 /* Everything pending, in both directions, and more than the queues hold: how it ends. */
-static void pend(struct bed *b, SOCKET s, struct pp_op *r, struct pp_op *w, int n)
+static void pend(struct pp_bed *b, SOCKET s, struct pp_op *r, struct pp_op *w, int n)
 {
 	for (int i = 0; i < n; i++) {
 		cr_assert_eq(pp_recv(s, &r[i], b->mem + i * 64, 64, i % 2), WSA_IO_PENDING);
@@ -394,7 +373,7 @@ static void pend(struct bed *b, SOCKET s, struct pp_op *r, struct pp_op *w, int 
 }
 
 /* Each completed exactly once, with 0 or @code; after that calls fail with @code. */
-static void all_ended(struct bed *b, SOCKET s, struct pp_op *ops, int n, int code, bool all)
+static void all_ended(struct pp_bed *b, SOCKET s, struct pp_op *ops, int n, int code, bool all)
 {
 	for (int i = 0; i < n; i++) {
 		int got = i % 2 ? pp_wait(s, &ops[i]) : pp_told_code(&ops[i]);
@@ -410,7 +389,7 @@ static void all_ended(struct bed *b, SOCKET s, struct pp_op *ops, int n, int cod
 Test(data, PROV_DATA_13_the_peer_closes_with_everything_pending)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct pp_op r[40], w[40];
 	pend(&b, b.p.a, r, w, 40);
 	cr_assert_eq(ph_close(b.p.b), 0);
@@ -432,7 +411,7 @@ Test(data, PROV_DATA_13_what_came_before_the_end_counts)
 {
 	BEGIN();
 	for (int i = 0; i < 5; i++) {
-		struct bed b = bed_up(true);
+		struct pp_bed b = pp_bed_up(SIZE, true);
 		struct pp_op s = {0}, r[2] = {{{0}}};
 		cr_assert_eq(pp_recv(b.p.b, &r[0], b.mem, 64, true), WSA_IO_PENDING);
 		cr_assert_eq(pp_recv(b.p.b, &r[1], b.mem + 64, 64, true), WSA_IO_PENDING);
@@ -451,7 +430,7 @@ Test(data, PROV_DATA_13_what_came_before_the_end_counts)
 Test(data, PROV_CLOSE_01_everything_pending_is_aborted_before_close_returns)
 {
 	BEGIN();
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct pp_op r[40], w[40];
 	pend(&b, b.p.a, r, w, 40);
 	cr_assert_eq(ph_close(b.p.a), 0);
@@ -526,7 +505,7 @@ static int childs_data(void)
 {
 	alarm(60);
 	pp_up(false);
-	struct bed b = bed_up(true);
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	for (int i = 0; i < 20; i++) {
 		struct pp_op s = {0}, r = {0};
 		SOCKET from = i % 2 ? b.p.a : b.p.b, to = i % 2 ? b.p.b : b.p.a;
@@ -540,7 +519,7 @@ static int childs_data(void)
 		if (memcmp(b.mem, b.mem + 4096, 64) != 0)
 			return 3;
 	}
-	bed_down(&b);
+	pp_bed_down(&b);
 	return 0;
 }
 
@@ -549,9 +528,9 @@ Test(data, PROV_MEM_14_a_child_moves_data_of_its_own, .timeout = 100)
 	enum { WHILE, AFTER, WAYS };
 	for (int way = 0; way < WAYS; way++) {
 		pp_up(false);
-		struct bed b = bed_up(true);
+		struct pp_bed b = pp_bed_up(SIZE, true);
 		if (way == AFTER) {
-			bed_down(&b);
+			pp_bed_down(&b);
 			pp_down();
 		}
 		fflush(NULL);
@@ -562,7 +541,7 @@ Test(data, PROV_MEM_14_a_child_moves_data_of_its_own, .timeout = 100)
 		cr_assert_eq(waitpid(pid, &status, 0), pid);
 		cr_assert_eq(status, 0, "way %d: the child: %#x", way, (unsigned)status);
 		if (way == WHILE) {
-			bed_down(&b);
+			pp_bed_down(&b);
 			pp_down();
 		}
 	}

@@ -13,6 +13,7 @@
 #include "check.h"
 #include "prov_conn.h"
 #include "prov_pair.h"
+#include "wrap.h"
 
 #define BEGIN()                      \
 	pp_use(WSPStartupEx, false); \
@@ -57,32 +58,20 @@ static bool hit(enum wrapped w)
 	return all;
 }
 
-#define WRAP(w, type, name, params, args)          \
-	type __real_##name params;                 \
-	type __wrap_##name params;                 \
-	type __wrap_##name params                  \
-	{                                          \
-		int err = fault(w);                \
-		if (!err)                          \
-			return __real_##name args; \
-		errno = err;                       \
-		return NULL;                       \
-	}
-
-WRAP(W_CALLOC, void *, calloc, (size_t n, size_t size), (n, size))
-WRAP(W_MALLOC, void *, malloc, (size_t size), (size))
-WRAP(W_REALLOC, void *, realloc, (void *at, size_t size), (at, size))
+WSD_WRAP(W_CALLOC, void *, NULL, calloc, (size_t n, size_t size), (n, size))
+WSD_WRAP(W_MALLOC, void *, NULL, malloc, (size_t size), (size))
+WSD_WRAP(W_REALLOC, void *, NULL, realloc, (void *at, size_t size), (at, size))
 /* macros that come to one of three */
 #undef ibv_reg_mr
 #undef ibv_reg_mr_iova
-WRAP(W_REG, struct ibv_mr *, ibv_reg_mr, (struct ibv_pd * pd, void *a, size_t len, int access),
-     (pd, a, len, access))
-WRAP(W_REG, struct ibv_mr *, ibv_reg_mr_iova,
-     (struct ibv_pd * pd, void *a, size_t len, uint64_t iova, int access),
-     (pd, a, len, iova, access))
-WRAP(W_REG, struct ibv_mr *, ibv_reg_mr_iova2,
-     (struct ibv_pd * pd, void *a, size_t len, uint64_t iova, unsigned access),
-     (pd, a, len, iova, access))
+WSD_WRAP(W_REG, struct ibv_mr *, NULL, ibv_reg_mr,
+	 (struct ibv_pd * pd, void *a, size_t len, int access), (pd, a, len, access))
+WSD_WRAP(W_REG, struct ibv_mr *, NULL, ibv_reg_mr_iova,
+	 (struct ibv_pd * pd, void *a, size_t len, uint64_t iova, int access),
+	 (pd, a, len, iova, access))
+WSD_WRAP(W_REG, struct ibv_mr *, NULL, ibv_reg_mr_iova2,
+	 (struct ibv_pd * pd, void *a, size_t len, uint64_t iova, unsigned access),
+	 (pd, a, len, iova, access))
 
 /* ---- posting: the device's own functions, one of which fails ---- */
 
@@ -135,30 +124,8 @@ static void nic_give_back(void)
 	atomic_store(&nic.recvs, 0);
 }
 
-/* ---- a pair ---- */
-
-struct bed {
-	struct pp_pair p;
-	char *mem;
-};
-
-static struct bed bed_up(void)
-{
-	struct bed b = {.p = pp_pair(), .mem = pp_mem(SIZE)};
-	pp_first_messages(&b.p);
-	pp_reg(b.p.a, b.mem, SIZE, MEM_READWRITE);
-	pp_reg(b.p.b, b.mem, SIZE, MEM_READWRITE);
-	return b;
-}
-
-static void bed_down(struct bed *b)
-{
-	pp_close(&b->p);
-	pp_unmap(b->mem, SIZE);
-}
-
 /* The connection is as good as new. */
-static void talks(struct bed *b)
+static void talks(struct pp_bed *b)
 {
 	for (int i = 0; i < 3; i++) {
 		struct pp_op s = {0}, r = {0};
@@ -215,7 +182,7 @@ Test(data_wrap, PROV_MEM_02_a_registration_that_fails_leaves_nothing, .timeout =
 {
 	static int (*const calls[])(SOCKET s, char *at, size_t len) = {reg_local, reg_remote};
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	char *more = pp_mem(SIZE);
 	for (size_t k = 0; k < 2; k++)
 		for (size_t i = 0; i < sizeof(register_rows) / sizeof(register_rows[0]); i++) {
@@ -248,7 +215,7 @@ Test(data_wrap, PROV_MEM_02_a_registration_that_fails_leaves_nothing, .timeout =
 	while (n)
 		cr_assert_eq(pp_dereg(b.p.a, h[--n]), 0);
 	talks(&b);
-	bed_down(&b);
+	pp_bed_down(&b);
 	pp_unmap(more, SIZE);
 	END();
 }
@@ -261,7 +228,7 @@ Test(data_wrap, PROV_DATA_02_a_request_that_the_NIC_does_not_take, .timeout = 60
 		int err, code;
 	} rows[] = {{ENOMEM, WSAENOBUFS}, {EIO, WSAENETDOWN}, {EINVAL, WSAENETDOWN}};
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	nic_take(b.p.a);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		for (int told = 0; told < 2; told++) {
@@ -277,7 +244,7 @@ Test(data_wrap, PROV_DATA_02_a_request_that_the_NIC_does_not_take, .timeout = 60
 			talks(&b);
 		}
 	nic_give_back();
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -308,7 +275,7 @@ Test(data_wrap, PROV_DATA_13_posting_fails_when_no_call_can_say_so, .timeout = 1
 	static struct pp_op mine[MANY], theirs[MANY];
 	BEGIN();
 	for (int way = 0; way < WAYS; way++) {
-		struct bed b = bed_up();
+		struct pp_bed b = pp_bed_up(SIZE, true);
 		memset(mine, 0, sizeof(mine));
 		memset(theirs, 0, sizeof(theirs));
 		for (int i = 0; i < MANY; i++) /* more than any queue holds */
@@ -334,7 +301,7 @@ Test(data_wrap, PROV_DATA_13_posting_fails_when_no_call_can_say_so, .timeout = 1
 		struct pp_op op = {0};
 		cr_assert_eq(pp_send(b.p.a, &op, b.mem, 1, true), WSAECONNABORTED);
 		nic_give_back();
-		bed_down(&b);
+		pp_bed_down(&b);
 	}
 	END();
 }
@@ -344,7 +311,7 @@ Test(data_wrap, PROV_RDMA_03_posting_a_transfer_fails, .timeout = 60)
 {
 	BEGIN();
 	for (int read = 0; read < 2; read++) {
-		struct bed b = bed_up();
+		struct pp_bed b = pp_bed_up(SIZE, true);
 		char descriptor[256];
 		DWORD room = sizeof(descriptor);
 		int code;
@@ -369,7 +336,7 @@ Test(data_wrap, PROV_RDMA_03_posting_a_transfer_fails, .timeout = 60)
 		cr_assert_eq(pp_told_code(&op), WSAECONNABORTED);
 		cr_assert_eq(pp_told_code(&r), WSAECONNRESET);
 		nic_give_back();
-		bed_down(&b);
+		pp_bed_down(&b);
 	}
 	END();
 }
@@ -379,7 +346,7 @@ Test(data_wrap, PROV_DATA_13_no_memory_for_what_must_wait, .timeout = 60)
 {
 	static struct pp_op s[MANY], r[MANY];
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	int refused = 0;
 	for (int i = 0; i < MANY; i++) {
 		arm(W_MALLOC, 0, 1, ENOMEM);
@@ -401,7 +368,7 @@ Test(data_wrap, PROV_DATA_13_no_memory_for_what_must_wait, .timeout = 60)
 		cr_assert_eq(pp_wait(b.p.a, &s[i]), 0);
 	}
 	talks(&b);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -411,7 +378,7 @@ Test(data_wrap, PROV_CLOSE_04_the_device_goes_with_everything_pending, .timeout 
 {
 	static struct pp_op r[2][PENDING], w[2][PENDING];
 	pp_use(WSPStartupEx, false);
-	struct bed other = bed_up();
+	struct pp_bed other = pp_bed_up(SIZE, true);
 	struct ph_pair v;
 	ph_pair(&v, PH_SAN1);
 	char *mem = pp_mem(SIZE);
@@ -445,7 +412,7 @@ Test(data_wrap, PROV_CLOSE_04_the_device_goes_with_everything_pending, .timeout 
 	}
 	talks(&other);
 	ph_unpair(&v);
-	bed_down(&other);
+	pp_bed_down(&other);
 	pp_unmap(mem, SIZE);
 	pp_down();
 }
@@ -480,7 +447,7 @@ Test(data_wrap, PROV_CLOSE_07_two_threads_close_each_others_sockets_in_completio
 {
 	BEGIN();
 	for (int round = 0; round < 5; round++) {
-		struct bed b[2] = {bed_up(), bed_up()};
+		struct pp_bed b[2] = {pp_bed_up(SIZE, true), pp_bed_up(SIZE, true)};
 		static struct cross x[2];
 		atomic_int meeting = 0;
 		struct pp_op s[2] = {{{0}}};

@@ -19,27 +19,7 @@
 
 enum { SIZE = 1 << 16, POLLERS = 4, ROUNDS = 300 };
 
-struct bed {
-	struct pp_pair p;
-	char *mem;
-};
-
-static struct bed bed_up(void)
-{
-	struct bed b = {.p = pp_pair(), .mem = pp_mem(SIZE)};
-	pp_first_messages(&b.p);
-	pp_reg(b.p.a, b.mem, SIZE, MEM_READWRITE);
-	pp_reg(b.p.b, b.mem, SIZE, MEM_READWRITE);
-	return b;
-}
-
-static void bed_down(struct bed *b)
-{
-	pp_close(&b->p);
-	pp_unmap(b->mem, SIZE);
-}
-
-static void send_one(struct bed *b, struct pp_op *s, bool silent)
+static void send_one(struct pp_bed *b, struct pp_op *s, bool silent)
 {
 	cr_assert_eq(pp_send(b->p.a, s, b->mem, 8, silent), WSA_IO_PENDING);
 }
@@ -47,7 +27,7 @@ static void send_one(struct bed *b, struct pp_op *s, bool silent)
 Test(ovl, PROV_OVL_01_the_low_bit_of_hEvent_says_who_asks)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op s[4] = {{{0}}}, r[4] = {{{0}}};
 	for (int i = 0; i < 4; i++)
 		cr_assert_eq(pp_recv(b.p.b, &r[i], b.mem + 4096, 64, i % 2), WSA_IO_PENDING);
@@ -60,14 +40,14 @@ Test(ovl, PROV_OVL_01_the_low_bit_of_hEvent_says_who_asks)
 	usleep(20000);
 	cr_assert_eq(atomic_load(&pp_told), 4);
 	cr_assert_eq(atomic_load(&ph.wrong), 0, "told before the result was stored");
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
 Test(ovl, PROV_OVL_02_internal_is_published_last)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op s = {0}, r = {0};
 	for (int i = 0; i < 100; i++) {
 		cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 64, true), WSA_IO_PENDING);
@@ -79,12 +59,12 @@ Test(ovl, PROV_OVL_02_internal_is_published_last)
 		cr_assert_eq(r.ov.OffsetHigh, 0);
 		cr_assert_eq(pp_wait(b.p.a, &s), 0, "a silent tail that is polled for ends");
 	}
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
 struct again {
-	struct bed *b;
+	struct pp_bed *b;
 	struct pp_op r;
 	atomic_int left, bad;
 };
@@ -113,7 +93,7 @@ static void post_again(struct pp_op *op)
 Test(ovl, PROV_OVL_03_every_call_from_inside_an_upcall)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct again a = {.b = &b};
 	struct pp_op s = {0};
 	atomic_store(&a.left, 50);
@@ -124,7 +104,7 @@ Test(ovl, PROV_OVL_03_every_call_from_inside_an_upcall)
 	cr_assert(WSD_UNTIL(atomic_load(&a.left) <= 0, PP_SOON_MS * 2), "it stops");
 	cr_assert_eq(atomic_load(&a.bad), 0);
 	cr_assert_eq(pp_wait(b.p.a, &s), 0);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
@@ -132,7 +112,7 @@ Test(ovl, PROV_OVL_03_every_call_from_inside_an_upcall)
 Test(ovl, PROV_OVL_04_polling_and_waiting)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op s = {0}, r = {0};
 	DWORD bytes = 7, flags = 7;
 	int code = -1;
@@ -165,18 +145,18 @@ Test(ovl, PROV_OVL_04_polling_and_waiting)
 Test(ovl, PROV_OVL_05_success_with_nothing)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	struct pp_op s = {0}, r = {0};
 	cr_assert_eq(pp_recv(b.p.b, &r, b.mem + 4096, 64, false), WSA_IO_PENDING);
 	cr_assert_eq(pp_send(b.p.a, &s, NULL, 0, true), WSA_IO_PENDING);
 	cr_assert_eq(pp_told_code(&r), 0);
 	cr_assert_eq(r.bytes, 0);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
 struct poller {
-	struct bed *b;
+	struct pp_bed *b;
 	struct pp_op *ops;
 	atomic_bool *stop;
 };
@@ -197,7 +177,7 @@ static void *poll_all(void *arg)
 Test(ovl, PROV_DATA_06_told_in_order_whoever_polls, .timeout = 120)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct pp_op s[8], r[8];
 	atomic_bool stop = false;
 	pthread_t threads[POLLERS];
@@ -221,12 +201,12 @@ Test(ovl, PROV_DATA_06_told_in_order_whoever_polls, .timeout = 120)
 	atomic_store(&stop, true);
 	for (int i = 0; i < POLLERS; i++)
 		pthread_join(threads[i], NULL);
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }
 
 struct closing {
-	struct bed *b;
+	struct pp_bed *b;
 	struct pp_op r[6], s;
 	atomic_int code;
 	int told_at_return, closes_at_return;
@@ -245,7 +225,7 @@ static void close_it(struct pp_op *op)
 Test(ovl, PROV_CLOSE_07_from_inside_a_completion)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	static struct closing c;
 	ph.closes = 0; /* of the listener */
 	c.b = &b;
@@ -274,7 +254,7 @@ static void dawdle(struct pp_op *op)
 Test(ovl, PROV_CLOSE_02_a_completion_that_runs_is_waited_for)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	int closes = -1;
 	ph.closes = 0; /* of the listener */
 	struct pp_op s = {0}, r = {.hook = dawdle, .arg = &closes};
@@ -299,7 +279,7 @@ static int attend(SOCKET s, BOOL on, int *fd, int *code)
 Test(ovl, PROV_OVL_01_a_switch_that_attends_itself)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	int fd = -1, code;
 	SOCKET other = ph_socket();
 	cr_assert_eq(attend(other, TRUE, &fd, &code), SOCKET_ERROR);
@@ -340,7 +320,7 @@ Test(ovl, PROV_OVL_01_a_switch_that_attends_itself)
 Test(ovl, PROV_OVL_01_given_back_to_the_providers_thread)
 {
 	BEGIN();
-	struct bed b = bed_up();
+	struct pp_bed b = pp_bed_up(SIZE, true);
 	int fd, code;
 	struct pp_op s = {0}, r = {0};
 	cr_assert_geq(attend(b.p.b, TRUE, &fd, &code), 0);
@@ -353,6 +333,6 @@ Test(ovl, PROV_OVL_01_given_back_to_the_providers_thread)
 	send_one(&b, &s, true);
 	cr_assert_eq(pp_told_code(&r), 0);
 	cr_assert_not(pthread_equal(r.thread, pthread_self()));
-	bed_down(&b);
+	pp_bed_down(&b);
 	END();
 }

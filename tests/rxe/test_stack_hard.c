@@ -8,6 +8,7 @@
 #include "process.h"
 #include "reason.h"
 #include "stack.h"
+#include "stack_way.h"
 #include "transport.h"
 
 #include <signal.h>
@@ -31,21 +32,6 @@ static void hard_start(void)
 	setenv("WSD_CONNECT_SAN_MS", "20000", 1);
 	setenv("WSD_RDMA_ENDPOINTS", "4", 1); /* ENDPOINTS */
 	stack_start();
-}
-
-/* "SAN", or why not. */
-static const char *way_of(SOCKET s)
-{
-	struct sw_process *p = sw_enter();
-	struct sw_socket *sock = sw_socket_find(p, s);
-	pthread_mutex_lock(&sock->lock);
-	const char *way = sock->transport == &transport_san
-				  ? "SAN"
-				  : sw_reason_text((enum sw_reason)sock->tcp_reason);
-	pthread_mutex_unlock(&sock->lock);
-	sw_socket_put(sock);
-	sw_leave(p);
-	return way;
 }
 
 /* Objects of all devices, whoever's: "0: rxe0: pd 1 cq 2 qp 2 cm_id 3 mr 4 ...". */

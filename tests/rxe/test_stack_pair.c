@@ -6,26 +6,12 @@
 #include "process.h"
 #include "reason.h"
 #include "stack.h"
+#include "stack_way.h"
 #include "transport.h"
 
 #include <pthread.h>
 
 enum { MIB = 1 << 20 };
-
-/* What the switch says: "SAN", or why not. */
-static const char *way_of(SOCKET s)
-{
-	struct sw_process *p = sw_enter();
-	struct sw_socket *sock = sw_socket_find(p, s);
-	pthread_mutex_lock(&sock->lock);
-	const char *way = sock->transport == &transport_san
-				  ? "SAN"
-				  : sw_reason_text((enum sw_reason)sock->tcp_reason);
-	pthread_mutex_unlock(&sock->lock);
-	sw_socket_put(sock);
-	sw_leave(p);
-	return way;
-}
 
 /* The emulated guest with sanitizers needs more than a second for what it does the first time. */
 static void pair_start(void)

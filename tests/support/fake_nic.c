@@ -496,3 +496,11 @@ HANDLE fake_reg(void *buf, DWORD len, DWORD flags)
 	CHECK(!code);
 	return h;
 }
+
+void fake_remove(void)
+{
+	struct conn_news news = {.c = fake.c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
+	pthread_mutex_lock(&fake.s->call);
+	lost_event(fake.c, &news);
+	sock_unref(fake.s);
+}

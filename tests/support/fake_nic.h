@@ -65,6 +65,8 @@ bool fake_work(unsigned n, uint32_t bytes);
 void fake_early(const void *data, uint32_t bytes);
 /* From now on ERR gives nothing back. */
 void fake_stall(void);
+/* The device goes, as the event thread finds it; takes a reference to the socket. */
+void fake_remove(void);
 bool fake_readable(void); /* the channel's descriptor */
 /* The code. */
 int fake_recv(struct fake_op *op, void *buf, ULONG len, bool silent);

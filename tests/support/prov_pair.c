@@ -409,3 +409,19 @@ long long pp_counter(const char *name)
 	close(fd);
 	return n > 0 ? atoll(text) : -1;
 }
+
+struct pp_bed pp_bed_up(size_t size, bool past_first)
+{
+	struct pp_bed b = {.p = pp_pair(), .mem = pp_mem(size), .size = size};
+	if (past_first)
+		pp_first_messages(&b.p);
+	pp_reg(b.p.a, b.mem, (DWORD)size, MEM_READWRITE);
+	pp_reg(b.p.b, b.mem, (DWORD)size, MEM_READWRITE);
+	return b;
+}
+
+void pp_bed_down(struct pp_bed *b)
+{
+	pp_close(&b->p);
+	pp_unmap(b->mem, b->size);
+}

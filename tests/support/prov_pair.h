@@ -50,6 +50,15 @@ struct pp_pair {
 /* On san0. */
 struct pp_pair pp_pair(void);
 void pp_close(struct pp_pair *p);
+/* A pair that shares @size bytes of memory, registered at both ends; past the first messages, or
+ * before them. */
+struct pp_bed {
+	struct pp_pair p;
+	char *mem;
+	size_t size;
+};
+struct pp_bed pp_bed_up(size_t size, bool past_first);
+void pp_bed_down(struct pp_bed *b);
 SOCKET pp_accept(SOCKET listener); /* waits for a request */
 
 /* The codes; WSA_IO_PENDING is success. @silent: polled for, no upcall. */

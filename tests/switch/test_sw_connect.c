@@ -253,15 +253,21 @@ Test(connect, SW_SUBNET_02_to_04_who_stays_on_tcpip_and_why)
 	BED_END();
 }
 
+/* With 150 ms for the SAN, by a configuration "conf". */
+static void started_with_share(void)
+{
+	char path[160];
+	bed_file(&bed, "conf", "connect.san_ms = 150\n");
+	snprintf(path, sizeof(path), "%s/conf", bed.catalog);
+	setenv("WSD_CONFIG", path, 1);
+	started();
+}
+
 Test(connect, SW_CONNECT_04_the_sans_share_of_the_time_is_bounded)
 {
 	BED(1);
 	usual_addresses();
-	bed_file(&bed, "conf", "connect.san_ms = 150\n");
-	char path[160];
-	snprintf(path, sizeof(path), "%s/conf", bed.catalog);
-	setenv("WSD_CONFIG", path, 1);
-	started();
+	started_with_share();
 	int fd = netbed_bind_reuse("10.77.0.1", BED_PORT);
 	cr_assert_eq(netbed_listen(fd), 0);
 	SOCKET s = bed_socket();
@@ -295,11 +301,7 @@ Test(connect, SW_CONNECT_04_so_is_a_negotiation_after_a_connect_that_was_done_at
 {
 	BED(1);
 	usual_addresses();
-	bed_file(&bed, "conf", "connect.san_ms = 150\n");
-	char path[160];
-	snprintf(path, sizeof(path), "%s/conf", bed.catalog);
-	setenv("WSD_CONFIG", path, 1);
-	started();
+	started_with_share();
 	bed.p[0]->connect_at_once = true;
 	int fd = netbed_bind_reuse("10.77.0.1", BED_PORT);
 	cr_assert_eq(netbed_listen(fd), 0);

@@ -435,10 +435,7 @@ static void *close_it(void *arg)
 
 static void *remove_it(void *arg)
 {
-	struct conn_news news = {.c = fake.c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
-	pthread_mutex_lock(&fake.s->call);
-	lost_event(fake.c, &news);
-	sock_unref(fake.s);
+	fake_remove();
 	return NULL;
 }
 
