@@ -425,7 +425,9 @@ static unsigned levels(struct session *ss)
 	if (ss->state == SESSION_LOST || ss->tx_broken)
 		bits |= SW_READY_WRITE;
 	if (ss->state == SESSION_LOST)
-		bits |= SW_READY_CLOSE | SW_READY_ERROR | SW_READY_READ;
+		bits |= SW_READY_CLOSE | SW_READY_READ;
+	if (ss->lost)
+		bits |= SW_READY_ERROR;
 	if (ss->state == SESSION_UP &&
 	    (ss->shut_send || ss->tx_private == 0 || ss->tx_private < ss->config.sndbuf))
 		bits |= SW_READY_WRITE;
@@ -434,7 +436,7 @@ static unsigned levels(struct session *ss)
 		bits |= SW_READY_READ;
 	if (ss->peer_shut) /* also while data is left, as on TCP/IP */
 		bits |= SW_READY_CLOSE;
-	if (!ss->config.oob_inline && ss_urgent_unread(ss))
+	if (!ss->config.oob_inline && ss_urgent_count(ss))
 		bits |= SW_READY_URGENT;
 	return bits;
 }
@@ -456,9 +458,11 @@ uint32_t session_readable(struct session *ss)
 {
 	ss_enter(ss);
 	ss_drain(ss);
-	uint64_t n = ss->buffered;
-	if (ss_urgent_here(ss))
-		n++;
+	uint64_t n = ss->buffered, limit = ss_rx_limit(ss);
+	if (ss->config.oob_inline)
+		n += ss_urgent_count(ss); /* as TCP/IP counts */
+	else if (n > limit)
+		n = limit; /* what one receive gives */
 	if (!n)
 		ss->kick = true;
 	ss_leave(ss);
@@ -469,9 +473,7 @@ bool session_at_mark(struct session *ss)
 {
 	ss_enter(ss);
 	ss_drain(ss);
-	bool at = true; /* one that was read already is none any more */
-	for (uint32_t i = 0; i < ss->n_urgent; i++)
-		at &= ss->urgent[i].taken || ss->urgent[i].offset <= ss->rx_pos;
+	bool at = !ss_urgent_count(ss) || ss_urgent_here(ss);
 	ss_leave(ss);
 	return at;
 }
@@ -499,8 +501,8 @@ void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, b
 	ss_enter(ss);
 	ss->config.sndbuf = sndbuf;
 	ss->config.rcvbuf = rcvbuf;
-	if (ss->config.oob_inline != oob_inline)
-		ss->tell |= SW_READY_READ | SW_READY_URGENT; /* what waits has changed its kind */
+	if (ss->config.oob_inline != oob_inline && ss_urgent_count(ss)) /* of another kind now */
+		ss->tell |= oob_inline ? SW_READY_READ : SW_READY_URGENT;
 	ss->config.oob_inline = oob_inline;
 	ss_leave_held(ss);
 }

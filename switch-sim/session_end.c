@@ -13,21 +13,36 @@ static int outward(const struct session *ss, int code)
 	return code == WSA_OPERATION_ABORTED && !ss->closing ? WSAECONNABORTED : code;
 }
 
+/* Each has the other's SHUT_SEND: that the peer closes then is no loss. */
+static bool is_complete(struct session *ss)
+{
+	ss_reclaim(ss);
+	return ss->peer_shut && ss->shut_arrived;
+}
+
+/* What a send says: TCP/IP knows a reset after the peer's end from one without [winsock.md 11]. */
+int ss_send_code(const struct session *ss)
+{
+	return ss->peer_shut && ss->lost == WSAECONNRESET ? WSAECONNABORTED : ss->lost;
+}
+
 void ss_lost(struct session *ss, int code)
 {
 	if (ss->state == SESSION_LOST)
 		return;
-	ss->lost = outward(ss, code);
+	bool complete = is_complete(ss);
+	ss->lost = complete ? 0 : outward(ss, code);
 	ss->state = SESSION_LOST;
 	ss->due = 0;
 	ss_timer(ss, T_KEEP, 0);
 	ss_timer(ss, T_IDLE, 0);
 	ss_up(ss, ss->lost);
 	ss_xfers_lost(ss);
-	ss_tx_drop(ss, ss->lost);
+	ss_tx_drop(ss, ss_send_code(ss));
 	ss_urgent_drop(ss);
 	ss_rx_fail(ss);
-	ss->tell |= SW_READY_READ | SW_READY_WRITE | SW_READY_CLOSE | SW_READY_ERROR;
+	ss->tell |= SW_READY_READ | SW_READY_WRITE | SW_READY_CLOSE;
+	ss->tell |= complete ? 0u : SW_READY_ERROR;
 }
 
 /* Of a connection that is lost nothing can be registered: that is no want of memory. */
@@ -283,7 +298,7 @@ void session_close(struct session *ss, uint32_t linger_ms)
 		ss_lost(ss, WSAECONNABORTED);
 	} else if (!ss->closing) {
 		ss->closing = true;
-		if (ss->seg_first)
+		if (ss->seg_first || ss_urgent_count(ss))
 			ss->discarded = true;
 		abort_sends(ss);
 		ss_rx_abort(ss, WSA_OPERATION_ABORTED);

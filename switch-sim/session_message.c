@@ -219,7 +219,10 @@ static void send_bare(struct session *ss, unsigned bit, uint8_t opcode)
 
 static void send_shut(struct session *ss)
 {
-	struct sm_message m = {.opcode = SM_SHUT_SEND};
+	/* whoever closes with unread data resets, as over TCP/IP; what it has sent comes before */
+	bool reset = ss->closing && ss->discarded;
+	struct sm_message m = {.opcode = reset ? SM_ABORT : SM_SHUT_SEND,
+			       .code = reset ? WSAECONNRESET : 0};
 	if (ss->tx_first || ss->urgent_out)
 		return; /* what was queued goes before [SW-CLOSE-1] */
 	for (int i = 0; i < SESSION_XFERS; i++)

@@ -382,10 +382,11 @@ void ss_on_urgent(struct session *ss, const struct sm_message *m);
 /* The urgent byte in line at this very place, or NULL. */
 struct ss_urgent *ss_urgent_here(struct session *ss);
 void ss_urgent_passed(struct session *ss);
-bool ss_urgent_unread(const struct session *ss);
+uint32_t ss_urgent_count(const struct session *ss); /* that nobody has read */
 
 /* session_end.c */
 void ss_lost(struct session *ss, int code);
+int ss_send_code(const struct session *ss); /* of a send after the loss */
 void ss_broken(struct session *ss, int code); /* a downcall that sends failed */
 /* A registration has failed with @error; and what that means to the application. */
 void ss_unregistered(struct session *ss, int error);

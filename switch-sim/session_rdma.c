@@ -220,7 +220,7 @@ void ss_write_over(struct session *ss, struct ss_op *op)
 	if (op->code || ss->state == SESSION_LOST) {
 		ss_lost(ss, op->code ? op->code : WSAECONNABORTED);
 		out_free(ss, o);
-		ss_tx_drop(ss, ss->lost);
+		ss_tx_drop(ss, ss_send_code(ss));
 		return;
 	}
 	out_step(ss, o);

@@ -174,18 +174,26 @@ static void no_place(struct sw_request *r)
 	r->total = r->done;
 }
 
-/* Whether the receive stops here: full, or at a mark. */
-static bool take(struct session *ss, struct sw_request *r)
+/* Urgent bytes that are here, in line. False: they have no place. */
+static bool take_urgent(struct session *ss, struct sw_request *r)
 {
 	struct ss_urgent *u;
 	while (r->done < r->total && (u = ss_urgent_here(ss))) {
 		if (!deliver(ss, r, &u->byte, 1)) {
 			no_place(r);
-			return true;
+			return false;
 		}
 		u->taken = true;
 		ss_urgent_passed(ss);
 	}
+	return true;
+}
+
+/* Whether the receive stops here: full, or at a mark, unless it wants @all. */
+static bool take(struct session *ss, struct sw_request *r, bool all)
+{
+	if (!take_urgent(ss, r))
+		return true;
 	while (r->done < r->total && ss->seg_first && ss->seg_first->kind != SEG_XFER) {
 		struct ss_seg *seg = ss->seg_first;
 		uint64_t limit = ss_rx_limit(ss), n = r->total - r->done;
@@ -201,9 +209,11 @@ static bool take(struct session *ss, struct sw_request *r)
 			drop_first(ss);
 		if (n < want)
 			no_place(r);
-		if (n == limit || n < want)
+		if (n < want || (n == limit && !all))
 			return true;
 		ss_urgent_passed(ss);
+		if (n == limit && !take_urgent(ss, r))
+			return true;
 	}
 	return r->done == r->total;
 }
@@ -244,7 +254,7 @@ static bool match_one(struct session *ss, struct sw_request *r)
 	if (r->flags & WSD_MSG_PEEK)
 		peek(ss, r);
 	else
-		stop = take(ss, r) && (r->total || stop);
+		stop = take(ss, r, all) && (r->total || stop);
 	if (r->code == WSAEFAULT || stop || (r->done && !all)) {
 		rx_end(ss, r, r->done ? 0 : r->code == WSAEFAULT ? WSAEFAULT : 0);
 		return true;

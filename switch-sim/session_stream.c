@@ -305,7 +305,7 @@ static int refusal(const struct session *ss)
 		return WSA_OPERATION_ABORTED;
 	if (ss->shut_send)
 		return WSAESHUTDOWN;
-	return ss->lost ? ss->lost : ss->tx_broken;
+	return ss->lost ? ss_send_code(ss) : ss->tx_broken;
 }
 
 /* Whether more may be kept: any number of bytes while fewer than SO_SNDBUF are [WS-DATA-3]. The

@@ -107,12 +107,12 @@ void ss_urgent_passed(struct session *ss)
 	}
 }
 
-bool ss_urgent_unread(const struct session *ss)
+uint32_t ss_urgent_count(const struct session *ss)
 {
+	uint32_t n = 0;
 	for (uint32_t i = 0; i < ss->n_urgent; i++)
-		if (!ss->urgent[i].taken)
-			return true;
-	return false;
+		n += !ss->urgent[i].taken;
+	return n;
 }
 
 /* Bytes that may be read before the next mark. */
@@ -132,10 +132,8 @@ bool ss_receive_urgent(struct session *ss, struct sw_request *r)
 		if (!ss->urgent[i].taken)
 			u = &ss->urgent[i];
 	r->code = 0;
-	if (ss->config.oob_inline)
-		r->code = WSAEINVAL;
-	else if (!u)
-		r->code = ss->lost ? ss->lost : WSAEINVAL; /* as over TCP/IP, whatever the mode */
+	if (ss->config.oob_inline || !u) /* as over TCP/IP, whatever the mode */
+		r->code = ss->lost ? ss->lost : WSAEINVAL;
 	for (DWORD i = 0; !r->code && i < r->count; i++) {
 		if (!r->buffers[i].len)
 			continue;

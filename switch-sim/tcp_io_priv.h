@@ -26,6 +26,7 @@ struct tcp_io {
 	/* INVALID_SOCKET: closed. Changed under both directions' locks, used under one. */
 	_Atomic SOCKET fd;
 	_Atomic int lost;        /* why the stream is, WSA code [WS-DATA-2]; 0: it is not */
+	atomic_bool after_end;   /* it was reset after its end: receives hear of that alone */
 	atomic_bool unreachable; /* a datagram could not be delivered, and a send has heard it */
 	/* The reactor serves requests that no thread waits for. */
 	pthread_mutex_t watch_lock;
@@ -43,6 +44,11 @@ struct tcp_io {
 /* One attempt. True: r is over, with code, done and ret_flags. Caller holds the direction's lock.
  */
 bool tcp_attempt(struct tcp_io *io, struct sw_request *r);
+
+/* What the kernel knows of the connection's loss; 0: nothing. Caller holds both locks. WSA code. */
+int tcp_note_loss(struct tcp_io *io);
+/* What a send says of the loss. */
+int tcp_send_code(const struct tcp_io *io);
 
 /* Adds to the direction's queue; arms the reactor. Caller holds its lock. WSA code. */
 int tcp_enqueue(struct tcp_io *io, struct sw_request *r);

@@ -27,11 +27,21 @@ static bool failed(struct tcp_io *io, struct sw_request *r, int code)
 	if (code == WSAEWOULDBLOCK)
 		return false;
 	if (io->s->type == WSD_SOCK_STREAM && fatal(code)) {
+		if (r->op == SW_OP_SEND && code == WSAECONNABORTED && !atomic_load(&io->lost)) {
+			atomic_store(&io->after_end, true); /* EPIPE */
+			code = WSAECONNRESET;
+		}
 		atomic_compare_exchange_strong(&io->lost, &none, code);
-		code = atomic_load(&io->lost);
+		code = r->op == SW_OP_SEND ? tcp_send_code(io) : atomic_load(&io->lost);
 	}
 	r->code = code;
 	return true;
+}
+
+/* The end of the stream, or a loss that the kernel has told already: it tells once. */
+static int end_code(const struct tcp_io *io)
+{
+	return atomic_load(&io->after_end) ? 0 : atomic_load(&io->lost);
 }
 
 /* ---- streams ---- */
@@ -40,20 +50,20 @@ static bool failed(struct tcp_io *io, struct sw_request *r, int code)
 static bool send_stream(struct tcp_io *io, struct sw_request *r)
 {
 	const WSPPROC_TABLE *tcpip = &io->s->process->tcpip;
-	while (r->done < r->total) {
+	do { /* without bytes, too: the connection may be lost */
 		WSABUF window[WINDOW];
 		DWORD sent = 0, flags = r->flags & (WSD_MSG_OOB | WSD_MSG_DONTROUTE);
 		uint64_t bytes = r->total - r->done;
 		INT error = 0;
-		if ((flags & WSD_MSG_OOB) && bytes > 1) {
+		if ((flags & WSD_MSG_OOB) && bytes != 1) {
 			flags &= ~(DWORD)WSD_MSG_OOB;
-			bytes--;
+			bytes -= bytes != 0;
 		}
 		unsigned n = sw_request_window(r, 0, bytes, window, WINDOW);
 		if (tcpip->lpWSPSend(io->fd, window, n, &sent, flags, NULL, NULL, NULL, &error))
 			return failed(io, r, error);
 		r->done += sent;
-	}
+	} while (r->done < r->total);
 	return true;
 }
 
@@ -89,15 +99,33 @@ static bool send_pieces(struct tcp_io *io, struct sw_request *r)
 	return true;
 }
 
+/* Of a connection that is lost the kernel says no more than of one without urgent data. The caller
+ * has the receives' lock; while another thread sends, that one hears of it. */
+static int no_urgent(struct tcp_io *io)
+{
+	struct tcp_direction *send = &io->direction[SW_OP_SEND];
+	if (pthread_mutex_trylock(&send->lock))
+		return WSAEINVAL;
+	int lost = tcp_note_loss(io);
+	pthread_mutex_unlock(&send->lock);
+	return lost ? lost : WSAEINVAL;
+}
+
 static bool receive_urgent(struct tcp_io *io, struct sw_request *r)
 {
 	WSABUF window[WINDOW];
 	DWORD got = 0, flags = r->flags & (WSD_MSG_OOB | WSD_MSG_PEEK);
 	INT error = 0;
 	unsigned n = sw_request_window(r, 0, r->total, window, WINDOW);
+	if (!r->total) /* the kernel would throw it away */
+		flags |= WSD_MSG_PEEK;
 	if (io->s->process->tcpip.lpWSPRecv(io->fd, window, n, &got, &flags, NULL, NULL, NULL,
-					    &error))
-		return failed(io, r, error);
+					    &error)) {
+		if (error == WSAEMSGSIZE && !r->total) /* there is one, and no room */
+			return true;
+		return failed(io, r,
+			      error == WSAEINVAL || error == WSAENOTCONN ? no_urgent(io) : error);
+	}
 	r->done = got;
 	r->ret_flags = WSD_MSG_OOB;
 	return true;
@@ -113,8 +141,8 @@ static bool await_data(struct tcp_io *io, struct sw_request *r)
 	if (io->s->process->tcpip.lpWSPRecv(io->fd, &one, 1, &got, &flags, NULL, NULL, NULL,
 					    &error))
 		return failed(io, r, error);
-	if (!got && atomic_load(&io->lost))
-		return failed(io, r, atomic_load(&io->lost));
+	if (!got && end_code(io))
+		return failed(io, r, end_code(io));
 	return true;
 }
 
@@ -134,7 +162,7 @@ static bool receive_stream(struct tcp_io *io, struct sw_request *r)
 			tcpip->lpWSPRecv(io->fd, window, n, &got, &flags, NULL, NULL, NULL, &error)
 				? error
 			: got ? 0
-			      : atomic_load(&io->lost); /* the kernel tells a loss once */
+			      : end_code(io);
 		if (lost && !failed(io, r, lost))
 			return false;
 		if (lost && r->done) /* what has come is not lost with the connection */
@@ -236,7 +264,7 @@ bool tcp_attempt(struct tcp_io *io, struct sw_request *r)
 		return true;
 	}
 	if (lost && r->op == SW_OP_SEND) {
-		r->code = lost;
+		r->code = tcp_send_code(io);
 		return true;
 	}
 	if (r->pieces)

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { KEEPALIVE_MAX = 32767 };
 
@@ -47,13 +50,26 @@ static int store(struct call *c, DWORD value)
 	return 0;
 }
 
+/* At an urgent mark Linux says 0, but a receive gets what lies behind it. An error is left to the
+ * call that must report it. */
+static int behind_mark(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	if (sockatmark(fd) != 1 || poll(&p, 1, 0) < 0 || p.revents & POLLERR)
+		return 0;
+	/* only counted: nothing is written */
+	long n = syscall(SYS_recvfrom, fd, NULL, (size_t)INT_MAX,
+			 MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT, NULL, NULL);
+	return n > 0 ? (int)n : 0;
+}
+
 static int readable(struct call *c)
 {
 	int n = 0;
 	if (ioctl((int)c->s, FIONREAD, &n) < 0) /* EINVAL on a listener: nothing to read */
 		return errno == EINVAL ? store(c, 0)
 				       : errmap(ERRMAP_IOCTL, errno, ERRMAP_ANY_STATE);
-	return store(c, (DWORD)n);
+	return store(c, (DWORD)(n ? n : behind_mark((int)c->s)));
 }
 
 /* On Windows it is TRUE unless an urgent byte lies ahead; Linux asks for the place alone. */

@@ -433,20 +433,33 @@ static unsigned ready(struct sw_socket *s, unsigned want, struct pollfd *fd)
 
 /* Under both locks: an attempt between the kernel's answer and its note would take the loss for the
  * end of the stream. */
+int tcp_note_loss(struct tcp_io *io)
+{
+	int error = 0, none = 0;
+	socklen_t len = sizeof(error);
+	if (!atomic_load(&io->lost) && io->fd != INVALID_SOCKET &&
+	    getsockopt((int)io->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error) {
+		atomic_store(&io->after_end, error == EPIPE);
+		atomic_compare_exchange_strong(&io->lost, &none,
+					       errmap(ERRMAP_RECV, error, ERRMAP_ANY_STATE));
+	}
+	return atomic_load(&io->lost);
+}
+
+int tcp_send_code(const struct tcp_io *io)
+{
+	int lost = atomic_load(&io->lost);
+	return lost == WSAECONNRESET && atomic_load(&io->after_end) ? WSAECONNABORTED : lost;
+}
+
 int tcp_io_lost(struct sw_socket *s)
 {
 	struct tcp_io *io;
-	int error = 0, none = 0;
-	socklen_t len = sizeof(error);
 	if (get(s, &io))
 		return 0;
 	pthread_mutex_lock(&io->direction[SW_OP_SEND].lock);
 	pthread_mutex_lock(&io->direction[SW_OP_RECV].lock);
-	if (!atomic_load(&io->lost) && io->fd != INVALID_SOCKET &&
-	    getsockopt((int)io->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error)
-		atomic_compare_exchange_strong(&io->lost, &none,
-					       errmap(ERRMAP_RECV, error, ERRMAP_ANY_STATE));
-	int lost = atomic_load(&io->lost);
+	int lost = tcp_note_loss(io);
 	pthread_mutex_unlock(&io->direction[SW_OP_RECV].lock);
 	pthread_mutex_unlock(&io->direction[SW_OP_SEND].lock);
 	return lost;

@@ -360,3 +360,85 @@ Test(close, WS_CLOSE_1_WSACleanup_with_connections)
 	}
 	WSD_TEST_END();
 }
+
+static SHORT polled(SOCKET s)
+{
+	WSAPOLLFD p = {.fd = s, .events = WSD_POLLRDNORM};
+	cr_assert_geq(wsd_WSAPoll(&p, 1, 0), 0);
+	return p.revents;
+}
+
+/* Each has the other's end: that one closes then, hard or not, is no loss to the other. */
+Test(close, WS_CLOSE_1_after_both_ends_it_is_no_loss)
+{
+	for (int hard = 0; hard < 2; hard++) {
+		WSANETWORKEVENTS n;
+		char c;
+		WS_BEGIN();
+		struct pair p = pair_open();
+		WSAEVENT e = wsd_WSACreateEvent();
+		WS_OK(wsd_shutdown(p.a, WSD_SD_SEND));
+		WS_OK(wsd_shutdown(p.b, WSD_SD_SEND));
+		WS_IS(wsd_recv(p.a, &c, 1, 0), 0);
+		WS_IS(wsd_recv(p.b, &c, 1, 0), 0);
+		if (hard)
+			WS_OK(set_linger(p.a, 1, 0));
+		WS_OK(wsd_closesocket(p.a));
+		p.a = INVALID_SOCKET;
+		usleep(50000); /* what must not come has had time */
+		cr_assert_eq(polled(p.b), WSD_POLLHUP, "0x%x", (unsigned)polled(p.b));
+		WS_IS(wsd_recv(p.b, &c, 1, 0), 0);
+		WS_IS(wsd_send(p.b, "x", 1, 0), WSAESHUTDOWN);
+		WS_OK(wsd_WSAEventSelect(p.b, e, FD_CLOSE));
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, FALSE, CONN_WAIT_MS, FALSE),
+			     WSA_WAIT_EVENT_0);
+		WS_OK(wsd_WSAEnumNetworkEvents(p.b, e, &n));
+		cr_assert_eq(n.lNetworkEvents, FD_CLOSE);
+		cr_assert_eq(n.iErrorCode[FD_CLOSE_BIT], 0, "%d", n.iErrorCode[FD_CLOSE_BIT]);
+		cr_assert(wsd_WSACloseEvent(e));
+		pair_close(&p);
+		WS_END();
+	}
+}
+
+/* Whoever closes without having read all resets; on a SAN what it has sent comes before. */
+Test(close, WS_CLOSE_1_unread_data_is_a_reset)
+{
+	char b[16];
+	ULONG bytes = 0;
+	WS_BEGIN();
+	struct pair p = pair_open();
+	cr_assert_eq(wsd_send(p.a, "unread", 6, 0), 6);
+	cr_assert(WSD_UNTIL(!wsd_ioctlsocket(p.b, (LONG)WSD_FIONREAD, &bytes) && bytes == 6,
+			    CONN_WAIT_MS));
+	cr_assert_eq(wsd_send(p.b, "last", 4, 0), 4);
+	cr_assert_eq(wsd_recv(p.a, b, 4, WSD_MSG_WAITALL), 4);
+	WS_OK(wsd_closesocket(p.b));
+	p.b = INVALID_SOCKET;
+	WS_IS(wsd_recv(p.a, b, 16, 0), WSAECONNRESET);
+	WS_IS(wsd_recv(p.a, b, 16, 0), WSAECONNRESET);
+	WS_IS(wsd_recv(p.a, b, 1, WSD_MSG_OOB), WSAECONNRESET);
+	WS_IS(wsd_send(p.a, "x", 1, 0), WSAECONNRESET);
+	pair_close(&p);
+	WS_END();
+}
+
+/* After the peer's end a receive hears of that alone, a send of the reset that its data met. */
+Test(close, WS_CLOSE_1_a_reset_after_the_end)
+{
+	char b[16];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	WS_OK(wsd_closesocket(p.b));
+	p.b = INVALID_SOCKET;
+	WS_IS(wsd_recv(p.a, b, 16, 0), 0);
+	cr_assert_eq(wsd_send(p.a, "x", 1, 0), 1);
+	cr_assert(WSD_UNTIL(polled(p.a) & WSD_POLLERR, CONN_WAIT_MS));
+	WS_IS(wsd_send(p.a, "", 0, 0), WSAECONNABORTED, "without bytes, too");
+	WS_IS(wsd_send(p.a, "x", 1, 0), WSAECONNABORTED);
+	WS_IS(wsd_recv(p.a, b, 16, 0), 0);
+	WS_IS(wsd_recv(p.a, b, 1, WSD_MSG_OOB), WSAECONNRESET);
+	WS_IS(wsd_send(p.a, "x", 1, 0), WSAECONNABORTED, "whoever asked before");
+	pair_close(&p);
+	WS_END();
+}

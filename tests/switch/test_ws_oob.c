@@ -129,3 +129,76 @@ Test(oob, WS_DATA_4_not_for_others)
 	WS_OK(wsd_closesocket(u));
 	WS_END();
 }
+
+static ULONG readable(SOCKET s)
+{
+	ULONG n = 7777;
+	WS_OK(wsd_ioctlsocket(s, (LONG)WSD_FIONREAD, &n));
+	return n;
+}
+
+/* FIONREAD is what one receive gives, which ends at the mark; in line all is counted. */
+Test(oob, WS_DATA_4_counted_up_to_the_mark)
+{
+	char b[16];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	cr_assert_eq(count(wsd_send(p.a, "abc!", 4, WSD_MSG_OOB)), 4);
+	cr_assert(WSD_UNTIL(urgent(p.b), CONN_WAIT_MS));
+	cr_assert_eq(count(wsd_send(p.a, "de", 2, 0)), 2);
+	cr_assert(WSD_UNTIL(readable(p.b) == 3, CONN_WAIT_MS), "%u", readable(p.b));
+	cr_assert_eq(at_mark(p.b), 0);
+	cr_assert_eq(count(wsd_recv(p.b, b, 0, WSD_MSG_OOB)), 0, "no room");
+	cr_assert(urgent(p.b), "so it is still there");
+	cr_assert_eq(count(wsd_recv(p.b, b, 16, 0)), 3);
+	cr_assert_eq(at_mark(p.b), 0, "it lies here, and was not read");
+	cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), 1);
+	cr_assert_eq(at_mark(p.b), 1);
+	cr_assert(WSD_UNTIL(readable(p.b) == 2, CONN_WAIT_MS), "%u", readable(p.b));
+	cr_assert_eq(count(wsd_recv(p.b, b, 16, 0)), 2);
+	WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_OOBINLINE, 1));
+	cr_assert_eq(count(wsd_send(p.a, "abc!", 4, WSD_MSG_OOB)), 4);
+	cr_assert_eq(count(wsd_send(p.a, "de", 2, 0)), 2);
+	cr_assert(WSD_UNTIL(readable(p.b) == 6, CONN_WAIT_MS), "%u", readable(p.b));
+	pair_close(&p);
+	WS_END();
+}
+
+/* MSG_WAITALL is for all, whatever lies between. */
+Test(oob, WS_DATA_4_not_the_end_of_MSG_WAITALL)
+{
+	char b[16] = "";
+	WS_BEGIN();
+	struct pair p = pair_open();
+	for (int in_line = 0; in_line < 2; in_line++) {
+		WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_OOBINLINE, (DWORD)in_line));
+		cr_assert_eq(count(wsd_send(p.a, "abc!", 4, WSD_MSG_OOB)), 4);
+		cr_assert_eq(count(wsd_send(p.a, "def", 3, 0)), 3);
+		cr_assert_eq(count(wsd_recv(p.b, b, 6 + in_line, WSD_MSG_WAITALL)), 6 + in_line);
+		cr_assert_arr_eq(b, in_line ? "abc!def" : "abcdef", (size_t)(6 + in_line));
+		if (!in_line && pair_on_san()) /* the kernel has room for it up to there */
+			cr_assert_eq(count(wsd_recv(p.b, b, 1, WSD_MSG_OOB)), 1);
+	}
+	pair_close(&p);
+	WS_END();
+}
+
+/* The option changes the kind of what waits; without urgent data there is no news. */
+Test(oob, SW_BLOCK_3_in_line_is_no_event)
+{
+	WSANETWORKEVENTS n;
+	WS_BEGIN();
+	struct pair p = pair_open();
+	WSAEVENT e = wsd_WSACreateEvent();
+	WS_OK(wsd_WSAEventSelect(p.b, e, FD_READ | FD_OOB | FD_CLOSE));
+	for (DWORD on = 1; on < 3; on++) {
+		WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_OOBINLINE, on & 1));
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, FALSE, 20, FALSE),
+			     WSA_WAIT_TIMEOUT);
+		WS_OK(wsd_WSAEnumNetworkEvents(p.b, e, &n));
+		cr_assert_eq(n.lNetworkEvents, 0, "events 0x%x", (unsigned)n.lNetworkEvents);
+	}
+	cr_assert(wsd_WSACloseEvent(e));
+	pair_close(&p);
+	WS_END();
+}
