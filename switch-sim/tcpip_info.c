@@ -14,9 +14,10 @@ int tcpip_traffic(SOCKET s, uint64_t *ret_sent, uint64_t *ret_received)
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
 	if (getsockopt((int)s, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 ||
-	    len < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
+	    len < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof(uint64_t))
 		return -1;
-	*ret_sent = info.tcpi_bytes_acked;
+	/* not those acknowledged: who has opened the connection counts its SYN among them */
+	*ret_sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
 	*ret_received = info.tcpi_bytes_received;
 	return 0;
 }

@@ -418,11 +418,12 @@ static void add_blob(struct text *t, const struct sm_field *f, const uint8_t *p)
 		add(t, "%02x", p[i]);
 }
 
-int sm_print(char *text, size_t room, const struct sm_message *m)
+int sm_print(char *text, size_t room, const struct sm_message *m, size_t have)
 {
 	static const char *const flags[] = {"push", "last", "oob", "inline"};
 	const struct sm_op *op = sm_op((uint8_t)m->opcode);
 	struct text t = {text, room, 0};
+	bool cut = false;
 	if (op)
 		add(&t, "%s", op->name);
 	else
@@ -437,11 +438,13 @@ int sm_print(char *text, size_t room, const struct sm_message *m)
 			add(&t, " %s", flags[i]);
 	for (unsigned i = 0; op && i < op->n_fields; i++) {
 		const struct sm_field *f = &op->fields[i];
-		if (f->raw)
+		if ((size_t)SM_HEADER + f->at + f->width > have)
+			cut = true;
+		else if (f->raw)
 			add_blob(&t, f, (const uint8_t *)m + f->member);
 		else
 			add(&t, " %s=%llu", f->name, (unsigned long long)member_of(f, m));
 	}
-	add(&t, " body=%u", m->length);
+	add(&t, " body=%u%s", m->length, cut ? " (the rest of it is not in the trace)" : "");
 	return t.length;
 }

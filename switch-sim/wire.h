@@ -143,7 +143,8 @@ uint32_t sm_encode(const struct sm_message *m, void *buffer, size_t room);
 void sm_put_header(void *buffer, uint8_t opcode, unsigned flags, uint32_t credits, uint32_t seq,
 		   uint32_t xid, uint32_t length);
 
-/* One line for people: name, flags, fields. Return what snprintf would. */
-int sm_print(char *text, size_t room, const struct sm_message *m);
+/* One line for people: name, flags, fields; of those only what lies in the message's first @have
+ * bytes, and whether any is left out. Return what snprintf would. */
+int sm_print(char *text, size_t room, const struct sm_message *m, size_t have);
 
 #endif

@@ -32,7 +32,7 @@ static void print_message(struct decode *d, const char *where, const uint8_t *da
 			       sm_fault_text(fault), note);
 			return;
 		}
-		sm_print(text, sizeof(text), &m);
+		sm_print(text, sizeof(text), &m, have);
 		printf("%s %s  [wrong: %s]%s\n", where, text, sm_fault_text(fault), note);
 		return;
 	}
@@ -42,7 +42,7 @@ static void print_message(struct decode *d, const char *where, const uint8_t *da
 		return;
 	}
 	d->messages++;
-	sm_print(text, sizeof(text), &m);
+	sm_print(text, sizeof(text), &m, have);
 	printf("%s %s%s\n", where, text, note);
 }
 
@@ -203,7 +203,9 @@ int cmd_decode(int argc, char **argv)
 		       "of the "
 		       "wire (tcpdump -w FILE udp port 4791; pcap or pcapng), a trace (WSD_TRACE "
 		       "or "
-		       "WSD_TRACE_JSON: what was sent), or lines of hexadecimal; - is text from "
+		       "WSD_TRACE_JSON: what was sent, of which a trace keeps the first 32 bytes), "
+		       "or "
+		       "lines of hexadecimal; - is text from "
 		       "standard "
 		       "input.\v"
 		       "Exit status 1 when there is none, or one is wrong.",

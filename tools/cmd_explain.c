@@ -11,6 +11,7 @@
 #include <argp.h>
 #include <arpa/inet.h>
 #include <jansson.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,22 @@ struct explain {
 	struct wsd_sockaddr_in to, from;
 };
 
-/* ADDR or ADDR:PORT; the port decides nothing. */
+/* As a program would find it: by getaddrinfo, the first IPv4 address. */
+static bool resolve(const char *host, struct wsd_sockaddr_in *ret)
+{
+	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
+	if (!*host || getaddrinfo(host, NULL, &hints, &list))
+		return false;
+	memcpy(&ret->sin_addr, &((struct sockaddr_in *)(void *)list->ai_addr)->sin_addr,
+	       sizeof(ret->sin_addr));
+	freeaddrinfo(list);
+	return true;
+}
+
+/* ADDR or ADDR:PORT, or the name of a host; the port decides nothing. */
 static bool parse_name(const char *text, struct wsd_sockaddr_in *ret)
 {
-	char address[INET_ADDRSTRLEN], *end;
+	char address[NI_MAXHOST], *end;
 	size_t n = strcspn(text, ":");
 	if (n >= sizeof(address))
 		return false;
@@ -32,7 +45,7 @@ static bool parse_name(const char *text, struct wsd_sockaddr_in *ret)
 	address[n] = '\0';
 	memset(ret, 0, sizeof(*ret));
 	ret->sin_family = WSD_AF_INET;
-	if (inet_pton(AF_INET, address, &ret->sin_addr) != 1)
+	if (!resolve(address, ret))
 		return false;
 	if (!text[n])
 		return true;
@@ -101,14 +114,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		if (!parse_name(arg, &e->from))
-			argp_error(state, "'%s' is no IPv4 address", arg);
+			argp_error(state, "'%s' is no IPv4 address or host", arg);
 		e->has_from = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (e->text)
 			argp_error(state, "too many arguments");
 		if (!parse_name(arg, &e->to))
-			argp_error(state, "'%s' is no IPv4 address with or without a port", arg);
+			argp_error(state, "'%s' is no IPv4 address or host, with or without a port",
+				   arg);
 		e->text = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:

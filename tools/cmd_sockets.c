@@ -256,17 +256,25 @@ int cmd_sockets(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"json", 'j', NULL, 0, "For programs: one JSON object", 0},
-		{"all", 'a', NULL, 0, "Sockets without a connection, too", 0},
+		{"all", 'a', NULL, 0, "Sockets that neither listen nor are connected, too", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
 		.args_doc = "[PID]",
-		.doc = "Shows the connections of running programs, one line each: names, "
-		       "transport, "
-		       "and for TCP/IP the reason; bytes; on a SAN messages, RDMA transfers and "
-		       "credits.\v"
+		.doc = "Shows the connections and listeners of running programs on this host, one "
+		       "line each: names, transport, and for TCP/IP the reason; bytes sent and "
+		       "received; on a SAN the rest, which --json has, too.\v"
+		       "  messages S/R  of the session protocol, sent and received\n"
+		       "  RDMA          reads and writes that this end has made, and the bytes "
+		       "that "
+		       "either end has moved by RDMA\n"
+		       "  credits       how many messages may be sent now, and of how many receive "
+		       "buffers this end has\n"
+		       "  copied        (JSON) bytes that the library has copied\n"
+		       "  work_requests (JSON) requests that the switch has given to the provider\n"
+		       "\n"
 		       "A program answers its own user and root, from its first connection on. "
 		       "Exit status 1 when PID does not answer.",
 	};

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(sm_fault_text(fault) != NULL, "a fault without a text");
 	if (fault)
 		return 0;
-	sm_print(text, sizeof(text), &m);
+	sm_print(text, sizeof(text), &m, size);
 	must(m.payload_length <= size && m.descriptor_length <= size, "a part beyond the message");
 	uint8_t *bytes = malloc(size);
 	uint32_t n = sm_encode(&m, bytes, size);

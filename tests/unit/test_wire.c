@@ -68,7 +68,7 @@ Test(wire, SW_SESSION_07_each_opcode_there_and_back)
 		cr_expect_eq(memcmp(bytes, again, n), 0, "%s is not the same again", op->name);
 		cr_expect_eq(sm_encode(&m, again, n - 1), 0, "%s: no room", op->name);
 		char text[512];
-		cr_expect_gt(sm_print(text, sizeof(text), &back), 0);
+		cr_expect_gt(sm_print(text, sizeof(text), &back, SIZE_MAX), 0);
 		cr_expect(strstr(text, op->name));
 	}
 	WSD_TEST_END();
