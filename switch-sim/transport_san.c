@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+enum { LOOK_MS = 10 };
+
 /* DisconnectEx may take a session away from its socket while calls are inside: they go on with it,
  * and it stays as long as any of them is [disconnect.c]. */
 static bool san_submit(struct sw_socket *s, struct sw_request *r)
@@ -34,9 +36,17 @@ static bool is_over(const struct sw_request *r)
 	return atomic_load_explicit(&r->over, memory_order_acquire);
 }
 
+/* DisconnectEx has woken us when the session was taken away; what it tells from then on reaches
+ * those of another socket, so we look by ourselves. */
+static uint64_t next_look(struct sw_socket *s, const struct session *ss, uint64_t deadline_ns)
+{
+	uint64_t soon = waiter_deadline(LOOK_MS);
+	return s->session == ss || deadline_ns < soon ? deadline_ns : soon;
+}
+
 /* Sleep until @r is over; the waiter is linked. 0, WSAETIMEDOUT or WSAEINTR. */
-static int sleep_for(struct session *ss, struct waiter *w, struct sw_request *r,
-		     uint64_t deadline_ns)
+static int sleep_for(struct sw_socket *s, struct session *ss, struct waiter *w,
+		     struct sw_request *r, uint64_t deadline_ns)
 {
 	while (!is_over(r)) {
 		struct pollfd fds[2] = {{.fd = -1, .events = POLLIN}};
@@ -46,12 +56,12 @@ static int sleep_for(struct session *ss, struct waiter *w, struct sw_request *r,
 		int woken = 0;
 		fds[0].fd = fd;
 		if (!is_over(r))
-			woken = waiter_sleep(w, fds, fd >= 0, deadline_ns);
+			woken = waiter_sleep(w, fds, fd >= 0, next_look(s, ss, deadline_ns));
 		session_attended(ss);
 		session_poll(ss, r, 0);
 		if (is_over(r))
 			break;
-		if (woken == -ETIMEDOUT)
+		if (woken == -ETIMEDOUT && waiter_now_ns() >= deadline_ns)
 			return WSAETIMEDOUT;
 		if (woken > 0 && woken & SW_READY_GONE)
 			return WSAEINTR;
@@ -76,7 +86,7 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 		return is_over(r) ? 0 : WSAETIMEDOUT;
 	}
 	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
-	int code = sleep_for(ss, &w, r, deadline_ns);
+	int code = sleep_for(s, ss, &w, r, deadline_ns);
 	waiter_unlink(&link);
 	waiter_end(&w);
 	/* a select of another thread, events, or the end of one that could not be cancelled yet */

@@ -269,3 +269,40 @@ Test(acceptex, WS_ACCEPT_6_a_socket_that_DisconnectEx_gave_back)
 	end(&c);
 	WS_END();
 }
+
+static int call_send(struct conn_call *c)
+{
+	enum { BYTES = 8 * 1024 * 1024 };
+	char *b = calloc(1, BYTES);
+	int r = wsd_send(c->s, b, BYTES, 0);
+	int code = r == SOCKET_ERROR ? wsd_WSAGetLastError() : 0;
+	free(b);
+	return code;
+}
+
+/* The send goes with the connection that it was of; wherever it ends, it does end. */
+Test(acceptex, WS_ACCEPT_6_DisconnectEx_under_a_send_that_waits)
+{
+	static char b[65536];
+	WS_BEGIN();
+	struct pair p = pair_open();
+	for (int i = 0; i < 3; i++) {
+		struct conn_call call = {.fn = call_send, .s = p.a};
+		int r;
+		conn_call_start(&call);
+		WS_OK(disconnect(p.a, NULL, TF_REUSE_SOCKET));
+		WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_RCVTIMEO, CONN_WAIT_MS));
+		while ((r = wsd_recv(p.b, b, sizeof(b), 0)) > 0)
+			;
+		cr_assert(r == 0 || wsd_WSAGetLastError() == WSAECONNRESET, "code %d",
+			  wsd_WSAGetLastError());
+		int code = conn_call_end(&call);
+		cr_assert(code == 0 || code == WSAEINTR || code == WSA_OPERATION_ABORTED, "%d",
+			  code);
+		WS_OK(wsd_closesocket(p.b));
+		WS_OK(conn_connect(p.a, pair_address(), ws_port(p.listener)));
+		p.b = pair_accept(p.listener);
+	}
+	pair_close(&p);
+	WS_END();
+}
