@@ -24,6 +24,7 @@ ECHOES = 1000
 BULK_WAIT = 600  # seconds: two emulated machines move some MB a second
 QUEUED = r"wsd-rdma\s+WSPEnumNetworkEvents\b.*FD_ACCEPT"  # WSPEventSelect names FD_ACCEPT too
 TAKEN = r"wsd-rdma\s+WSPAccept(?:\(s=\w+\))? = 0x"
+RECORD = re.compile(r"^ +\d+\.\d{6} \d+/\d+ |^# wsdirect trace of process ")  # a line of the trace
 PLAIN_TCP = 'echo "connecting to $0:$1 over TCP"; exec 3<>"/dev/tcp/$0/$1" && echo "connected"'
 
 
@@ -34,8 +35,8 @@ class Unexpected(Exception):
 class Screen:
     """What is shown, by several threads. When nobody reads it any more (`| head`, a pager that was left), it ends us at once."""
 
-    def __init__(self, color):
-        self.color, self.lock, self.startup_shown = color, threading.Lock(), False
+    def __init__(self, color, brief):
+        self.color, self.brief, self.lock, self.startup_shown = color, brief, threading.Lock(), False
 
     def paint(self, code, text):
         return f"\033[{code}m{text}\033[0m" if self.color else text
@@ -51,7 +52,8 @@ class Screen:
         self.print("\n" + self.paint("1", f"== {title}") + f"\n{about}\n")
 
     def line(self, who, text):
-        self.print(f"{self.paint('36', f'{who:>8} |')} {text}")
+        if not (self.brief and RECORD.match(text)):
+            self.print(f"{self.paint('36', f'{who:>8} |')} {text}")
 
 
 def leave(status, why):
@@ -334,20 +336,29 @@ def main():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build"))
     args.add_argument("--no-color", action="store_true")
+    args.add_argument("--brief", action="store_true")
+    args.add_argument("scenes", nargs="*", metavar="SCENE")
     opt = args.parse_args()
     OUT.mkdir(exist_ok=True)
     (OUT / "trace.jsonl").unlink(missing_ok=True)
-    screen = Screen(sys.stdout.isatty() and not opt.no_color and "NO_COLOR" not in os.environ)
+    screen = Screen(sys.stdout.isatty() and not opt.no_color and "NO_COLOR" not in os.environ, opt.brief)
     demo = Demo(screen, opt.build if opt.build.is_absolute() else TOP / opt.build)
+    scenes = {"nics": demo.nics, "listen": demo.one_nic, "wildcard": demo.wildcard, "shared": demo.shared, "refused": demo.refused,
+              "plain": demo.plain_nic, "words": demo.few_words, "many": demo.many_words, "bulk": demo.bulk, "urgent": demo.urgent,
+              "half": demo.half, "fallback": demo.falls_back}
+    wrong = [name for name in opt.scenes if name not in scenes]
+    if wrong:
+        print(f"demo: no scene {wrong[0]}; there are: {' '.join(scenes)}", file=sys.stderr)
+        return 2
     try:
-        for scene in (demo.nics, demo.one_nic, demo.wildcard, demo.shared, demo.refused, demo.plain_nic,
-                      demo.few_words, demo.many_words, demo.bulk, demo.urgent, demo.half, demo.falls_back):
-            scene()
+        for name in opt.scenes or scenes:
+            scenes[name]()
     except Unexpected as what:
         print(f"\ndemo: not as it should be: {what}", file=sys.stderr)
         return 1
     records = sum(1 for _ in open(OUT / "trace.jsonl", encoding="utf-8"))
-    screen.print(f"\ndemo: all as it should be; {records} records of the same in demo-out/trace.jsonl")
+    ran = len(opt.scenes or scenes)
+    screen.print(f"\ndemo: {ran} {'scene' if ran == 1 else 'scenes'}, all as it should be; {records} records of the same in demo-out/trace.jsonl")
     return 0
 
 
