@@ -263,6 +263,7 @@ static const char *const known_keys[] = {
 	"rdma.max_startups",
 	"rdma.threshold",
 	"rdma.endpoints",
+	"rdma.rest_ms",
 	"connect.san_ms",
 	"cm.source_ports",
 	"session.threshold",

@@ -80,6 +80,7 @@ static void on_timer(struct prov *p)
 	soon |= retry_names(p);
 	request_purge(p, NULL);
 	stall_look(p);
+	endpoint_timer(p);
 	int ms = conn_timer(p);
 	pthread_mutex_lock(&p->lock);
 	if (ms)

@@ -32,7 +32,7 @@ enum {
  * in the pool are without a connection.
  */
 struct endpoint {
-	struct endpoint *prev, *next;   /* of dev's pool */
+	struct endpoint *prev, *next;   /* of dev's pool, or of those that rest */
 	struct endpoint *aprev, *anext; /* of prov->endpoints */
 	struct prov *p;
 	struct dev *dev;
@@ -47,21 +47,25 @@ struct endpoint {
 	uint32_t max_inline, max_sge, send_depth, recv_depth; /* as granted */
 	uint16_t pkey_index;                                  /* of the last connection's */
 	uint8_t port;
+	int64_t rest_until_ms;
 	bool clean;   /* the queue pair is RESET, and nothing was posted since */
 	bool torn;    /* RDMA was cut off in the middle, or its requests did not come back */
+	bool cut;     /* sends were cut off: packets of them may be on their way out */
 	bool spoiled; /* memory stays exposed in its domain: for no other connection */
 };
 
 /* endpoint.c: 0 or -errno. None is called inside the gate. An endpoint from the pool, or a new one:
  * RESET, nothing posted, nothing in its completion queue. */
 int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret);
-/* Back into the pool, reset, or destroyed when the pool is full or @reuse is false. Nobody else
+/* Back into the pool, reset, or destroyed when the pool is full or @reuse is false; on a NIC
+ * without hardware that happens later, by the event thread, if something was cut off. Nobody else
  * knows of it any more; nothing of it is in the memory's remote part. */
 void endpoint_put(struct endpoint *ep, bool reuse);
 /* Destroys all but the descriptor of its channel, which whoever still polls it finds readable, and
  * which the caller closes. */
 int endpoint_hollow(struct endpoint *ep);
-void endpoint_pool_drain(struct prov *p, struct dev *dev);
+void endpoint_pool_drain(struct prov *p, struct dev *dev); /* and of those that rest */
+void endpoint_timer(struct prov *p);                       /* the event thread */
 /* The steps of its queue pair, on the way to what @id is connected to. */
 int endpoint_init(struct endpoint *ep, struct ibv_qp_attr *attr, int mask); /* as request_alive() */
 int endpoint_ready(struct endpoint *ep, struct rdma_cm_id *id);             /* RTR, RTS */

@@ -4,6 +4,13 @@
  * device [PROV-MEM-8]. A protection domain each, so that one connection's keys are nothing to
  * another. Takes prov->lock; is inside the gate while it makes one, so that a fork finds every
  * descriptor on record. PROV-DATA-8 (the early buffer).
+ *
+ * On a NIC without hardware an endpoint whose connection was cut off in the middle rests, and then
+ * gets another queue pair. RESET leaves something in the old one: rxe (Linux 6.1 and later) forgets
+ * neither the answer of an RdmaRead that was cut off nor that it gives one itself, and then ends
+ * the first message of the next connection with an error. And to destroy it waits in the kernel
+ * until its packets have left the machine: many seconds, if they wait for a slow wire; after 50 s
+ * it goes on, and the kernel dies of those that are left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +25,7 @@ enum {
 	RNR_TIMER = 8, /* 0.16 ms: a receiver that has nothing posted is asked again soon */
 	RETRIES = 6,   /* of an acknowledgement each; soft-RoCE never gives up at 7 */
 	RNR_FOREVER = 7,
+	REST_MAX = 64, /* of each device; then the oldest has rested enough */
 };
 
 static int make_pair(struct endpoint *ep)
@@ -60,6 +68,15 @@ static int make_memory(struct endpoint *ep)
 		return -ENOMEM;
 	ep->early_mr = ibv_reg_mr(ep->pd, ep->early, EP_EARLY_SIZE, IBV_ACCESS_LOCAL_WRITE);
 	return ep->early_mr ? memory_create(ep) : -errno;
+}
+
+/* Another queue pair, which knows nothing of the last one's. */
+static bool renew(struct endpoint *ep)
+{
+	if (ibv_destroy_qp(ep->qp))
+		return false;
+	ep->qp = NULL;
+	return !make_pair(ep);
 }
 
 /* Everything but the channel. */
@@ -178,21 +195,67 @@ int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret)
 	return err;
 }
 
+/* Into the pool, if it is one more connection's and there is room. */
+static bool keep_locked(struct endpoint *ep)
+{
+	struct dev *dev = ep->dev;
+	struct prov *p = ep->p;
+	if (ep->spoiled || !ep->clean || dev->gone || atomic_load(&p->closing) ||
+	    dev->pool_count >= p->max_endpoints)
+		return false;
+	DL_PREPEND(dev->pool, ep);
+	dev->pool_count++;
+	return true;
+}
+
+static bool rest_locked(struct endpoint *ep)
+{
+	struct dev *dev = ep->dev;
+	struct prov *p = ep->p;
+	if (!p->rest_ms || dev->gone || atomic_load(&p->closing))
+		return false;
+	ep->rest_until_ms = cm_now_ms() + p->rest_ms;
+	DL_APPEND(dev->resting, ep);
+	dev->rest_count++;
+	cm_timer_locked(p, dev->rest_count > REST_MAX ? 0 : p->rest_ms);
+	return true;
+}
+
+/* Nobody's any more, and rested if it has to be. */
+static void settle(struct endpoint *ep)
+{
+	struct prov *p = ep->p;
+	if (ep->dev->soft && ep->torn && !ep->spoiled)
+		ep->spoiled = !renew(ep);
+	pthread_mutex_lock(&p->lock);
+	bool kept = keep_locked(ep);
+	pthread_mutex_unlock(&p->lock);
+	if (!kept)
+		destroy(ep);
+}
+
 void endpoint_put(struct endpoint *ep, bool reuse)
 {
 	struct prov *p = ep->p;
-	struct dev *dev = ep->dev;
-	reuse = reuse && !ep->spoiled && endpoint_reset(ep);
+	bool soft = ep->dev->soft, cut = ep->cut;
+	ep->spoiled |= !reuse || !endpoint_reset(ep);
+	ep->cut = false;
 	pthread_mutex_lock(&p->lock);
-	if (reuse && !dev->gone && !atomic_load(&p->closing) &&
-	    dev->pool_count < p->max_endpoints) {
-		DL_PREPEND(dev->pool, ep);
-		dev->pool_count++;
-		ep = NULL;
-	}
+	bool done = !(soft && ep->torn) && keep_locked(ep);
+	done = done || (soft && (ep->torn || cut) && rest_locked(ep));
 	pthread_mutex_unlock(&p->lock);
-	if (ep)
-		destroy(ep);
+	if (!done)
+		settle(ep);
+}
+
+static struct endpoint *take(struct endpoint **list, unsigned *count)
+{
+	struct endpoint *ep = *list;
+	if (ep) {
+		DL_DELETE(*list, ep);
+		--*count;
+	}
+	return ep;
 }
 
 void endpoint_pool_drain(struct prov *p, struct dev *dev)
@@ -200,14 +263,40 @@ void endpoint_pool_drain(struct prov *p, struct dev *dev)
 	struct endpoint *ep;
 	do {
 		pthread_mutex_lock(&p->lock);
-		ep = dev->pool;
-		if (ep) {
-			DL_DELETE(dev->pool, ep);
-			dev->pool_count--;
-		}
+		ep = take(&dev->pool, &dev->pool_count);
+		if (!ep)
+			ep = take(&dev->resting, &dev->rest_count);
 		pthread_mutex_unlock(&p->lock);
 		if (ep)
 			destroy(ep);
+	} while (ep);
+}
+
+/* The next one that has rested enough; until when the others rest, if some do. */
+static struct endpoint *take_rested_locked(struct prov *p, int64_t now, int64_t *ret_next)
+{
+	for (struct dev *dev = p->devs; dev; dev = dev->next) {
+		struct endpoint *ep = dev->resting;
+		if (ep && (ep->rest_until_ms <= now || dev->rest_count > REST_MAX))
+			return take(&dev->resting, &dev->rest_count);
+		if (ep && (!*ret_next || ep->rest_until_ms < *ret_next))
+			*ret_next = ep->rest_until_ms;
+	}
+	return NULL;
+}
+
+void endpoint_timer(struct prov *p)
+{
+	struct endpoint *ep;
+	do {
+		int64_t now = cm_now_ms(), next = 0;
+		pthread_mutex_lock(&p->lock);
+		ep = take_rested_locked(p, now, &next);
+		if (!ep && next)
+			cm_timer_locked(p, next > now ? (int)(next - now) : 1);
+		pthread_mutex_unlock(&p->lock);
+		if (ep)
+			settle(ep);
 	} while (ep);
 }
 
@@ -246,25 +335,11 @@ void endpoint_err(struct endpoint *ep)
 		ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
 }
 
-/*
- * What RESET leaves of the last life in a NIC without hardware: rxe (Linux 6.1 and later) forgets
- * neither the answer of an RdmaRead that was cut off nor that it gives one itself, and then ends
- * the first message of the next connection with an error.
- */
-static bool renew(struct endpoint *ep)
-{
-	if (!ep->qp || ibv_destroy_qp(ep->qp))
-		return false;
-	ep->qp = NULL;
-	return !make_pair(ep);
-}
-
 bool endpoint_reset(struct endpoint *ep)
 {
 	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RESET};
 	if (!ep->clean)
-		ep->clean = ep->torn && ep->dev->soft ? renew(ep)
-						      : !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+		ep->clean = ep->qp && !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
 	return ep->clean;
 }
 

@@ -198,6 +198,7 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 						   INT32_MAX);
 		p->max_endpoints = (unsigned)conf_long(p->conf, "rdma.endpoints", PROV_ENDPOINTS, 0,
 						       INT32_MAX);
+		p->rest_ms = (int)conf_long(p->conf, "rdma.rest_ms", PROV_REST_MS, 0, 3600 * 1000);
 		p->connect_ms =
 			(int)conf_long(p->conf, "connect.san_ms", PROV_CONNECT_MS, 1, 3600 * 1000);
 		read_ports(p);

@@ -145,6 +145,7 @@ static void on_completion(struct conn *c, const struct ibv_wc *wc, bool *ret_fai
 			wsd_log(WSD_LOG_DEBUG, "provider: socket %#lx: %s",
 				(unsigned long)c->s->descriptor, ibv_wc_status_str(wc->status));
 		c->ep->torn |= t->reads || wc->status != IBV_WC_WR_FLUSH_ERR;
+		c->ep->cut |= (wc->wr_id & WR_SEND) != 0;
 		*ret_failed = true;
 	}
 	if (wc->wr_id & WR_RECV) {

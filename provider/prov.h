@@ -48,6 +48,7 @@ enum {
 	PROV_MSG_UNBOUND = 1 << 20, /* SO_MAX_MSG_SIZE while no device is known, bytes */
 	PROV_READS = 16,         /* RDMA reads in flight, each way; a NIC has room made for each */
 	PROV_ENDPOINTS = 64,     /* rdma.endpoints: idle ones that a device keeps */
+	PROV_REST_MS = 20000,    /* rdma.rest_ms: longer than packets wait for a wire of any use */
 	PROV_CONNECT_MS = 1000,  /* connect.san_ms: one attempt [PROV-CONNECT-7] */
 	PROV_PART_MS = 5000,     /* a closed connection's id waits so long for the peer's word */
 	PROV_PORT_FIRST = 28672, /* cm.source_ports: below all ranges that are given out */
@@ -87,6 +88,8 @@ struct dev {
 	unsigned ids;              /* cm ids and endpoints of ours on it, the anchor not counted */
 	struct endpoint *pool;     /* idle endpoints, the last used first */
 	unsigned pool_count;
+	struct endpoint *resting; /* ones that were cut off, the first to have rested first */
+	unsigned rest_count;
 	bool soft;    /* no hardware behind it */
 	bool gone;    /* removed: nothing new on it */
 	bool left;    /* ... as an id said that was no connection's then, and says no more */
@@ -189,6 +192,7 @@ struct prov {
 	unsigned max_backlog;
 	uint32_t threshold;
 	unsigned max_endpoints; /* idle ones, of each device */
+	int rest_ms;            /* of endpoints that were cut off; 0: they do not rest */
 	int connect_ms;
 	uint16_t port_first, port_last; /* source ports of connections */
 	atomic_uint next_port;

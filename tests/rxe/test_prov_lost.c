@@ -47,14 +47,14 @@ static int transfer_code(SOCKET descriptor)
 	return code;
 }
 
-/* Objects of ours on all devices, idle endpoints not counted. */
+/* Objects of ours on all devices, endpoints that are idle or rest not counted. */
 static unsigned objects(void)
 {
 	struct prov *p = prov_process.live;
 	unsigned n = 0;
 	pthread_mutex_lock(&p->lock);
 	for (struct dev *d = p->devs; d; d = d->next)
-		n += d->ids - d->pool_count;
+		n += d->ids - d->pool_count - d->rest_count;
 	pthread_mutex_unlock(&p->lock);
 	return n;
 }

@@ -340,6 +340,7 @@ static void warm(const char *ip)
 void ph_up_warm(const char *ip)
 {
 	setenv("WSD_RDMA_ENDPOINTS", "4", 0);
+	setenv("WSD_RDMA_REST_MS", "0", 0); /* what rests holds a descriptor */
 	setenv("WSD_CONNECT_SAN_MS", "20000", 0);
 	ph_up();
 	warm(ip);
@@ -348,6 +349,7 @@ void ph_up_warm(const char *ip)
 void ph_up_linked(LPWSPSTARTUPEX startup, const char *ip)
 {
 	setenv("WSD_RDMA_ENDPOINTS", "4", 0);
+	setenv("WSD_RDMA_REST_MS", "0", 0); /* what rests holds a descriptor */
 	setenv("WSD_CONNECT_SAN_MS", "20000", 0);
 	ph_use(startup);
 	start_all();

@@ -72,6 +72,7 @@ static void start(bool cache)
 	/* A connection that follows another may find its endpoints not back yet; what the pool
 	 * keeps must not depend on that. */
 	setenv("WSD_RDMA_ENDPOINTS", "2", 0);
+	setenv("WSD_RDMA_REST_MS", "0", 0); /* what rests holds a descriptor */
 	ph.up.lpWPUCompleteOverlappedRequest = up_complete;
 	atomic_store(&pp_told, 0);
 	cr_assert_eq(ph_startup(), 0, "the provider does not start");
