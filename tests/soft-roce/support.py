@@ -6,20 +6,21 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
-TREE = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+import runner  # noqa: E402
+from runner import TREE, Skip, check  # noqa: E402,F401
+
 SCRIPT = os.path.join(TREE, "scripts/soft-roce")
 MAIN = "selftest"  # the instance that most tests share
 DEADLINE = 60  # for what must happen at all; a busy machine is slow
 
 _seconds = {}
 _folders = []
-
-
-class Skip(Exception):
-    pass
 
 
 def note(what, seconds):
@@ -86,11 +87,6 @@ def status(instance=MAIN, script=SCRIPT):
     return rows
 
 
-def check(condition, text):
-    if not condition:
-        raise AssertionError(text)
-
-
 def equal(got, wanted, what=""):
     check(got == wanted, f"{what} got {got!r}, wanted {wanted!r}")
 
@@ -152,11 +148,7 @@ def own_instances():
 
 
 def keep_consoles(where):
-    os.makedirs(where, exist_ok=True)
-    for name, state in own_instances():
-        for file in os.listdir(state):
-            if file.endswith((".console", ".console.old", ".log")):
-                shutil.copy2(os.path.join(state, file), os.path.join(where, f"{name}-{file}"))
+    runner.keep_consoles([state for _, state in own_instances()], where)
 
 
 def clean_up():
