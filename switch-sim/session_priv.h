@@ -386,7 +386,7 @@ uint32_t ss_urgent_count(const struct session *ss); /* that nobody has read */
 
 /* session_end.c */
 void ss_lost(struct session *ss, int code);
-int ss_send_code(const struct session *ss); /* of a send after the loss */
+int ss_send_code(const struct session *ss);   /* of a send after the loss */
 void ss_broken(struct session *ss, int code); /* a downcall that sends failed */
 /* A registration has failed with @error; and what that means to the application. */
 void ss_unregistered(struct session *ss, int error);
