@@ -49,7 +49,8 @@ struct endpoint {
 	uint8_t port;
 	int64_t rest_until_ms;
 	bool clean;   /* the queue pair is RESET, and nothing was posted since */
-	bool torn;    /* RDMA was cut off in the middle, or its requests did not come back */
+	bool torn;    /* RDMA was cut off in the middle */
+	bool stalled; /* not everything has come back from ERR in time */
 	bool cut;     /* sends were cut off: packets of them may be on their way out */
 	bool spoiled; /* memory stays exposed in its domain: for no other connection */
 };

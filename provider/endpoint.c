@@ -45,7 +45,7 @@ static int make_pair(struct endpoint *ep)
 	ep->send_depth = attr.cap.max_send_wr;
 	ep->recv_depth = attr.cap.max_recv_wr;
 	ep->clean = true;
-	ep->torn = false;
+	ep->torn = ep->stalled = false;
 	return 0;
 }
 
@@ -339,7 +339,10 @@ bool endpoint_reset(struct endpoint *ep)
 {
 	struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RESET};
 	if (!ep->clean)
-		ep->clean = ep->qp && !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE);
+		/* rxe must not be reset beside those who handle its packets. */
+		ep->clean = ep->qp && (ep->stalled && ep->dev->soft
+					       ? renew(ep)
+					       : !ibv_modify_qp(ep->qp, &attr, IBV_QP_STATE));
 	return ep->clean;
 }
 

@@ -285,7 +285,7 @@ static bool drain(struct conn *c)
 	for (int64_t end = now_ms() + FLUSH_WAIT_MS; at_nic(t) && now_ms() < end;)
 		if (!take(c, &failed))
 			sched_yield();
-	c->ep->torn |= at_nic(t);
+	c->ep->stalled = at_nic(t);
 	return !at_nic(t);
 }
 
