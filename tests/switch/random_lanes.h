@@ -61,7 +61,7 @@ static unsigned dice(unsigned n)
 	return (unsigned)((z ^ (z >> 31)) % n);
 }
 
-static void tell(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
 {
 	char *line = w.told[w.n_told++ % 24];
 	va_list list;
