@@ -69,6 +69,16 @@ static int sleep_for(struct sw_socket *s, struct session *ss, struct waiter *w,
 	return 0;
 }
 
+/* closesocket has told those who waited already; who comes later is told by nobody, since a session
+ * that is closing has no news for the socket. */
+static bool is_closed(struct sw_socket *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool closed = s->state == SW_CLOSED;
+	pthread_mutex_unlock(&s->lock);
+	return closed;
+}
+
 static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline_ns)
 {
 	struct waiter w = {0};
@@ -86,7 +96,7 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 		return is_over(r) ? 0 : WSAETIMEDOUT;
 	}
 	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
-	int code = sleep_for(s, ss, &w, r, deadline_ns);
+	int code = is_closed(s) ? WSAEINTR : sleep_for(s, ss, &w, r, deadline_ns);
 	waiter_unlink(&link);
 	waiter_end(&w);
 	/* a select of another thread, events, or the end of one that could not be cancelled yet */

@@ -294,8 +294,10 @@ Test(acceptex, WS_ACCEPT_6_DisconnectEx_under_a_send_that_waits)
 		WS_OK(ws_set(p.b, WSD_SOL_SOCKET, WSD_SO_RCVTIMEO, CONN_WAIT_MS));
 		while ((r = wsd_recv(p.b, b, sizeof(b), 0)) > 0)
 			;
-		cr_assert(r == 0 || wsd_WSAGetLastError() == WSAECONNRESET, "code %d",
-			  wsd_WSAGetLastError());
+		/* a NIC that fetches may find the memory gone before it hears of the end */
+		cr_assert(r == 0 || wsd_WSAGetLastError() == WSAECONNRESET ||
+				  (pair_on_rxe() && wsd_WSAGetLastError() == WSAECONNABORTED),
+			  "code %d", wsd_WSAGetLastError());
 		int code = conn_call_end(&call);
 		cr_assert(code == 0 || code == WSAEINTR || code == WSA_OPERATION_ABORTED, "%d",
 			  code);

@@ -300,6 +300,33 @@ Test(close, WS_CLOSE_1_cycles_leave_nothing)
 	WS_END();
 }
 
+static int send_much(struct conn_call *c)
+{
+	static char much[MUCH];
+	int r = wsd_send(c->s, much, sizeof(much), 0);
+	return r == SOCKET_ERROR ? wsd_WSAGetLastError() : 0;
+}
+
+/* Whether it has not begun, is announced to the peer, or waits already: it ends. */
+Test(close, WS_CLOSE_1_close_against_a_send_that_begins, .timeout = 100)
+{
+	WS_BEGIN();
+	for (int i = 0; i < 12; i++) {
+		struct pair p = pair_open();
+		struct conn_call call = {.fn = send_much, .s = p.a};
+		cr_assert_eq(pthread_create(&call.thread, NULL, conn_call_run, &call), 0);
+		for (volatile int spin = 0; spin < i * 20000; spin++)
+			;
+		WS_OK(wsd_closesocket(p.a));
+		p.a = INVALID_SOCKET;
+		int code = conn_call_end(&call);
+		cr_assert(code == WSAEINTR || code == WSAENOTSOCK || code == WSA_OPERATION_ABORTED,
+			  "%d", code);
+		pair_close(&p);
+	}
+	WS_END();
+}
+
 struct reader {
 	SOCKET s;
 	pthread_t thread;
