@@ -16,35 +16,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { BLOCK = 256 * 1024, BUSY_MAX = 16, PAUSE_MS = 20 };
+#include "ends.h"
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
+enum { BLOCK = 256 * 1024, BUSY_MAX = 16, PAUSE_MS = 20 };
 
 static void pause_ms(long ms)
 {
 	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 	nanosleep(&t, NULL);
-}
-
-static int failed(const char *call)
-{
-	printf("%s failed: %d\n", call, WSAGetLastError());
-	return 1;
-}
-
-static struct sockaddr_in name_of(const char *address, const char *port)
-{
-	struct sockaddr_in name;
-	memset(&name, 0, sizeof(name));
-	name.sin_family = AF_INET;
-	name.sin_addr.s_addr = inet_addr(address);
-	name.sin_port = htons((unsigned short)atoi(port));
-	return name;
 }
 
 static SOCKET connected(const struct sockaddr_in *to)

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ends.h"
+
 enum { BUFFER = 256 * 1024 };
 
 static void usage(FILE *to)
@@ -26,13 +28,6 @@ static void usage(FILE *to)
 	      "       talker -t ADDRESS PORT COUNT           connects COUNT times, prints the "
 	      "time\n",
 	      to);
-}
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 /* ---- bytes from a seed, in any order of chunk sizes ---- */
@@ -176,22 +171,6 @@ static void *serve_one(void *arg)
 	printf("connection ended: %d\n", code);
 	closesocket(s);
 	return NULL;
-}
-
-static int failed(const char *call)
-{
-	printf("%s failed: %d\n", call, WSAGetLastError());
-	return 1;
-}
-
-static struct sockaddr_in name_of(const char *address, const char *port)
-{
-	struct sockaddr_in name;
-	memset(&name, 0, sizeof(name));
-	name.sin_family = AF_INET;
-	name.sin_addr.s_addr = inet_addr(address);
-	name.sin_port = htons((unsigned short)atoi(port));
-	return name;
 }
 
 static int serve(const char *address, const char *port, int count)
