@@ -124,7 +124,8 @@ void lost_close_begin(struct conn *c)
 	if (c->s->state == SS_CONNECTING) {
 		conn_end(c, true);
 	} else if (c->s->state == SS_CONNECTED) {
-		/* the reset in lost_close() comes at once: ERR would only make completions */
+		/* transfer_close() resets at once: ERR would only make completions, and where it is
+		 * needed all the same (no hardware) it comes there */
 		stop(c, WSAENOTSOCK);
 		tell(c);
 	}
