@@ -126,12 +126,16 @@ void san_accept_step(struct san_conn *c)
 	}
 }
 
-/* Those of a listener that is closed [SW-ACCEPT-9]. Caller holds s->lock. */
+/*
+ * Those of a listener that is closed [SW-ACCEPT-9]. One that is up is the application's, or was in
+ * the listener's queue, which ends it, or accept_san_ready() is about to refuse it: its reference
+ * to the listener only has not been given back yet. Caller holds s->lock.
+ */
 void san_accept_drop(struct san *san, const struct sw_socket *s)
 {
 	pthread_mutex_lock(&san->conns_lock);
 	for (struct san_conn *c = san->conns; c; c = c->next)
-		if (!c->initiator && c->s == s)
+		if (!c->initiator && c->s == s && c->phase != SAN_CONN_UP)
 			san_conn_unwanted(c);
 	pthread_mutex_unlock(&san->conns_lock);
 }

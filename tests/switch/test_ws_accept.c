@@ -329,3 +329,32 @@ Test(accept, WS_ACCEPT_5_close_against_accept_and_connect)
 	}
 	WS_END();
 }
+
+/* A server of one connection: the listener is closed as soon as accept has returned. */
+static int accept_the_only(struct conn_call *c)
+{
+	char byte = 0;
+	c->ret = wsd_accept(c->s, NULL, NULL);
+	if (c->ret == INVALID_SOCKET)
+		return wsd_WSAGetLastError();
+	WS_OK(wsd_closesocket(c->s));
+	int n = wsd_recv(c->ret, &byte, 1, 0);
+	return n == 1 ? 0 : n ? wsd_WSAGetLastError() : -1;
+}
+
+/* Clauses: SW-ACCEPT-9 */
+Test(accept, WS_CLOSE_1_a_listener_closed_at_once_leaves_what_was_accepted)
+{
+	WS_BEGIN();
+	for (int i = pair_rounds(200); i > 0; i--) {
+		struct conn_call server = {.fn = accept_the_only, .s = pair_listener(5)};
+		unsigned port = ws_port(server.s);
+		cr_assert_eq(pthread_create(&server.thread, NULL, conn_call_run, &server), 0);
+		struct far_end far = far_connect(port);
+		far_put(&far, "x");
+		cr_assert_eq(conn_call_end(&server), 0);
+		WS_OK(wsd_closesocket(server.ret));
+		far_close(&far);
+	}
+	WS_END();
+}
