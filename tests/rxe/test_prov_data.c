@@ -120,7 +120,7 @@ Test(data, PROV_DATA_04_the_registration_is_found_by_address)
 	/* Too long for what is posted: the end of this connection. */
 	cr_assert_eq(pp_wait(p.b, &r2), WSAEMSGSIZE);
 	cr_assert_neq(pp_wait(p.a, &s), 0);
-	(void)WSD_UNTIL(pp_dereg(p.a, high) == 0, 100);
+	(void)WSD_WITHIN(pp_dereg(p.a, high) == 0, 100);
 	cr_assert_eq(pp_dereg(p.b, target), 0, "legal when broken, too");
 	pp_close(&p);
 	pp_unmap(mem, SIZE);
@@ -492,7 +492,7 @@ Test(data, PROV_DATA_08_a_peer_without_receives_is_waited_for)
 	cr_assert_eq(pp_told_code(&w[0]), 0);
 	long long start = wsd_check_now_ms();
 	cr_assert_eq(ph_close(s), 0);
-	cr_assert_lt(wsd_check_now_ms() - start, 1000);
+	cr_assert_lt(wsd_check_now_ms() - start, 10000);
 	cr_assert_eq(pp_told_code(&w[1]), WSA_OPERATION_ABORTED);
 	pp_raw_close(&raw);
 	cr_assert_eq(ph_close(listener), 0);

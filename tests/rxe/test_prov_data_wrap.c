@@ -431,7 +431,7 @@ static void close_other(struct pp_op *op)
 {
 	struct cross *x = op->arg;
 	atomic_fetch_add(x->meeting, 1);
-	(void)WSD_UNTIL(atomic_load(x->meeting) == 2, PP_SOON_MS);
+	(void)WSD_WITHIN(atomic_load(x->meeting) == 2, PP_SOON_MS);
 	atomic_store(&x->code, ph_close(x->other) + 1);
 }
 

@@ -26,7 +26,7 @@
 
 enum {
 	WSD_FORK_REST_LOOKS = 3, /* in a row */
-	WSD_FORK_TRIES = 4000,
+	WSD_FORK_TRIES = 40000,
 	WSD_FORK_LOOK_US = 500,
 };
 

@@ -106,8 +106,8 @@ Test(nomem, SW_PNP_01_no_memory_while_a_change_is_taken_in)
 		bed_clear(&bed);
 		atomic_store(&fail_at, n);
 		cr_assert_eq(netbed_add_addr("san0", "10.77.0.2", 24), 0);
-		(void)WSD_UNTIL(bed_count(&bed, "10.77.0.2:5150") == 1 || atomic_load(&fail_at) < 0,
-				500);
+		(void)WSD_WITHIN(
+			bed_count(&bed, "10.77.0.2:5150") == 1 || atomic_load(&fail_at) < 0, 500);
 		last = not_reached();
 		/* at the latest the next change, or question, brings it */
 		cr_assert_eq(netbed_add_addr("lan0", "10.78.0.2", 24), 0);

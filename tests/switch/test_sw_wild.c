@@ -207,7 +207,7 @@ static SOCKET sharer(const char *addr)
 static void close_waits_for_bind(struct scripted *p, const char *call, void *arg)
 {
 	if (!strcmp(call, "WSPCloseSocket"))
-		(void)WSD_UNTIL(bed_count(&bed, "a WSPBind(3, 10.77.0.1:5150) = 0") == 1, 2000);
+		(void)WSD_WITHIN(bed_count(&bed, "a WSPBind(3, 10.77.0.1:5150) = 0") == 1, 2000);
 }
 
 /* The wildcard listener's companion is still there when the specific one's is bound. */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { LAB_PROCS = 8, LAB_PATIENCE_MS = 5000 /* only a hang waits so long */ };
+enum { LAB_PROCS = 8, LAB_PATIENCE_MS = 20000 /* only a hang waits so long */ };
 
 struct lab_proc {
 	pid_t pid;

@@ -19,7 +19,7 @@ Test(check, nothing_left_passes)
 Test(check, a_condition_that_never_comes_ends_at_the_deadline)
 {
 	long long start = wsd_check_now_ms();
-	cr_assert_not(WSD_UNTIL(false, 20));
+	cr_assert_not(WSD_WITHIN(false, 20));
 	cr_assert_geq(wsd_check_now_ms() - start, 20);
 	cr_assert(WSD_UNTIL(true, 0));
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <wsd/errors.h>
 
-enum { PATIENCE_MS = 2000 };
+enum { PATIENCE_MS = 20000 };
 
 /* A hand-made process: what anybody gets who says hello. */
 struct stranger {

@@ -494,7 +494,7 @@ Test(prov_data, PROV_CLOSE_01_the_endpoint_stays_as_long_as_a_registration_uses_
 			    }),
 			    2000));
 	pthread_create(&threads[1], NULL, remove_it, NULL);
-	cr_assert_not(WSD_UNTIL(endpoint_is_taken(), 50));
+	cr_assert_not(WSD_WITHIN(endpoint_is_taken(), 50));
 	pthread_mutex_lock(&fake.c->lock);
 	t->busy--;
 	pthread_cond_broadcast(&t->cond);
