@@ -11,12 +11,10 @@
 #include "conn.h"
 
 /* Nothing is posted from now on. Under s->call. */
-static void stop(struct conn *c, int code)
+static void stop_locked(struct conn *c, int code)
 {
-	pthread_mutex_lock(&c->lock);
 	c->up = false;
 	c->broken = code;
-	pthread_mutex_unlock(&c->lock);
 }
 
 /* Or answers it. Under s->call. */
@@ -31,8 +29,11 @@ static bool break_off(struct conn *c, int code)
 {
 	if (!sock_turn(c->s, SN_LOST))
 		return false;
-	stop(c, code);
+	pthread_mutex_lock(&c->lock);
+	stop_locked(c, code);
+	/* Under the lock: who finds it dead by a completion may make another queue pair. */
 	endpoint_err(c->ep);
+	pthread_mutex_unlock(&c->lock);
 	tell(c);
 	return true;
 }
@@ -126,7 +127,9 @@ void lost_close_begin(struct conn *c)
 	} else if (c->s->state == SS_CONNECTED) {
 		/* transfer_close() resets at once: ERR would only make completions, and where it is
 		 * needed all the same (no hardware) it comes there */
-		stop(c, WSAENOTSOCK);
+		pthread_mutex_lock(&c->lock);
+		stop_locked(c, WSAENOTSOCK);
+		pthread_mutex_unlock(&c->lock);
 		tell(c);
 	}
 }

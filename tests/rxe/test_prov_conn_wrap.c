@@ -10,10 +10,11 @@
 
 #include "check.h"
 #include "prov_conn.h"
+#include "../../provider/transfer.h"
 #include "prov_harness.h"
 #include "wrap.h"
 
-enum { SOON_MS = 5000 };
+enum { SOON_MS = 20000 };
 
 enum wrapped {
 	W_CREATE_ID,
@@ -88,8 +89,33 @@ WSD_WRAP(W_QP, struct ibv_qp *, NULL, ibv_create_qp,
 #undef ibv_reg_mr
 WSD_WRAP(W_MR, struct ibv_mr *, NULL, ibv_reg_mr,
 	 (struct ibv_pd * pd, void *a, size_t len, int access), (pd, a, len, access))
-WSD_WRAP(W_MODIFY, int, err, ibv_modify_qp,
-	 (struct ibv_qp * qp, struct ibv_qp_attr *attr, int mask), (qp, attr, mask))
+
+/* How many threads change one queue pair now; who puts it into ERR waits for company, if asked to.
+ */
+static struct {
+	struct ibv_qp *qp;
+	atomic_bool wait;
+	atomic_int inside, most;
+} changing;
+
+int __real_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
+int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
+{
+	int err = fault(W_MODIFY);
+	bool watched = qp == changing.qp;
+	if (err)
+		return err;
+	if (watched && atomic_fetch_add(&changing.inside, 1) + 1 > atomic_load(&changing.most))
+		atomic_fetch_add(&changing.most, 1);
+	if (watched && attr->qp_state == IBV_QPS_ERR && atomic_exchange(&changing.wait, false))
+		(void)WSD_WITHIN(atomic_load(&changing.most) > 1, 500);
+	err = __real_ibv_modify_qp(qp, attr, mask);
+	if (watched)
+		atomic_fetch_sub(&changing.inside, 1);
+	return err;
+}
+
 WSD_WRAP(W_ALIGNED, void *, NULL, aligned_alloc, (size_t align, size_t size), (align, size))
 
 /* No endpoint is kept: each connection makes its own. */
@@ -238,5 +264,39 @@ Test(conn_wrap, PROV_CLOSE_05_close_succeeds_though_steps_fail)
 				    SOON_MS));
 		cr_assert_eq(ph_close(v.server) + ph_close(v.listener), 0);
 	}
+	END();
+}
+
+/* ---- two threads find a connection dead ---- */
+
+static void *lose(void *arg)
+{
+	conn_lost(arg, WSAECONNABORTED);
+	return NULL;
+}
+
+/* One by a completion, one by rdma_cm: the first may make another queue pair, so the second must
+ * not be at the old one. */
+Test(conn_wrap, PROV_CLOSE_04_two_threads_find_a_connection_dead)
+{
+	BEGIN();
+	struct ph_pair v;
+	struct sock *s;
+	pthread_t t;
+	int code;
+	ph_pair(&v, PH_SAN0);
+	struct conn *c = conn_enter(v.client, &s, &code);
+	cr_assert_not_null(c);
+	changing.qp = c->ep->qp;
+	atomic_store(&changing.wait, true);
+	cr_assert_eq(pthread_create(&t, NULL, lose, c), 0);
+	cr_assert(WSD_UNTIL(!atomic_load(&changing.wait), SOON_MS));
+	pthread_mutex_lock(&c->lock);
+	harvest_fail_locked(c, WSAECONNABORTED);
+	transfer_unlock(c);
+	pthread_join(t, NULL);
+	cr_assert_eq(atomic_load(&changing.most), 1, "two change it at once");
+	conn_leave(s);
+	ph_unpair(&v);
 	END();
 }
