@@ -10,7 +10,7 @@
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
-enum { SOON_MS = 3000, REQUESTS = 60 };
+enum { SOON_MS = 20000, REQUESTS = 60 };
 
 #define BEGIN()  \
 	ph_up(); \
@@ -115,6 +115,9 @@ static void look_inside(struct ph_event *e)
 {
 	struct order *o = e->arg;
 	WSANETWORKEVENTS out;
+	/* The selection below finds the request again, and sets the event, in here. */
+	if (atomic_load(&o->recorded))
+		return;
 	if (ph_enum(o->s, NULL, &out) == 0 && (out.lNetworkEvents & FD_ACCEPT))
 		atomic_fetch_add(&o->recorded, 1);
 	/* Anything else may be called too. */
@@ -210,9 +213,10 @@ Test(event, PROV_EVENT_05_no_event_is_lost_between_copy_and_reset, .timeout = 60
 	}
 	pthread_join(thread, NULL);
 	usleep(100000);
-	bool set = atomic_load(&e.set);
+	/* Looked at in this order: another request may come only now. */
 	cr_assert_eq(ph_enum(s, NULL, &out), 0);
-	cr_assert(set || !out.lNetworkEvents, "recorded, and the event is not set");
+	cr_assert(!out.lNetworkEvents || WSD_UNTIL(atomic_load(&e.set), SOON_MS),
+		  "recorded, and the event is not set");
 	cr_assert_gt(seen, 0);
 	cr_assert_eq(ph_close(s), 0);
 	END();
