@@ -22,6 +22,7 @@ bool pair_san_make(void)
 	bed_register(&san.bed, 0);
 	setenv("LOOP_ADDRS", "10.77.0.1,10.77.1.1", 1);
 	setenv("LOOP_LOST", PAIR_SILENT, 1);
+	setenv("LOOP_CONNECT_MS", "20000", 1);
 	void *module = dlopen(LOOP_MODULE, RTLD_NOW | RTLD_LOCAL);
 	cr_assert_not_null(module, "%s", dlerror());
 	san.loop = dlsym(module, LOOP_CONTROL);

@@ -23,6 +23,7 @@ static bool pair_make(void)
 	bed_install(&bed, 0, LOOP_MODULE, "");
 	bed_register(&bed, 0);
 	setenv("LOOP_ADDRS", "10.77.0.1,10.77.1.1", 1);
+	setenv("LOOP_CONNECT_MS", "20000", 1);
 	void *module = dlopen(LOOP_MODULE, RTLD_NOW | RTLD_LOCAL);
 	cr_assert_not_null(module, "%s", dlerror());
 	loop_san = dlsym(module, LOOP_CONTROL);

@@ -257,6 +257,7 @@ Test(connect, SW_SUBNET_02_to_04_who_stays_on_tcpip_and_why)
 static void started_with_share(void)
 {
 	char path[160];
+	unsetenv("WSD_CONNECT_SAN_MS");
 	bed_file(&bed, "conf", "connect.san_ms = 150\n");
 	snprintf(path, sizeof(path), "%s/conf", bed.catalog);
 	setenv("WSD_CONFIG", path, 1);
@@ -274,7 +275,7 @@ Test(connect, SW_CONNECT_04_the_sans_share_of_the_time_is_bounded)
 	long long before = wsd_check_now_ms();
 	cr_assert_eq(fake_connect(s, "10.77.0.1", BED_PORT), 0, "blocking, over TCP/IP in the end");
 	long long took = wsd_check_now_ms() - before;
-	cr_assert(took >= 140 && took < 1500, "%lld ms", took);
+	cr_assert(took >= 140 && took < 5000, "%lld ms", took);
 	cr_assert_eq(reason_of(s), SW_REASON_TIMEOUT);
 	cr_assert_eq(bed_count(&bed, "WSPCloseSocket(2)"), 1);
 	/* and is not spent twice [SW-FALLBACK-6] */

@@ -396,6 +396,7 @@ Test(socket, WS_SOCKET_4_many_threads_on_one_socket, .timeout = 60)
 	for (int i = 0; i < 6; i++)
 		pthread_create(&t[i], NULL, hammer, &h);
 	usleep(700000);
+	WSD_UNTIL(h.bound > 100 && h.closed > 100, 20000);
 	atomic_store(&h.stop, true);
 	for (int i = 0; i < 6; i++)
 		pthread_join(t[i], NULL);

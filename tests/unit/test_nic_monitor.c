@@ -254,7 +254,7 @@ Test(nic_monitor, PROV_IOCTL_3_what_has_no_event)
 	script.addrs = 1; /* 60 ms later than that */
 	began = wsd_check_now_ms();
 	cr_assert_eq(work(m, 1000, true), 1);
-	cr_assert_lt(wsd_check_now_ms() - began, 300);
+	cr_assert_lt(wsd_check_now_ms() - began, 900);
 	cr_assert_geq(script.looks, looks + 2);
 	work(m, 500, false);
 	cr_assert(script.how & NIC_LOOK_THOROUGH, "later looks leave no corner out");

@@ -288,7 +288,7 @@ Test(reactor, SW_BLOCK_4_timers_fire_in_their_order)
 {
 	WSD_TEST_BEGIN();
 	struct reactor *r = started();
-	uint64_t base = waiter_now_ns() + (uint64_t)50 * MS;
+	uint64_t base = waiter_now_ns() + (uint64_t)1000 * MS; /* all are set by then */
 	for (unsigned i = 0; i < TIMERS; i++) {
 		timers[i] = (struct fired){{.fire = on_timer}, i};
 		/* far away first: then each is moved */
