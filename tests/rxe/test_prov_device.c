@@ -13,7 +13,7 @@
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
-enum { AT_ONCE_MS = 3000, SHOWS_MS = 4000 };
+enum { AT_ONCE_MS = 10000, SHOWS_MS = 4000 };
 
 static const char *const devices[][3] = {
 	{"rxe0", "san0", PH_SAN0}, {"rxe1", "san1", PH_SAN1}, {"rxe2", "san2", PH_SAN2}};

@@ -16,7 +16,7 @@
 #include "check.h"
 #include "prov_harness.h"
 
-enum { AT_ONCE_MS = 3000, SHOWS_MS = 4000, SLEEP_MS = 50, KEPT = 64 };
+enum { AT_ONCE_MS = 10000, SHOWS_MS = 4000, SLEEP_MS = 50, KEPT = 64 };
 
 #ifdef WSD_CHECK_ASAN
 enum { ROUNDS = 5 }; /* alone: see forks_beside() */

@@ -17,7 +17,7 @@
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
-enum { SOON_MS = 3000, STORM_THREADS = 6, STORM_ROUNDS = 15 };
+enum { SOON_MS = 20000, STORM_THREADS = 6, STORM_ROUNDS = 15 };
 
 /* librdmacm keeps devices open for good: once through before the descriptors are counted. */
 #define BEGIN()    \

@@ -16,7 +16,7 @@
 #include "prov_harness.h"
 #include "rdma_peer.h"
 
-enum { SOON_MS = 5000, CLOSE_MS = 2000 };
+enum { SOON_MS = 20000, CLOSE_MS = 4000 };
 
 #define BEGIN()                              \
 	ph_up_linked(WSPStartupEx, PH_SAN0); \
@@ -218,7 +218,8 @@ Test(lost, PROV_CLOSE_01_many_cycles_leave_nothing, .timeout = 280)
 			ph_unpair(&v);
 		}
 	}
-	cr_assert(WSD_UNTIL(objects() == before, SOON_MS), "%u objects, %u at the start", objects(),
+	/* fewer, if something of the harness's own was still on its way at the start */
+	cr_assert(WSD_UNTIL(objects() <= before, SOON_MS), "%u objects, %u at the start", objects(),
 		  before);
 	END();
 }
@@ -229,8 +230,8 @@ Test(lost, PROV_MEM_08_endpoints_are_recycled)
 	BEGIN();
 	struct prov *p = prov_process.live;
 	struct endpoint *ep;
-	unsigned count = 0, again = 0;
-	uint32_t first = 0;
+	unsigned before = objects(), count = 0, again = 0;
+	uint32_t seen[5];
 	for (int i = 0; i < 5; i++) {
 		struct ph_pair v;
 		struct sock *s;
@@ -238,13 +239,14 @@ Test(lost, PROV_MEM_08_endpoints_are_recycled)
 		ph_pair(&v, PH_SAN0);
 		struct conn *c = conn_enter(v.client, &s, &code);
 		cr_assert_not_null(c);
-		uint32_t qpn = c->ep->qp->qp_num;
+		seen[i] = c->ep->qp->qp_num;
 		conn_leave(s);
-		if (!i)
-			first = qpn;
-		again += i && qpn == first;
+		for (int k = 0; k < i; k++)
+			again += seen[k] == seen[i];
 		ph_unpair(&v);
-		usleep(50000); /* the peer answers */
+		/* the peers answer, and the endpoints are back */
+		cr_assert(WSD_UNTIL(objects() <= before, SOON_MS), "%u, %u before", objects(),
+			  before);
 	}
 	cr_assert_gt(again, 0, "no queue pair comes again");
 	cr_assert(WSD_UNTIL(({

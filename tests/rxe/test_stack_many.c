@@ -30,7 +30,7 @@ static unsigned port_of(int i)
 	return FIRST_PORT + (unsigned)i / 4;
 }
 
-Test(many, SW_LISTEN_02_fifty_thousand_listeners, .timeout = 280)
+Test(many, SW_LISTEN_02_fifty_thousand_listeners, .timeout = 860)
 {
 	struct rlimit limit;
 	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);

@@ -110,7 +110,7 @@ SOCKET pp_accept(SOCKET listener)
 	SOCKET s = INVALID_SOCKET;
 	int code = -1;
 	struct wsd_sockaddr_in from;
-	long long end = wsd_check_now_ms() + PP_SOON_MS * 4;
+	long long end = wsd_check_now_ms() + PP_SOON_MS;
 	do {
 		int len = sizeof(from);
 		s = ph.proc.lpWSPAccept(listener, (struct wsd_sockaddr *)&from, &len, accept_all, 0,
@@ -304,9 +304,9 @@ SOCKET pp_raw_connect(struct pp_raw *r, SOCKET listener, const char *ip, unsigne
 	to.sin_addr.s_addr = inet_addr(ip);
 	r->channel = rdma_create_event_channel();
 	cr_assert_eq(rdma_create_id(r->channel, &r->id, NULL, RDMA_PS_TCP), 0);
-	cr_assert_eq(rdma_resolve_addr(r->id, NULL, (struct sockaddr *)&to, 2000), 0);
+	cr_assert_eq(rdma_resolve_addr(r->id, NULL, (struct sockaddr *)&to, PP_SOON_MS), 0);
 	raw_event(r, RDMA_CM_EVENT_ADDR_RESOLVED);
-	cr_assert_eq(rdma_resolve_route(r->id, 2000), 0);
+	cr_assert_eq(rdma_resolve_route(r->id, PP_SOON_MS), 0);
 	raw_event(r, RDMA_CM_EVENT_ROUTE_RESOLVED);
 	r->pd = ibv_alloc_pd(r->id->verbs);
 	r->cq = ibv_create_cq(r->id->verbs, 64, NULL, NULL, 0);

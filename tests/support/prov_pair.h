@@ -13,7 +13,7 @@
 
 #include "prov_harness.h"
 
-enum { PP_SOON_MS = 5000 };
+enum { PP_SOON_MS = 20000 };
 
 /* One operation: its WSAOVERLAPPED first. */
 struct pp_op {

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STEP_MS = 5000 };
+enum { STEP_MS = 10000 };
 
 int rdma_peer_wait(struct rdma_peer *c, int ms)
 {
