@@ -12,6 +12,7 @@
 #include "disconnect.h"
 #include "errmap.h"
 #include "overlapped.h"
+#include "reactor.h"
 #include "usermem.h"
 
 #include <errno.h>
@@ -42,6 +43,8 @@ struct transmit {
 	/* in chunks */
 	struct sw_request part;
 	char *chunk;
+	struct reactor *reactor; /* overlapped */
+	struct reactor_job more;
 };
 
 static struct transmit *of(struct data_request *d)
@@ -249,6 +252,13 @@ static void go_on(struct transmit *x)
 	data_finish(&x->d.r);
 }
 
+static void run_more(struct reactor_job *j)
+{
+	go_on((struct transmit *)(void *)((char *)j - offsetof(struct transmit, more)));
+}
+
+/* Perhaps inside an upcall, for whose end a thread that closes the SAN socket waits with the
+ * session's lock: so the session is not entered from here, nor are files read. */
 static void part_finished(struct sw_request *r)
 {
 	struct transmit *x =
@@ -258,7 +268,7 @@ static void part_finished(struct sw_request *r)
 	if (r->code)
 		data_finish(&x->d.r);
 	else
-		go_on(x);
+		reactor_post(x->reactor, &x->more);
 }
 
 static int run_chunks(struct sw_socket *s, struct transmit *x, DWORD timeout)
@@ -269,6 +279,9 @@ static int run_chunks(struct sw_socket *s, struct transmit *x, DWORD timeout)
 	if (!x->chunk)
 		return WSAENOBUFS;
 	if (d->r.overlapped) {
+		x->more.run = run_more;
+		if (reactor_start(s->process, &x->reactor) < 0)
+			return WSAENOBUFS;
 		code = overlapped_begin(d->r.overlapped, &d->event);
 		if (code)
 			return code;

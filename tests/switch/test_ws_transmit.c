@@ -304,6 +304,45 @@ Test(transmit, WS_CLOSE_1_close_ends_it)
 	WS_END();
 }
 
+static void *read_on(void *arg)
+{
+	const SOCKET *s = arg;
+	char buffer[65536];
+	while (wsd_recv(*s, buffer, sizeof(buffer), 0) > 0)
+		;
+	return NULL;
+}
+
+/* Whatever is being done for it in this moment: one part has ended, the next is read, or sent. */
+Test(transmit, WS_CLOSE_1_a_hard_close_ends_it, .timeout = 100)
+{
+	static const struct wsd_linger hard = {1, 0};
+	WS_BEGIN();
+	int fd = file_of(32 * MIB, 0);
+	for (int i = 0; i < pair_rounds(200); i++) {
+		struct pair p = pair_open();
+		SOCKET reader = p.b;
+		OVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+		WSAEVENT e = (WSAEVENT)o.hEvent;
+		pthread_t t;
+		cr_assert_eq(pthread_create(&t, NULL, read_on, &reader), 0);
+		cr_assert_eq(transmit(p.a, WSD_FILE_HANDLE(fd), 0, &o, NULL, 0), WSA_IO_PENDING);
+		WS_OK(wsd_setsockopt(p.a, WSD_SOL_SOCKET, WSD_SO_LINGER, (const char *)&hard,
+				     sizeof(hard)));
+		for (volatile int spin = 0; spin < i % 50 * 100000; spin++)
+			;
+		WS_OK(wsd_closesocket(p.a));
+		p.a = INVALID_SOCKET;
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &e, TRUE, CONN_WAIT_MS, FALSE),
+			     (DWORD)WSA_WAIT_EVENT_0);
+		pthread_join(t, NULL);
+		wsd_WSACloseEvent(e);
+		pair_close(&p);
+	}
+	close(fd);
+	WS_END();
+}
+
 Test(transmit, WS_ERR_3_bad_arguments)
 {
 	TRANSMIT_FILE_BUFFERS bad = {NULL, 5, NULL, 0};
