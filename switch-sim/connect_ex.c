@@ -35,12 +35,12 @@ static void data_sent(struct sw_request *r)
 	complete(r->s, ex, r->code);
 }
 
-static void send_data(struct sw_socket *s, struct connect_ex *ex)
+static void send_data(struct sw_socket *s, const struct sw_transport *t, struct connect_ex *ex)
 {
 	sw_request_init(&ex->r, s, SW_OP_SEND, 0);
 	sw_request_one(&ex->r, ex->data, ex->len);
 	ex->r.finish = data_sent;
-	if (s->transport->submit(s, &ex->r))
+	if (t->submit(s, &ex->r))
 		complete(s, ex, ex->r.code);
 }
 
@@ -51,6 +51,7 @@ void connect_ex_ended(struct sw_socket *s)
 	struct connect_ex *ex = c && c->phase == CONNECT_IDLE ? c->ex : NULL;
 	int code = 0;
 	bool connected = s->state == SW_CONNECTED;
+	const struct sw_transport *t = s->transport; /* DisconnectEx may take it away */
 	if (ex) {
 		c->ex = NULL;
 		code = c->code;
@@ -59,7 +60,7 @@ void connect_ex_ended(struct sw_socket *s)
 	if (!ex)
 		return;
 	if (!code && connected && ex->len)
-		send_data(s, ex);
+		send_data(s, t, ex);
 	else
 		complete(s, ex, code || connected ? code : WSA_OPERATION_ABORTED);
 }

@@ -87,14 +87,14 @@ static LONG connected_events(struct sw_socket *s, unsigned bits)
 
 /* A thread that slept for the socket may still attend to its completions: nobody does from now on
  * but the provider, whose news come by sw_notify. */
-static unsigned let_go(struct sw_socket *s, unsigned bits)
+static unsigned let_go(struct sw_socket *s, const struct sw_transport *t, unsigned bits)
 {
 	static const unsigned in = SW_READY_READ | SW_READY_URGENT | SW_READY_CLOSE;
 	struct pollfd fd;
 	if (!(bits & in))
-		return bits | s->transport->ready(s, in, &fd);
+		return bits | t->ready(s, in, &fd);
 	if (!(bits & SW_READY_WRITE))
-		return bits | s->transport->ready(s, SW_READY_WRITE, &fd);
+		return bits | t->ready(s, SW_READY_WRITE, &fd);
 	return bits;
 }
 
@@ -102,10 +102,11 @@ static LONG look(struct sw_socket *s, unsigned *ret_bits)
 {
 	pthread_mutex_lock(&s->lock);
 	enum sw_state state = s->state;
+	const struct sw_transport *t = s->transport; /* DisconnectEx may take it away */
 	pthread_mutex_unlock(&s->lock);
 	unsigned bits = sw_ready(s, SW_READY_ALL, NULL);
-	if (state == SW_CONNECTED && s->transport == &transport_san && !(bits & SW_READY_GONE))
-		bits = let_go(s, bits);
+	if (state == SW_CONNECTED && t == &transport_san && !(bits & SW_READY_GONE))
+		bits = let_go(s, t, bits);
 	*ret_bits = bits;
 	if (bits & SW_READY_GONE)
 		return 0;

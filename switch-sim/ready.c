@@ -61,7 +61,12 @@ bool sw_has_data(struct sw_socket *s, unsigned bits)
 		return false;
 	if (s->type != WSD_SOCK_STREAM)
 		return true;
-	if (s->transport == &transport_tcp && !(bits & SW_READY_ERROR))
+	pthread_mutex_lock(&s->lock);
+	const struct sw_transport *transport = s->transport;
+	pthread_mutex_unlock(&s->lock);
+	if (!transport) /* DisconnectEx was quicker */
+		return false;
+	if (transport == &transport_tcp && !(bits & SW_READY_ERROR))
 		return peek(s);
-	return s->transport->readable(s, &bytes) == 0 && bytes;
+	return transport->readable(s, &bytes) == 0 && bytes;
 }

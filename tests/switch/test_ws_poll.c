@@ -186,3 +186,47 @@ Test(poll, WS_SELECT_1_the_time_out_and_entries_of_one_socket)
 	WS_OK(wsd_closesocket(udp));
 	WS_END();
 }
+
+/* ---- DisconnectEx at the same time ---- */
+
+enum { EVENTS = FD_READ | FD_WRITE | FD_CLOSE };
+
+struct looker {
+	SOCKET s;
+	WSAEVENT e;
+	_Atomic bool over;
+};
+
+static void *select_and_poll(void *arg)
+{
+	struct looker *x = arg;
+	while (!x->over) {
+		WSAPOLLFD fd = {.fd = x->s, .events = WSD_POLLRDNORM};
+		wsd_WSAEventSelect(x->s, x->e, EVENTS);
+		wsd_WSAPoll(&fd, 1, 0);
+	}
+	return NULL;
+}
+
+/* Who looks at the connection finds it gone between two looks. */
+Test(poll, SW_BLOCK_3_selecting_while_DisconnectEx_takes_the_connection_away)
+{
+	WS_BEGIN();
+	WSAEVENT e = wsd_WSACreateEvent();
+	for (int i = 0; i < pair_rounds(300); i++) {
+		struct pair p = pair_open();
+		struct looker x = {.s = p.a, .e = e};
+		pthread_t t;
+		cr_assert_eq(wsd_send(p.b, "abc", 3, 0), 3);
+		WS_OK(wsd_WSAEventSelect(p.a, e, EVENTS));
+		cr_assert_eq(pthread_create(&t, NULL, select_and_poll, &x), 0);
+		for (volatile int spin = 0; spin < i % 20 * 3000; spin++)
+			;
+		WS_OK(wsd_DisconnectEx(p.a, NULL, TF_REUSE_SOCKET, 0) ? 0 : SOCKET_ERROR);
+		x.over = true;
+		pthread_join(t, NULL);
+		pair_close(&p);
+	}
+	cr_assert(wsd_WSACloseEvent(e));
+	WS_END();
+}
