@@ -175,7 +175,7 @@ static int close_handle(struct sw_process *p, SOCKET handle, bool wait)
 		san_session_closing(session);
 		linger_session(s, wait);
 	} else {
-		tcp_io_closed(s);
+		tcp_io_closed(atomic_load(&s->tcp_io));
 	}
 	sw_socket_put(s);
 	return 0;

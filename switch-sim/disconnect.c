@@ -47,21 +47,27 @@ static int move_session(struct sw_socket *s, struct sw_socket **ret)
 	return 0;
 }
 
-/* Pending requests are being ended, s->lock is given up for that. *ret_io: not s's any more. */
-static void end_tcp(struct sw_socket *s, struct tcp_io **ret_io)
+/* What is left to do is tcp_io_closed(), without s->lock: a closesocket that comes meanwhile finds
+ * a socket that is whole. */
+static void end_tcp(struct sw_socket *s)
 {
 	INT error;
-	s->state = SW_CLOSED; /* for everybody else, for a moment */
-	if (!tcp_io_close(s, false)) {
-		sw_fds_begin();
-		s->process->tcpip.lpWSPCloseSocket(s->tcp, &error);
-		s->tcp = INVALID_SOCKET;
-		sw_fds_end();
-	}
-	pthread_mutex_unlock(&s->lock);
-	tcp_io_closed(s);
-	pthread_mutex_lock(&s->lock);
-	*ret_io = atomic_exchange(&s->tcp_io, NULL);
+	if (tcp_io_close(s, false))
+		return;
+	sw_fds_begin();
+	s->process->tcpip.lpWSPCloseSocket(s->tcp, &error);
+	s->tcp = INVALID_SOCKET;
+	sw_fds_end();
+}
+
+/* Under one roof for a fork, which looks for descriptors in both places. */
+static void retire(struct sw_socket *s, struct retired *r)
+{
+	sw_fds_begin();
+	r->io = s->session ? NULL : atomic_exchange(&s->tcp_io, NULL);
+	r->next = s->retired;
+	s->retired = r;
+	sw_fds_end();
 }
 
 /* As after socket(), or after bind() if the name is its own. */
@@ -83,8 +89,8 @@ static void renew(struct sw_socket *s, SOCKET fresh)
 	connect_forget(s);
 }
 
-/* *ret_old: has the session, and is to be closed. */
-static int reuse(struct sw_socket *s, struct sw_socket **ret_old)
+/* *ret_old: has the session, and is to be closed; *ret_io: tcp_io_closed() is due. */
+static int reuse(struct sw_socket *s, struct sw_socket **ret_old, struct tcp_io **ret_io)
 {
 	struct sw_process *p = s->process;
 	INT error = 0;
@@ -107,11 +113,11 @@ static int reuse(struct sw_socket *s, struct sw_socket **ret_old)
 	netevents_unwatch(s);
 	tcpip_copy_options(s->tcp, fresh);
 	if (!s->session)
-		end_tcp(s, &retired->io);
+		end_tcp(s);
 	else
 		retired->old = sw_socket_ref(*ret_old);
-	retired->next = s->retired;
-	s->retired = retired;
+	retire(s, retired);
+	*ret_io = retired->io;
 	renew(s, fresh);
 	netevents_watch(s);
 	return 0;
@@ -132,7 +138,8 @@ void disconnect_tidy(struct sw_socket *s)
 {
 	struct retired *r = NULL;
 	pthread_mutex_lock(&s->lock);
-	if (s->retired && handle_refs(s->slot) <= ALONE) {
+	/* of one that is closed the table's is another thread's by now */
+	if (s->retired && s->state != SW_CLOSED && handle_refs(s->slot) <= ALONE) {
 		r = s->retired;
 		s->retired = NULL;
 	}
@@ -154,11 +161,13 @@ static int judge(const struct sw_socket *s, DWORD flags, DWORD reserved)
 int disconnect_reuse(struct sw_socket *s)
 {
 	struct sw_socket *old = NULL;
+	struct tcp_io *io = NULL;
 	pthread_mutex_lock(&s->lock);
 	int code = judge(s, TF_REUSE_SOCKET, 0);
 	if (!code)
-		code = reuse(s, &old);
+		code = reuse(s, &old, &io);
 	pthread_mutex_unlock(&s->lock);
+	tcp_io_closed(io); /* s->retired keeps it as long as we have our reference to s */
 	if (old) {
 		sw_socket_leave(old);
 		sw_socket_put(old);

@@ -67,6 +67,7 @@ bool tcp_io_close(struct sw_socket *s, bool abort)
 	pthread_mutex_lock(&receive->lock);
 	end_all(send, abort);
 	end_all(receive, true);
+	io->closed = true;
 	io->draining = send->first != NULL;
 	if (!io->draining)
 		io->fd = INVALID_SOCKET;
@@ -104,9 +105,8 @@ static void let_go(struct tcp_io *io)
 		sw_socket_put(io->s);
 }
 
-void tcp_io_closed(struct sw_socket *s)
+void tcp_io_closed(struct tcp_io *io)
 {
-	struct tcp_io *io = atomic_load(&s->tcp_io);
 	if (!io)
 		return;
 	if (io->ours && !io->draining)

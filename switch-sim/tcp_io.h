@@ -24,12 +24,13 @@
 /**
  * tcp_io_close - closesocket: from here on s->tcp is not used by pending requests
  * @abort: what is left of non-blocking sends is dropped, too (SO_LINGER with time 0)
- * Caller holds s->lock, has set s->state to SW_CLOSED, and calls tcp_io_closed() after letting it
- * go. True: the descriptor is ours and will be closed; s->tcp is INVALID_SOCKET.
+ * Caller holds s->lock, has set s->state to SW_CLOSED (or takes s->tcp_io away from s), and calls
+ * tcp_io_closed() after letting it go. True: the descriptor is ours and will be closed; s->tcp is
+ * INVALID_SOCKET.
  */
 bool tcp_io_close(struct sw_socket *s, bool abort);
 /* Pending requests end with WSA_OPERATION_ABORTED. No lock held. */
-void tcp_io_closed(struct sw_socket *s);
+void tcp_io_closed(struct tcp_io *io); /* NULL is fine */
 
 /* closesocket that lingers: waits until nothing is left of non-blocking sends. 0, WSAEWOULDBLOCK:
  * the deadline came. No lock held. */

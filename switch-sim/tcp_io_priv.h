@@ -25,7 +25,8 @@ struct tcp_io {
 	struct tcp_direction direction[2]; /* by enum sw_op */
 	/* INVALID_SOCKET: closed. Changed under both directions' locks, used under one. */
 	_Atomic SOCKET fd;
-	_Atomic int lost;        /* why the stream is, WSA code [WS-DATA-2]; 0: it is not */
+	bool closed;      /* likewise: only what is left of non-blocking sends is still moved */
+	_Atomic int lost; /* why the stream is, WSA code [WS-DATA-2]; 0: it is not */
 	atomic_bool after_end;   /* it was reset after its end: receives hear of that alone */
 	atomic_bool unreachable; /* a datagram could not be delivered, and a send has heard it */
 	/* The reactor serves requests that no thread waits for. */

@@ -259,7 +259,7 @@ bool tcp_attempt(struct tcp_io *io, struct sw_request *r)
 		[SW_OP_RECV] = {receive_datagram, receive_stream},
 	};
 	int lost = atomic_load(&io->lost);
-	if (io->fd == INVALID_SOCKET) {
+	if (io->fd == INVALID_SOCKET || (io->closed && !tcp_is_rest(r))) {
 		r->code = WSA_OPERATION_ABORTED;
 		return true;
 	}

@@ -288,7 +288,7 @@ static bool submit(struct sw_socket *s, struct sw_request *r)
 		struct tcp_direction *d = &io->direction[r->op];
 		pthread_mutex_lock(&d->lock);
 		bool urgent = r->op == SW_OP_RECV && (r->flags & WSD_MSG_OOB);
-		over = (!d->first || urgent) && tcp_attempt(io, r);
+		over = (io->closed || !d->first || urgent) && tcp_attempt(io, r);
 		if (!over && r->nonblocking) {
 			end_now(io, r);
 			over = true;
@@ -306,6 +306,8 @@ static bool submit(struct sw_socket *s, struct sw_request *r)
 static bool cancel(struct sw_socket *s, struct sw_request *r, int code)
 {
 	struct tcp_io *io = atomic_load(&s->tcp_io);
+	if (!io) /* DisconnectEx has taken the connection away, and ended r */
+		return false;
 	struct tcp_direction *d = &io->direction[r->op];
 	pthread_mutex_lock(&d->lock);
 	bool found = r->queued;
@@ -346,10 +348,13 @@ static int wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline_ns)
 {
 	struct waiter w;
 	struct waiter_link link = {0};
+	struct tcp_io *io = atomic_load(&s->tcp_io);
+	if (!io) /* DisconnectEx was quicker: it ends r */
+		return WSAEINTR;
 	if (waiter_begin(&w) < 0)
 		return WSAENOBUFS;
 	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
-	int code = wait_polling(atomic_load(&s->tcp_io), r, &w, deadline_ns);
+	int code = wait_polling(io, r, &w, deadline_ns);
 	waiter_unlink(&link);
 	waiter_end(&w);
 	return code;
