@@ -166,7 +166,7 @@ static void remove_watch(struct place *at, struct reactor_watch *w)
 
 static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool edge)
 {
-	int err = -ENOMEM;
+	int err = w->fd < 0 ? -EBADF : -ENOMEM;
 	pthread_mutex_lock(&r->lock);
 	struct place *at = w->fd < 0 ? NULL : make_place(r, (unsigned)w->fd);
 	if (at) {
@@ -188,7 +188,7 @@ static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool
 		}
 	}
 	pthread_mutex_unlock(&r->lock);
-	return w->fd < 0 ? -EBADF : err;
+	return err; /* its callback may have freed w by now */
 }
 
 int reactor_arm(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events)

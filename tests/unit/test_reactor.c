@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -60,6 +61,25 @@ static void init(struct watched *x, struct reactor *r, int fd)
 	x->w.fd = fd;
 	x->r = r;
 	x->take = true;
+}
+
+/* ---- memory that goes with its callback ---- */
+
+struct fleeting {
+	struct reactor_watch w;
+	struct reactor *r;
+	atomic_uint *gone;
+};
+
+static void vanish(struct reactor_watch *w, uint32_t events)
+{
+	struct fleeting *f = (struct fleeting *)w;
+	atomic_uint *gone = f->gone;
+	reactor_unwatch(f->r, w);
+	close(w->fd);
+	memset(f, 0xff, sizeof(*f));
+	free(f);
+	(*gone)++;
 }
 
 /* The thread has done all that was due. */
@@ -417,6 +437,27 @@ Test(reactor, WS_STARTUP_6_a_child_drops_it)
 	waitpid(pid, &status, 0);
 	cr_assert_eq(status, 0);
 	settle(r);
+	reactor_stop(r);
+	WSD_TEST_END();
+}
+
+/* As a connection's that ends in the background: it may be over before the call has returned. */
+Test(reactor, SW_BLOCK_4_a_callback_frees_the_watch_that_is_being_armed)
+{
+	enum { N = 3000 };
+	WSD_TEST_BEGIN();
+	struct reactor *r = started();
+	static atomic_uint gone;
+	for (unsigned i = 0; i < N; i++) {
+		struct fleeting *f = calloc(1, sizeof(*f));
+		*f = (struct fleeting){.w = {.ready = vanish, .fd = eventfd(1, EFD_CLOEXEC)},
+				       .r = r,
+				       .gone = &gone};
+		cr_assert_eq(reactor_arm_edge(r, &f->w, EPOLLIN), 0);
+		while (gone + 50 < i)
+			sched_yield();
+	}
+	cr_assert(WSD_UNTIL(gone == N, LONG_MS));
 	reactor_stop(r);
 	WSD_TEST_END();
 }
