@@ -132,6 +132,9 @@ static bool unlock_and_tell(struct session *ss)
 	bool up = ss->up_due;
 	ss->up_due = false;
 	bool ended = is_ended(ss);
+	/* before another thread can tell `ended`, after which there may be no ctx */
+	if (up)
+		ss->ops->up(ss->ctx, ss->up_code);
 	/* before the lock is free: who sees the level later than the wake-up would sleep again */
 	if (bits && ss->ops->ready && !ended)
 		ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
@@ -143,8 +146,6 @@ static bool unlock_and_tell(struct session *ss)
 		r->finish(r);
 		r = next;
 	}
-	if (up)
-		ss->ops->up(ss->ctx, ss->up_code);
 	if (ended)
 		ss->ops->ended(ss->ctx);
 	return ended;
@@ -193,7 +194,8 @@ void ss_leave_held(struct session *ss)
 		if (bits && ss->ops->ready)
 			ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
 		pthread_mutex_unlock(&ss->lock);
-	} while ((ss_something_to_do(ss) || (!later && left_to_us(ss))) &&
+	} while ((ss_something_to_do(ss) || atomic_load(&ss->time_due) ||
+		  (!later && left_to_us(ss))) &&
 		 pthread_mutex_trylock(&ss->lock) == 0);
 	ss_unref(ss);
 }

@@ -9,8 +9,9 @@
  * session drains the queue, and who finds it free becomes its holder. So a provider may complete
  * from inside any downcall, and no lock is held that an upcall takes.
  *
- * Lock: the session's own, held over downcalls into the provider. ops->* are called without it,
- * except `ready`, which takes leaf locks only.
+ * Lock: the session's own, held over downcalls into the provider, and over ops->up and ops->ready,
+ * which take leaf locks only. A finish() may run inside an upcall, for whose end a thread that
+ * closes the SAN socket waits with this lock held: so it must not enter the session.
  */
 #ifndef WSD_SWITCH_SESSION_H
 #define WSD_SWITCH_SESSION_H
@@ -34,7 +35,8 @@ struct session_link {
 };
 
 struct session_ops {
-	/* The negotiation has ended: 0, or WSA code with the session unusable (close it). Once. */
+	/* The negotiation has ended: 0, or WSA code with the session unusable (close it). Once, and
+	 * before `ended`. */
 	void (*up)(void *ctx, int code);
 	/* Conditions that became true: SW_READY_*; @code for CLOSE. */
 	void (*ready)(void *ctx, unsigned bits, int code);

@@ -26,8 +26,9 @@ struct pair_end {
 	struct pair_work *receives, *wire, *told; /* posted; on their way; completed, to be told */
 	struct pair_memory *memory;
 	bool closed, broken;
+	bool closes_in_up; /* with it: pair_close_handle comes while ops->up runs */
 	/* What the session told. */
-	unsigned ups, ends;
+	unsigned ups, ends, ends_in_up;
 	int up_code;
 	unsigned ready; /* bits since the test last cleared them */
 	/* What the provider saw. */

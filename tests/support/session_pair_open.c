@@ -75,6 +75,10 @@ static void told_up(void *ctx, int code)
 	struct pair_end *e = ctx;
 	e->ups++;
 	e->up_code = code;
+	if (!e->closes_in_up)
+		return;
+	pair_close_handle(e);
+	e->ends_in_up = e->ends;
 }
 
 static void told_ready(void *ctx, unsigned bits, int code)

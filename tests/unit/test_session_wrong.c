@@ -274,3 +274,20 @@ Test(session_wrong, SW_SESSION_02_failures_at_create)
 	pair_free(&p);
 	WSD_TEST_END();
 }
+
+/* A provider may give the handle back on another thread, at any time after WSPCloseSocket: after
+ * `ended` there is nobody to tell that it is up. */
+Test(session_wrong, SW_CLOSE_02_ended_is_told_after_up)
+{
+	WSD_TEST_BEGIN();
+	struct pair p;
+	pair_new(&p, &(struct pair_options){.alone = true});
+	struct pair_end *a = &p.end[0];
+	a->keeps_handle = a->closes_in_up = true;
+	session_close(a->ss, 0);
+	cr_expect_eq(a->ups, 1);
+	cr_expect_eq(a->ends_in_up, 0);
+	cr_expect_eq(a->ends, 1);
+	pair_free(&p);
+	WSD_TEST_END();
+}
