@@ -174,7 +174,8 @@ void san_connect_event(struct sw_socket *s, SOCKET handle)
 	int error = 0;
 	pthread_mutex_lock(&s->lock);
 	struct san_conn *c = s->attempt;
-	if (!c || c->phase != SAN_CONN_ASKED || c->link.handle != handle) { /* given up meanwhile */
+	/* given up meanwhile; or WSPConnect had its end at once, and the step is on its way */
+	if (!c || c->phase != SAN_CONN_ASKED || c->connected || c->link.handle != handle) {
 		pthread_mutex_unlock(&s->lock);
 		return;
 	}

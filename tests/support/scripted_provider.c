@@ -208,6 +208,8 @@ static int WSPAPI do_connect(SOCKET s, const struct wsd_sockaddr *name, int name
 	pthread_mutex_lock(&self.lock);
 	if (!error && self.connect_at_once) {
 		pthread_mutex_unlock(&self.lock);
+		if (self.connect_tells)
+			signal_socket(&self, s, FD_CONNECT);
 		return finish(&c, 0, ret_error);
 	}
 	if (!error) {

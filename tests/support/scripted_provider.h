@@ -62,6 +62,7 @@ struct scripted {
 	char empty_slot[40];  /* this slot of the table stays NULL */
 	bool no_handle;       /* WSPSocket asks the switch for no handle */
 	bool connect_at_once; /* WSPConnect says 0 */
+	bool connect_tells;   /* and FD_CONNECT has come before */
 	bool sticky_event;    /* WSPEnumNetworkEvents does not reset the event */
 	struct scripted_rule rules[SCRIPTED_RULES];
 	uint32_t addrs_be[SCRIPTED_ADDRS]; /* the answer to SIO_ADDRESS_LIST_QUERY */

@@ -76,6 +76,25 @@ Test(connect, SW_CONNECT_01_a_provider_may_be_done_at_once)
 	BED_END();
 }
 
+/* The service thread is told twice that it may negotiate. */
+Test(connect, SW_CONNECT_01_a_provider_that_is_done_at_once_and_says_so_again)
+{
+	BED(1);
+	usual_addresses();
+	started();
+	bed.p[0]->connect_at_once = bed.p[0]->connect_tells = true;
+	SOCKET s = attempt("10.77.0.1", "10.77.0.9");
+	struct session *ss = fake_session(0);
+	cr_assert_not(WSD_UNTIL(fake_connect(s, "10.77.0.9", BED_PORT) != WSAEALREADY, 50),
+		      "not negotiated");
+	ss->ops->up(ss->ctx, 0);
+	cr_assert_eq(end_of_connect(s), 0);
+	session_close(ss, 0);
+	bed_close(s);
+	stopped();
+	BED_END();
+}
+
 /* As over TCP/IP (test_ws_connect.c): no second one with both names, and no fallback. */
 Test(connect, SW_SHARE_05_two_connections_with_equal_names)
 {
