@@ -244,8 +244,7 @@ static int wait_for_one(struct sw_socket *s, struct sw_socket **ret)
 
 /* ---- the condition [WS-ACCEPT-4] ---- */
 
-/* Back to the front of the queue. False: the listener is closed. */
-static bool put_back(struct sw_socket *s, struct sw_socket *conn)
+bool accept_put_back(struct sw_socket *s, struct sw_socket *conn)
 {
 	pthread_mutex_lock(&s->lock);
 	bool kept = s->state == SW_LISTENING && acceptor_of(s);
@@ -282,7 +281,7 @@ static int judge(struct sw_socket *s, const struct sw_accept *how, struct sw_soc
 	if (answer == CF_ACCEPT)
 		return 0;
 	if (answer == CF_DEFER) {
-		put_back(s, conn);
+		accept_put_back(s, conn);
 		return WSATRY_AGAIN;
 	}
 	sw_socket_abort(conn);
@@ -332,7 +331,7 @@ static int hand_over(struct sw_socket *s, const struct sw_accept *how, struct sw
 {
 	int code = netevents_inherit(s, conn); /* WS-ACCEPT-3 */
 	if (code) {
-		put_back(s, conn);
+		accept_put_back(s, conn);
 		return code;
 	}
 	give_name(how, conn);

@@ -33,6 +33,7 @@ struct accept_ex {
 	bool linked, received; /* under the listener's lock */
 	struct sw_accept_ex how;
 	WSAEVENT event;
+	const struct sw_transport *t; /* of the connection: DisconnectEx may take it away from s */
 };
 
 /* ---- the end ---- */
@@ -108,7 +109,7 @@ static bool link_receiving(struct accept_ex *ax)
 /* Caller has references to both. */
 static void give_up_receiving(struct accept_ex *ax, struct sw_socket *s)
 {
-	if (s->transport->cancel(s, &ax->r, WSA_OPERATION_ABORTED))
+	if (ax->t->cancel(s, &ax->r, WSA_OPERATION_ABORTED))
 		received(&ax->r);
 }
 
@@ -143,19 +144,24 @@ static void fill(struct sw_socket *s, const struct sw_parts *parts)
 	netevents_watch(s);
 }
 
-/* False: one of the two has been closed meanwhile. Both locks: the connection is nobody's yet, and
- * never comes first. */
-static bool move(struct sw_socket *s, struct sw_socket *conn)
+/* False: one of the two has been closed meanwhile; if it is the application's, the connection waits
+ * for another accept. Both locks: the connection is nobody's yet, and never comes first. */
+static bool move(struct accept_ex *ax, struct sw_socket *conn)
 {
+	struct sw_socket *s = ax->s;
 	struct sw_parts parts;
 	pthread_mutex_lock(&s->lock);
-	bool moved = s->state == SW_CREATED && sw_socket_take_apart(conn, &parts);
-	if (moved)
+	bool fresh = s->state == SW_CREATED;
+	bool moved = fresh && sw_socket_take_apart(conn, &parts);
+	if (moved) {
 		fill(s, &parts);
+		ax->t = parts.transport;
+	}
 	pthread_mutex_unlock(&s->lock);
-	if (!moved)
-		sw_socket_abort(conn);
-	sw_socket_put(conn);
+	if (fresh)
+		sw_socket_put(conn);
+	else
+		accept_put_back(ax->listener, conn);
 	return moved;
 }
 
@@ -163,7 +169,7 @@ static void receive(struct accept_ex *ax)
 {
 	struct sw_socket *s = sw_socket_ref(ax->s), *l = sw_socket_ref(ax->listener);
 	atomic_fetch_add(&ax->refs, 1);
-	if (s->transport->submit(s, &ax->r))
+	if (ax->t->submit(s, &ax->r))
 		received(&ax->r);
 	else if (!link_receiving(ax))
 		give_up_receiving(ax, s);
@@ -174,7 +180,7 @@ static void receive(struct accept_ex *ax)
 
 static void deliver(struct accept_ex *ax, struct sw_socket *conn)
 {
-	if (!move(ax->s, conn)) {
+	if (!move(ax, conn)) {
 		complete(ax, WSA_OPERATION_ABORTED, 0);
 		return;
 	}
@@ -297,6 +303,16 @@ static int claim(struct sw_socket *s, struct sw_socket *listener)
 	return code;
 }
 
+/* Closed while it was queued: whoever closed it did not find it [accept_ex_withdraw()]. */
+static void check_closed(struct sw_socket *listener, struct sw_socket *s)
+{
+	pthread_mutex_lock(&s->lock);
+	bool closed = s->state == SW_CLOSED;
+	pthread_mutex_unlock(&s->lock);
+	if (closed)
+		accept_ex_withdraw(listener, s);
+}
+
 /* Caller holds the listener's lock. */
 static int queue(struct sw_socket *listener, struct sw_socket *s, const struct sw_accept_ex *how)
 {
@@ -336,6 +352,7 @@ static int accept_ex(struct sw_socket *listener, struct sw_socket *s,
 	code = queue(listener, s, how);
 	pthread_mutex_unlock(&listener->lock);
 	if (!code) {
+		check_closed(listener, s);
 		accept_ex_serve(listener);
 		return WSA_IO_PENDING;
 	}

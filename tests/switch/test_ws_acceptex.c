@@ -308,3 +308,147 @@ Test(acceptex, WS_ACCEPT_6_DisconnectEx_under_a_send_that_waits)
 	pair_close(&p);
 	WS_END();
 }
+
+/* ---- two calls at the same moment ---- */
+
+struct moment {
+	pthread_barrier_t begin;
+	SOCKET s;
+	int spin; /* it does not come too early */
+	bool disconnects;
+	pthread_t thread;
+};
+
+static void *close_in_a_moment(void *arg)
+{
+	struct moment *m = arg;
+	pthread_barrier_wait(&m->begin);
+	for (volatile int spin = 0; spin < m->spin; spin++)
+		;
+	if (m->disconnects)
+		wsd_DisconnectEx(m->s, NULL, TF_REUSE_SOCKET, 0);
+	else
+		wsd_closesocket(m->s);
+	return NULL;
+}
+
+static void moment_begin(struct moment *m)
+{
+	pthread_barrier_init(&m->begin, NULL, 2);
+	cr_assert_eq(pthread_create(&m->thread, NULL, close_in_a_moment, m), 0);
+	pthread_barrier_wait(&m->begin);
+}
+
+static void moment_end(struct moment *m)
+{
+	pthread_join(m->thread, NULL);
+	pthread_barrier_destroy(&m->begin);
+}
+
+/* It is refused, or it ends: it does not wait for a connection that it cannot have. */
+Test(acceptex, WS_ACCEPT_6_the_socket_is_closed_while_the_call_begins)
+{
+	WS_BEGIN();
+	SOCKET l = pair_listener(5);
+	for (int i = 0; i < pair_rounds(600); i++) {
+		struct call c;
+		DWORD n;
+		begin(&c, 0);
+		struct moment m = {.s = c.s, .spin = i % 60 * 20};
+		moment_begin(&m);
+		int code = start(l, &c) ? wsd_WSAGetLastError() : 0;
+		moment_end(&m);
+		cr_assert(code == WSA_IO_PENDING || code == WSAENOTSOCK, "%d", code);
+		if (code == WSA_IO_PENDING)
+			cr_assert_eq(result(&c, &n), WSA_OPERATION_ABORTED);
+		end(&c);
+	}
+	WS_OK(wsd_closesocket(l));
+	WS_END();
+}
+
+/* Then the connection is another's. */
+Test(acceptex, WS_ACCEPT_6_the_socket_is_closed_while_a_connection_comes, .timeout = 100)
+{
+	WS_BEGIN();
+	SOCKET l = pair_listener(5);
+	for (int i = 0; i < pair_rounds(300); i++) {
+		struct call c[2];
+		DWORD n;
+		for (int k = 0; k < 2; k++) {
+			begin(&c[k], 0);
+			WS_IS(start(l, &c[k]), WSA_IO_PENDING);
+		}
+		struct moment m = {.s = c[0].s, .spin = i % 100 * (pair_on_san() ? 1000 : 200)};
+		moment_begin(&m);
+		struct far_end far = far_connect(ws_port(l));
+		moment_end(&m);
+		if (result(&c[0], &n) == 0) { /* it had it before it was closed */
+			far_close(&far);
+			far = far_connect(ws_port(l));
+		}
+		cr_assert_eq(result(&c[1], &n), 0);
+		WS_OK(wsd_closesocket(c[1].s));
+		far_close(&far);
+		end(&c[0]);
+		end(&c[1]);
+	}
+	WS_OK(wsd_closesocket(l));
+	WS_END();
+}
+
+/* The one ends the receive, the other takes the connection away that it is of. */
+Test(acceptex, WS_ACCEPT_7_the_listener_goes_while_DisconnectEx_comes)
+{
+	WS_BEGIN();
+	for (int i = 0; i < pair_rounds(300); i++) {
+		SOCKET l = pair_listener(5);
+		struct call c[2];
+		DWORD n;
+		begin(&c[0], DATA);
+		begin(&c[1], 0);
+		WS_IS(start(l, &c[0]), WSA_IO_PENDING);
+		WS_IS(start(l, &c[1]), WSA_IO_PENDING);
+		struct far_end far[2] = {far_connect(ws_port(l)), far_connect(ws_port(l))};
+		cr_assert_eq(result(&c[1], &n), 0);
+		struct moment m = {.s = c[0].s, .disconnects = true, .spin = i % 60 * 50};
+		moment_begin(&m);
+		for (volatile int spin = 0; spin < 3000 - m.spin; spin++)
+			;
+		WS_OK(wsd_closesocket(l));
+		moment_end(&m);
+		cr_assert_eq(result(&c[0], &n), WSA_OPERATION_ABORTED);
+		for (int k = 0; k < 2; k++) {
+			WS_OK(wsd_closesocket(c[k].s));
+			far_close(&far[k]);
+			end(&c[k]);
+		}
+	}
+	WS_END();
+}
+
+/* closesocket finds the connection, or the socket without it: nothing is left of either. */
+Test(acceptex, WS_CLOSE_1_close_while_DisconnectEx_takes_the_connection_away)
+{
+	WS_BEGIN();
+	static char text[DATA];
+	for (int i = 0; i < pair_rounds(400); i++) {
+		struct pair p = pair_open();
+		WSABUF b = {sizeof(text), text};
+		WSAOVERLAPPED o = {.hEvent = wsd_WSACreateEvent()};
+		DWORD flags = 0;
+		WS_IS(wsd_WSARecv(p.a, &b, 1, NULL, &flags, &o, NULL), WSA_IO_PENDING);
+		struct moment m = {.s = p.a, .disconnects = true};
+		moment_begin(&m);
+		for (volatile int spin = 0; spin < i % 100 * 100; spin++)
+			;
+		WS_OK(wsd_closesocket(p.a));
+		p.a = INVALID_SOCKET;
+		moment_end(&m);
+		cr_assert_eq(wsd_WSAWaitForMultipleEvents(1, &o.hEvent, TRUE, CONN_WAIT_MS, FALSE),
+			     0u);
+		cr_assert(wsd_WSACloseEvent(o.hEvent));
+		pair_close(&p);
+	}
+	WS_END();
+}
