@@ -30,8 +30,8 @@ struct acceptor *acceptor_of(struct sw_socket *s);
 /* The oldest connection. Caller holds s->lock. WSA code; *ret with a reference for the caller. */
 int accept_take(struct sw_socket *s, struct sw_socket **ret);
 
-/* Back to the front of the queue, with the caller's reference. False: the listener is closed, and so
- * is the connection now. No lock held. */
+/* Back to the front of the queue, with the caller's reference. False: the listener is closed, and
+ * so is the connection now. No lock held. */
 bool accept_put_back(struct sw_socket *s, struct sw_socket *conn);
 
 /* May the socket accept? Caller holds s->lock; it is not closed. WSA code. */

@@ -4,6 +4,8 @@
  * is pending, names, leaks. [WS-CLOSE-1, WS-REUSE-11, WS-DATA-2]
  */
 #include "far_end.h"
+#include "socket.h"
+#include "transport.h"
 
 enum { MUCH = 4 << 20 };
 
@@ -466,6 +468,62 @@ Test(close, WS_CLOSE_1_a_reset_after_the_end)
 	WS_IS(wsd_recv(p.a, b, 16, 0), 0);
 	WS_IS(wsd_recv(p.a, b, 1, WSD_MSG_OOB), WSAECONNRESET);
 	WS_IS(wsd_send(p.a, "x", 1, 0), WSAECONNABORTED, "whoever asked before");
+	pair_close(&p);
+	WS_END();
+}
+
+/* ---- a thread that was on its way when the connection was taken from under it ---- */
+
+static void too_late(struct sw_socket *s, enum sw_op op)
+{
+	static char byte[1];
+	struct sw_request r;
+	sw_request_init(&r, s, op, 0);
+	sw_request_one(&r, byte, 1);
+	cr_assert(transport_tcp.submit(s, &r), "it would wait for ever");
+	cr_assert_eq(r.code, WSA_OPERATION_ABORTED);
+}
+
+/* What a non-blocking send has left is still on its way. */
+Test(close, WS_CLOSE_1_a_call_that_begins_after_closesocket)
+{
+	PAIR_TCP_ONLY("of transport_tcp");
+	static char much[8 * 1024 * 1024];
+	WS_BEGIN();
+	struct pair p = pair_open_small(16384, 16384);
+	struct sw_process *process = sw_enter();
+	struct sw_socket *s = sw_socket_find(process, p.a);
+	conn_nonblocking(p.a, true);
+	cr_assert_eq(wsd_send(p.a, much, sizeof(much), 0), (int)sizeof(much));
+	WS_OK(wsd_closesocket(p.a));
+	p.a = INVALID_SOCKET;
+	too_late(s, SW_OP_RECV);
+	too_late(s, SW_OP_SEND);
+	sw_socket_put(s);
+	sw_leave(process);
+	pair_close(&p);
+	WS_END();
+}
+
+/* It has submitted its request, which DisconnectEx has ended. */
+Test(close, WS_CLOSE_1_a_call_that_waits_or_gives_up_after_DisconnectEx)
+{
+	PAIR_TCP_ONLY("of transport_tcp");
+	WS_BEGIN();
+	struct pair p = pair_open();
+	struct sw_process *process = sw_enter();
+	struct sw_socket *s = sw_socket_find(process, p.a);
+	char byte;
+	struct sw_request r;
+	sw_request_init(&r, s, SW_OP_RECV, 0);
+	sw_request_one(&r, &byte, 1);
+	cr_assert_not(transport_tcp.submit(s, &r));
+	WS_OK(wsd_DisconnectEx(p.a, NULL, TF_REUSE_SOCKET, 0) ? 0 : SOCKET_ERROR);
+	cr_assert_eq(transport_tcp.wait(s, &r, 0), WSAEINTR);
+	cr_assert_not(transport_tcp.cancel(s, &r, WSAETIMEDOUT));
+	cr_assert(atomic_load(&r.over));
+	sw_socket_put(s);
+	sw_leave(process);
 	pair_close(&p);
 	WS_END();
 }

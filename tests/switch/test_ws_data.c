@@ -4,8 +4,6 @@
  * [WS-DATA-1 to 3, WS-ERR-2 to 4, WS-CLOSE-1]
  */
 #include "stream_pair.h"
-#include "socket.h"
-#include "transport.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -560,61 +558,5 @@ Test(data, WS_DATA_3_rest_in_bad_memory)
 	cr_assert_eq(RECV(p.b, memory, 1, 0), 0);
 	pair_close(&p);
 	munmap(memory, GOOD + 4096);
-	WS_END();
-}
-
-/* ---- a thread that was on its way when the connection was taken from under it ---- */
-
-static void too_late(struct sw_socket *s, enum sw_op op)
-{
-	static char byte[1];
-	struct sw_request r;
-	sw_request_init(&r, s, op, 0);
-	sw_request_one(&r, byte, 1);
-	cr_assert(transport_tcp.submit(s, &r), "it would wait for ever");
-	cr_assert_eq(r.code, WSA_OPERATION_ABORTED);
-}
-
-/* What a non-blocking send has left is still on its way. */
-Test(data, WS_CLOSE_1_a_call_that_begins_after_closesocket)
-{
-	PAIR_TCP_ONLY("of transport_tcp");
-	static char much[8 * MIB];
-	WS_BEGIN();
-	struct pair p = pair_open_small(16 * KIB, 16 * KIB);
-	struct sw_process *process = sw_enter();
-	struct sw_socket *s = sw_socket_find(process, p.a);
-	conn_nonblocking(p.a, true);
-	cr_assert_eq(SEND(p.a, much, sizeof(much), 0), (int)sizeof(much));
-	WS_OK(wsd_closesocket(p.a));
-	p.a = INVALID_SOCKET;
-	too_late(s, SW_OP_RECV);
-	too_late(s, SW_OP_SEND);
-	sw_socket_put(s);
-	sw_leave(process);
-	pair_close(&p);
-	WS_END();
-}
-
-/* It has submitted its request, which DisconnectEx has ended. */
-Test(data, WS_CLOSE_1_a_call_that_waits_or_gives_up_after_DisconnectEx)
-{
-	PAIR_TCP_ONLY("of transport_tcp");
-	WS_BEGIN();
-	struct pair p = pair_open();
-	struct sw_process *process = sw_enter();
-	struct sw_socket *s = sw_socket_find(process, p.a);
-	char byte;
-	struct sw_request r;
-	sw_request_init(&r, s, SW_OP_RECV, 0);
-	sw_request_one(&r, &byte, 1);
-	cr_assert_not(transport_tcp.submit(s, &r));
-	WS_OK(wsd_DisconnectEx(p.a, NULL, TF_REUSE_SOCKET, 0) ? 0 : SOCKET_ERROR);
-	cr_assert_eq(transport_tcp.wait(s, &r, 0), WSAEINTR);
-	cr_assert_not(transport_tcp.cancel(s, &r, WSAETIMEDOUT));
-	cr_assert(atomic_load(&r.over));
-	sw_socket_put(s);
-	sw_leave(process);
-	pair_close(&p);
 	WS_END();
 }
