@@ -96,7 +96,8 @@ static int make_end(struct raw_end *e, struct rdma_cm_id *id, enum raw_kind kind
 int raw_connect(struct raw_cm *cm, const struct sockaddr_in *to, enum raw_kind kind, size_t size,
 		struct raw_end *client, struct raw_end *server)
 {
-	static uint32_t dummy = 0x100;
+	static uint32_t dummy =
+		0x800000; /* no queue pair that is there: its CM would call it stale */
 	struct rdma_cm_id *id, *request;
 	struct rdma_conn_param param = {.responder_resources = 1,
 					.initiator_depth = 1,
