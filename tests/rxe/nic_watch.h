@@ -175,14 +175,15 @@ __attribute__((unused)) static const char *looks_since(struct watcher *w, double
 
 /*
  * By how much the looks that began since @from_ms took longer than the fastest one ever: what is
- * theirs of the time that the machine has lost. That looks are not slow in themselves is asserted
- * of nic_discover(), by the fastest of many.
+ * theirs of the time that the machine has lost; and one look as such. That looks are not slow in
+ * themselves is asserted of nic_discover(), by the fastest of many.
  */
 __attribute__((unused)) static double slow_looks(struct watcher *w, double from_ms)
 {
-	double sum = 0;
+	double sum;
 
 	pthread_mutex_lock(&w->lock);
+	sum = w->fastest_ms;
 	for (unsigned i = w->looks > LOOKS ? w->looks - LOOKS : 0; i < w->looks; i++)
 		if (w->look[i % LOOKS].began_ms + w->look[i % LOOKS].took_ms >= from_ms)
 			sum += w->look[i % LOOKS].took_ms - w->fastest_ms;

@@ -169,7 +169,7 @@ Test(connect, PROV_CONNECT_07_how_attempts_end, .timeout = 120)
 	END();
 }
 
-Test(connect, PROV_CONNECT_09_close_while_connecting, .timeout = 60)
+Test(connect, PROV_CONNECT_09_close_while_connecting, .timeout = 200)
 {
 	setenv("WSD_CONNECT_SAN_MS", "60000", 1);
 	ph_up_warm(PH_SAN0);
@@ -258,7 +258,7 @@ Test(connect, PROV_BIND_23_source_port_and_true_names)
 }
 
 /* To two peers, and to two ports of one: closing one leaves the others. */
-Test(connect, PROV_BIND_21_one_port_many_connections, .timeout = 60)
+Test(connect, PROV_BIND_21_one_port_many_connections, .timeout = 200)
 {
 	BEGIN();
 	enum { N = 3 };

@@ -101,7 +101,7 @@ static void counting_sees_a_queue_pair(void)
 }
 
 /* Clauses: PROV-BIND-23, PROV-BIND-24, PROV-LISTEN-6 */
-Test(cost, PROV_BIND_23_bind_and_listen_cost_an_id_and_no_queue_pair, .timeout = 60)
+Test(cost, PROV_BIND_23_bind_and_listen_cost_an_id_and_no_queue_pair, .timeout = 200)
 {
 	enum { NAMES = 100 };
 	SOCKET s[NAMES], shared[NAMES];
@@ -148,7 +148,7 @@ static void bind_listen_and_close(double ms, const char *ip, unsigned short port
 	cr_assert_eq(TIMED_WITHIN(ms, "WSPCloseSocket", ph_close(s)), 0);
 }
 
-TestSuite(wire, .fini = wire_mend, .timeout = 60);
+TestSuite(wire, .fini = wire_mend, .timeout = 200);
 
 /* Clauses: PROV-BIND-20, PROV-LISTEN-6, PROV-CLOSE-5 */
 Test(wire, PROV_BIND_20_nothing_is_waited_for_on_a_dead_wire)

@@ -211,7 +211,7 @@ static void check_order(struct pp_op *ops, int n)
 }
 
 /* Far beyond the queue pair's depth, in both directions, with and without upcalls. */
-Test(data, PROV_DATA_07_depths_are_not_the_switchs_affair, .timeout = 60)
+Test(data, PROV_DATA_07_depths_are_not_the_switchs_affair, .timeout = 200)
 {
 	BEGIN();
 	struct pp_bed b = pp_bed_up(SIZE, true);

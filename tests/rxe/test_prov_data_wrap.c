@@ -178,7 +178,7 @@ static int reg_remote(SOCKET s, char *at, size_t len)
 }
 
 /* Clauses: PROV-MEM-13 */
-Test(data_wrap, PROV_MEM_02_a_registration_that_fails_leaves_nothing, .timeout = 60)
+Test(data_wrap, PROV_MEM_02_a_registration_that_fails_leaves_nothing, .timeout = 200)
 {
 	static int (*const calls[])(SOCKET s, char *at, size_t len) = {reg_local, reg_remote};
 	BEGIN();
@@ -222,7 +222,7 @@ Test(data_wrap, PROV_MEM_02_a_registration_that_fails_leaves_nothing, .timeout =
 
 /* ---- posting ---- */
 
-Test(data_wrap, PROV_DATA_02_a_request_that_the_NIC_does_not_take, .timeout = 60)
+Test(data_wrap, PROV_DATA_02_a_request_that_the_NIC_does_not_take, .timeout = 200)
 {
 	static const struct {
 		int err, code;
@@ -307,7 +307,7 @@ Test(data_wrap, PROV_DATA_13_posting_fails_when_no_call_can_say_so, .timeout = 1
 }
 
 /* An RDMA transfer's requests are posted like those. */
-Test(data_wrap, PROV_RDMA_03_posting_a_transfer_fails, .timeout = 60)
+Test(data_wrap, PROV_RDMA_03_posting_a_transfer_fails, .timeout = 200)
 {
 	BEGIN();
 	for (int read = 0; read < 2; read++) {
@@ -342,7 +342,7 @@ Test(data_wrap, PROV_RDMA_03_posting_a_transfer_fails, .timeout = 60)
 }
 
 /* No memory for an operation that must wait: the call says so, the others go on. */
-Test(data_wrap, PROV_DATA_13_no_memory_for_what_must_wait, .timeout = 60)
+Test(data_wrap, PROV_DATA_13_no_memory_for_what_must_wait, .timeout = 200)
 {
 	static struct pp_op s[MANY], r[MANY];
 	BEGIN();
@@ -443,7 +443,7 @@ static void *poll_it(void *arg)
 	return NULL;
 }
 
-Test(data_wrap, PROV_CLOSE_07_two_threads_close_each_others_sockets_in_completions, .timeout = 60)
+Test(data_wrap, PROV_CLOSE_07_two_threads_close_each_others_sockets_in_completions, .timeout = 200)
 {
 	BEGIN();
 	for (int round = 0; round < 5; round++) {

@@ -63,7 +63,7 @@ static int max_msg_code(SOCKET s)
 	return code;
 }
 
-TestSuite(device, .init = put_back, .fini = put_back, .timeout = 60);
+TestSuite(device, .init = put_back, .fini = put_back, .timeout = 200);
 
 /* Clauses: PROV-IOCTL-3 */
 Test(device, PROV_IOCTL_03_started_and_idle_holds_no_device)

@@ -196,7 +196,7 @@ static void *send_requests(void *arg)
 }
 
 /* A record without a set event would strand a request. */
-Test(event, PROV_EVENT_05_no_event_is_lost_between_copy_and_reset, .timeout = 60)
+Test(event, PROV_EVENT_05_no_event_is_lost_between_copy_and_reset, .timeout = 200)
 {
 	BEGIN();
 	struct stream t = {.port = ph_port()};

@@ -125,7 +125,7 @@ static int kept(int backlog, int n, int waits)
 	return waiting;
 }
 
-Test(listen, PROV_LISTEN_02_backlog, .timeout = 60)
+Test(listen, PROV_LISTEN_02_backlog, .timeout = 200)
 {
 	setenv("WSD_RDMA_MAX_BACKLOG", "6", 1);
 	BEGIN();
@@ -200,7 +200,7 @@ static int ip_address(const char *verb, const char *address, const char *dev)
 }
 
 /* Clauses: PROV-INIT-12 */
-Test(listen, PROV_LISTEN_05_wildcard_on_every_nic_and_later_addresses, .timeout = 60)
+Test(listen, PROV_LISTEN_05_wildcard_on_every_nic_and_later_addresses, .timeout = 200)
 {
 	setenv("WSD_RDMA_WILDCARD_AVAILABLE", "true", 1);
 	BEGIN();

@@ -282,7 +282,7 @@ Test(lost, PROV_CLOSE_04_the_device_is_removed, .timeout = 120)
 	ph_down();
 }
 
-Test(lost, PROV_IOCTL_04_connections_outlive_their_address, .timeout = 60)
+Test(lost, PROV_IOCTL_04_connections_outlive_their_address, .timeout = 200)
 {
 	cr_assert_eq(PH_RUN("ip", "addr", "replace", "10.77.0.60/24", "dev", "san0"), 0);
 	BEGIN();
@@ -316,7 +316,7 @@ Test(lost, PROV_IOCTL_04_connections_outlive_their_address, .timeout = 60)
 
 /* The child starts anew and connects, over a device that it opens itself; its end and its
  * connections are nothing to the parent's. */
-Test(lost, PROV_MEM_14_connections_over_a_fork, .timeout = 60)
+Test(lost, PROV_MEM_14_connections_over_a_fork, .timeout = 200)
 {
 	BEGIN();
 	struct ph_pair v;
@@ -341,7 +341,7 @@ Test(lost, PROV_MEM_14_connections_over_a_fork, .timeout = 60)
 }
 
 /* Everything at once, with connections in every state. */
-Test(lost, PROV_INIT_10_the_last_cleanup_ends_connections, .timeout = 60)
+Test(lost, PROV_INIT_10_the_last_cleanup_ends_connections, .timeout = 200)
 {
 	BEGIN();
 	struct ph_pair v, half;

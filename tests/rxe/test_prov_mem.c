@@ -248,7 +248,7 @@ static const struct {
 };
 
 /* Clauses: PROV-MEM-9, PROV-RDMA-3 */
-Test(mem, PROV_MEM_07_rights_are_exact_at_the_nic, .timeout = 60)
+Test(mem, PROV_MEM_07_rights_are_exact_at_the_nic, .timeout = 200)
 {
 	BEGIN(true);
 	unsigned short port = ph_port();
@@ -284,7 +284,7 @@ Test(mem, PROV_MEM_07_rights_are_exact_at_the_nic, .timeout = 60)
 }
 
 /* A second connection that knows the key, and the next one on the same endpoint. */
-Test(mem, PROV_MEM_08_another_connections_key_is_nothing, .timeout = 60)
+Test(mem, PROV_MEM_08_another_connections_key_is_nothing, .timeout = 200)
 {
 	BEGIN(true);
 	unsigned short port = ph_port();

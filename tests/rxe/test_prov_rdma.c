@@ -156,7 +156,7 @@ Test(rdma, PROV_RDMA_03_refused_by_the_peers_nic)
 }
 
 /* More segments than a request takes, and more operations than the queue; in one order. */
-Test(rdma, PROV_RDMA_04_many_segments, .timeout = 60)
+Test(rdma, PROV_RDMA_04_many_segments, .timeout = 200)
 {
 	BEGIN();
 	struct bed b = bed_up(MEM_READWRITE);
@@ -220,7 +220,7 @@ Test(rdma, PROV_RDMA_06_without_a_connection)
 }
 
 /* A send behind a write finds its data placed; one behind a read waits for it. */
-Test(rdma, PROV_DATA_06_a_send_behind_rdma, .timeout = 60)
+Test(rdma, PROV_DATA_06_a_send_behind_rdma, .timeout = 200)
 {
 	BEGIN();
 	struct bed b = bed_up(MEM_READWRITE);

@@ -26,7 +26,7 @@ static void clear_leftovers(void)
 	do_link_set("san2", 1);
 }
 
-TestSuite(wsd_tool_rxe, .init = clear_leftovers, .timeout = 60);
+TestSuite(wsd_tool_rxe, .init = clear_leftovers, .timeout = 200);
 
 Test(wsd_tool_rxe, PROV_IOCTL_2_the_table_of_the_standard_machine)
 {

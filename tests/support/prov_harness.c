@@ -374,7 +374,7 @@ unsigned short ph_port(void)
 	static unsigned next;
 	if (!next)
 		next = (unsigned)getpid() * 61;
-	return (unsigned short)(5000 + next++ % 25000);
+	return (unsigned short)(5000 + next++ % 23000);
 }
 
 int ph_run(const char *const argv[], int timeout_ms)

@@ -143,11 +143,12 @@ static void check_held(struct lab *lab, const struct scene *s, int who, bool sto
 		lab_check(lab, who, "bind 10048 *", "bind 9 tcp4 excl 10.77.0.1 5003");
 }
 
-/* What the dead held is free again. A hang-up may take a moment to be seen: "within a second". */
+/* What the dead held is free again. A hang-up may take a moment to be seen: a second, on a quiet
+ * machine. */
 static void check_freed(struct lab *lab, int who, unsigned port)
 {
 	char room[256];
-	long long deadline = wsd_check_now_ms() + 1000;
+	long long deadline = wsd_check_now_ms() + WSD_PATIENCE_MS;
 
 	do {
 		lab_tell(lab, who, "bind 8 tcp4 excl 10.77.0.1 %u", port);

@@ -161,7 +161,7 @@ static int hello(const struct lab *lab, uint32_t flags, const char *comm, int fd
 	if (fd < 0)
 		return fd;
 	snprintf(hello.comm, sizeof(hello.comm), "%s", comm);
-	if (wire_send(fd, &hello, NULL, 0) == 0 && wire_wait(fd, wsd_check_now_ms() + 500) &&
+	if (wire_send(fd, &hello, NULL, 0) == 0 && wire_wait(fd, wsd_check_now_ms() + 5000) &&
 	    wire_recv(fd, &m, fds, ret_count) == 0)
 		return fd;
 	close(fd);
@@ -257,7 +257,7 @@ Test(wsd_names, WS_REUSE_13_names_of_processes_are_text)
 	cr_assert_eq(count, WIRE_FDS);
 	struct wire_ask ask = {.head = wire_head(WIRE_ASK), .op = OP_BIND, .id = 1, .port = 5170};
 	cr_assert_eq(wire_send(fd, &ask, NULL, 0), 0);
-	cr_assert(wire_wait(fd, wsd_check_now_ms() + 2000));
+	cr_assert(wire_wait(fd, wsd_check_now_ms() + WSD_PATIENCE_MS));
 	snprintf(before, sizeof(before), "WSD_BROKER_NAME=%s", lab.book);
 	struct run *r = run_tool(before, "names");
 	cr_expect_not_null(strstr(r->text, "?[2J?root: x"), "%s", r->text);
