@@ -118,7 +118,7 @@ int htable_reserve(struct htable *t, struct hslot **ret_slot)
 
 void htable_publish(struct hslot *slot, void *obj)
 {
-	atomic_store_explicit(&slot->obj, obj, memory_order_release);
+	atomic_store(&slot->obj, obj); /* before the look whether a cleanup has begun [socket.c] */
 }
 
 static void free_locked(struct htable *t, struct hslot *slot)

@@ -74,10 +74,16 @@ static void reg_free(struct memory *m, struct reg *r)
 			wsd_log(WSD_LOG_ERROR, "provider: memory stays registered: %s",
 				strerror(err));
 			m->ep->spoiled = true;
-			endpoint_err(m->ep);
 		}
 	}
 	free(r);
+}
+
+/* After reg_free(), while the connection is there; caller holds conn->lock. */
+static void seal_locked(const struct memory *m)
+{
+	if (m->ep->spoiled)
+		endpoint_err(m->ep);
 }
 
 /* The connection is over, so nobody else uses the regs. */
@@ -345,6 +351,7 @@ static int take_back(struct conn *c, uint64_t handle, const void *descriptor)
 	if (gone) {
 		reg_free(m, gone);
 		end_locked(c);
+		seal_locked(m);
 		pthread_mutex_unlock(&c->lock);
 	}
 	return code;
@@ -416,6 +423,7 @@ static int register_remote(struct conn *c, void *buffer, uint32_t len, DWORD fla
 		memcpy(out, r->descriptor, sizeof(r->descriptor));
 	} else if (r) {
 		reg_free(m, r);
+		seal_locked(m);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return code;
