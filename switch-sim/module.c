@@ -100,6 +100,9 @@ static bool check_load(const struct module_file *f, const ElfW(Phdr) * p, uint64
 		return damaged(f, "alignment of a segment");
 	if (!(p->p_flags & PF_R) || (p->p_flags & ~known))
 		return damaged(f, "flags of a segment");
+	/* The loader fills up with zeroes, over code too. */
+	if (!(p->p_flags & PF_W) && p->p_filesz != p->p_memsz)
+		return damaged(f, "a segment that nobody writes is not whole");
 	*end = (p->p_vaddr + p->p_memsz + page - 1) & ~(page - 1);
 	return true;
 }
