@@ -34,10 +34,11 @@ bool accept_in_condition(void)
 
 struct acceptor *acceptor_of(struct sw_socket *s)
 {
-	if (!s->acceptor)
+	if (!s->acceptor) {
 		s->acceptor = calloc(1, sizeof(*s->acceptor));
-	if (s->acceptor)
-		s->acceptor->s = s;
+		if (s->acceptor)
+			s->acceptor->s = s;
+	}
 	return s->acceptor;
 }
 

@@ -83,7 +83,7 @@ struct sw_socket {
 	/* From SW_CONNECTED on constant, but for shut_*: */
 	const struct sw_transport *transport; /* NULL: not connected */
 	int tcp_reason;                       /* why not the SAN: enum sw_reason [reason.h] */
-	struct session *session;              /* of transport_san */
+	_Atomic(struct session *) session;    /* of transport_san, which reads it without s->lock */
 	struct san_conn *attempt;             /* a connect on the SAN under way: san_connect.c's */
 	bool san_reports;                     /* its end is on the way to connect_san_done */
 	_Atomic(struct tcp_io *) tcp_io;      /* requests pending on TCP/IP; made once */
