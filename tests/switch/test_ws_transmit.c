@@ -326,7 +326,8 @@ Test(transmit, WS_CLOSE_1_a_hard_close_ends_it, .timeout = 100)
 		WSAEVENT e = (WSAEVENT)o.hEvent;
 		pthread_t t;
 		cr_assert_eq(pthread_create(&t, NULL, read_on, &reader), 0);
-		cr_assert_eq(transmit(p.a, WSD_FILE_HANDLE(fd), 0, &o, NULL, 0), WSA_IO_PENDING);
+		int code = transmit(p.a, WSD_FILE_HANDLE(fd), 0, &o, NULL, 0);
+		cr_assert(code == WSA_IO_PENDING || !code, "%d", code);
 		WS_OK(wsd_setsockopt(p.a, WSD_SOL_SOCKET, WSD_SO_LINGER, (const char *)&hard,
 				     sizeof(hard)));
 		for (volatile int spin = 0; spin < i % 50 * 100000; spin++)
