@@ -109,8 +109,9 @@ static bool check_load(const struct module_file *f, const ElfW(Phdr) * p, uint64
 
 static bool check_tls(const struct module_file *f, const ElfW(Phdr) * p)
 {
-	if (p->p_filesz > p->p_memsz || p->p_memsz > TLS_MAX || p->p_align > TLS_MAX ||
-	    (p->p_align & (p->p_align - 1)) ||
+	/* The loader divides by the alignment, and has none for a segment of nothing. */
+	if (!p->p_memsz || !p->p_align || p->p_filesz > p->p_memsz || p->p_memsz > TLS_MAX ||
+	    p->p_align > TLS_MAX || (p->p_align & (p->p_align - 1)) ||
 	    (p->p_filesz && !module_segment(f, p->p_vaddr, p->p_filesz, true)))
 		return damaged(f, "segment of thread-local data");
 	return true;

@@ -81,8 +81,8 @@ static void damage(int fd, off_t at, int byte)
 		abort();
 }
 
-/* Writes the copy; where its dynamic section is. */
-static int copy_module(ElfW(Phdr) * ret_dynamic)
+/* Writes the copy; where its dynamic section is, and the header of its thread-local data. */
+static int copy_module(ElfW(Phdr) * ret_dynamic, off_t *ret_tls)
 {
 	char buf[65536];
 	int in = open(WSD_TEST_PROVIDER_PATH, O_RDONLY | O_CLOEXEC),
@@ -96,6 +96,8 @@ static int copy_module(ElfW(Phdr) * ret_dynamic)
 			abort();
 		if (p.p_type == PT_DYNAMIC)
 			*ret_dynamic = p;
+		if (p.p_type == PT_TLS)
+			*ret_tls = (off_t)(e.e_phoff + i * sizeof(p));
 	}
 	for (ssize_t n; (n = read(in, buf, sizeof(buf))) > 0;)
 		if (write(out, buf, (size_t)n) != n)
@@ -108,7 +110,8 @@ int main(void)
 {
 	static const int bytes[] = {0xff, 0x41};
 	ElfW(Phdr) dynamic = {0};
-	int fd = copy_module(&dynamic), status = 0;
+	off_t tls = 0;
+	int fd = copy_module(&dynamic, &tls), status = 0;
 	/* what it needs is loaded once, not by each child */
 	dlopen("librdmacm.so.1", RTLD_NOW | RTLD_GLOBAL);
 	bool sound = try_in_child(&status) == LOADED;
@@ -119,6 +122,9 @@ int main(void)
 		for (off_t at = 0; at + DAMAGE <= (off_t)dynamic.p_filesz; at++)
 			damage(fd, (off_t)dynamic.p_offset + at, bytes[b]);
 	}
+	/* nothing where the loader divides */
+	for (off_t at = sizeof(ElfW(Word)); tls && at < (off_t)sizeof(ElfW(Phdr)); at++)
+		damage(fd, tls + at, 0);
 	for (int o = 0; o < OUTCOMES; o++)
 		printf("%u %s\n", counts[o], outcome_names[o]);
 	close(fd);
