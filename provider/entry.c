@@ -200,7 +200,9 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 						       INT32_MAX);
 		p->rest_ms = (int)conf_long(p->conf, "rdma.rest_ms", PROV_REST_MS, 0, 3600 * 1000);
 		p->connect_ms =
-			(int)conf_long(p->conf, "connect.san_ms", PROV_CONNECT_MS, 1, 3600 * 1000);
+			(int)conf_long(p->conf, "connect.san_ms", PROV_CONNECT_MS, 0, 600 * 1000);
+		if (!p->connect_ms) /* the switch does not ask then; who does, has the default */
+			p->connect_ms = PROV_CONNECT_MS;
 		read_ports(p);
 		memory_start(p);
 		err = open_rdma_cm(p);

@@ -275,7 +275,8 @@ int cmd_sockets(int argc, char **argv)
 		       "  copied        (JSON) bytes that the library has copied\n"
 		       "  work_requests (JSON) requests that the switch has given to the provider\n"
 		       "\n"
-		       "A program answers its own user and root, from its first connection on. "
+		       "A program answers its own user and root, from its first connection on: a "
+		       "listener is not seen before it has had one (wsd names shows it). "
 		       "Exit status 1 when PID does not answer.",
 	};
 	struct sockets q = {0};

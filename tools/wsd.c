@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = parse_choice,
 		.args_doc = "COMMAND [OPTION...]",
-		.doc = "Windows Sockets Direct on Linux: look at it and exercise it.\v",
+		.doc = "Windows Sockets Direct on Linux: look at it.\v",
 		.help_filter = list_commands,
 	};
 	struct choice choice = {0};

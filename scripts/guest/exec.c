@@ -54,6 +54,31 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* A process of its own reads what is still written, so that who writes lives on. */
+static void drain(int fd)
+{
+	static char buf[4096];
+
+	if (fork())
+		return; /* without one, the writer learns that nobody reads */
+	dup2(fd, STDIN_FILENO);
+	close_range(STDIN_FILENO + 1, ~0U, 0);
+	fcntl(STDIN_FILENO, F_SETFL, 0);
+	while (read(STDIN_FILENO, buf, sizeof(buf)) > 0)
+		;
+	_exit(0);
+}
+
+/* Of a command that has ended: what it left behind may hold the other end. */
+static void let_go(const struct command *c, struct stream *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+	if (!(c->flags & (EXEC_REAP | EXEC_TTY)) && poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP))
+		drain(s->fd);
+	close_fd(&s->fd);
+}
+
 static struct command *find(uint32_t chan)
 {
 	struct command *c = commands;
@@ -288,7 +313,7 @@ static void read_out(struct port *port, struct command *c, struct stream *s)
 	if (s->left >= 0) {
 		s->left -= (int)n;
 		if (!s->left)
-			close_fd(&s->fd);
+			let_go(c, s);
 	}
 }
 
@@ -365,7 +390,7 @@ static void mark_exited(struct command *c, int status)
 		ioctl(both[i]->fd, FIONREAD, &left);
 		both[i]->left = left;
 		if (!left)
-			close_fd(&both[i]->fd);
+			let_go(c, both[i]);
 	}
 }
 

@@ -101,7 +101,7 @@ class Program:
     def show(self, line):
         """What WSAStartup and WSACleanup do beneath them is shown once; the JSON file has it each time."""
         call = re.search(r"\bWSA(?:Startup|Cleanup)\(", line)
-        if call and self.screen.startup_shown:
+        if call and self.screen.startup_shown and " = " not in line:
             self.skipping = True
             self.screen.line(self.who, line + "   (beneath it: as above)")
         if not self.skipping and not line.startswith("# wsdirect trace"):

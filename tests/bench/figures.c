@@ -353,7 +353,7 @@ int main(int argc, char **argv)
 	const char *address = argc > 2 ? argv[2] : "10.77.0.1";
 	if (argc > 3)
 		b.rounds = atoi(argv[3]);
-	if (argc > 3 && (b.rounds < 1 || b.rounds > ROUNDS_MAX)) {
+	if (what[0] == '-' || (argc > 3 && (b.rounds < 1 || b.rounds > ROUNDS_MAX))) {
 		fprintf(stderr,
 			"usage: figures [all|listen|refuse|held|cycles] [ADDRESS] [ROUNDS <= %d]\n",
 			ROUNDS_MAX);

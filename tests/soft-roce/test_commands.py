@@ -99,6 +99,15 @@ def test_end_is_not_delayed_by_a_left_process_that_holds_the_streams():
     check(result.seconds < 10, result)
 
 
+def test_what_a_left_process_writes_is_read_and_thrown_away():
+    """Nobody reads it any more, but it must not die of it."""
+    pid = shell("(for i in 1 2 3 4 5 6; do sleep 0.5; echo late || exit 1; echo late >&2 || exit 1; done; exec sleep 1000) & echo $!").out
+    pid = pid.decode().strip()
+    wait_for(lambda: "sleep" == shell(f"cat /proc/{pid}/comm").out.decode().strip()
+             and "1000" in shell(f"tr '\\0' ' ' </proc/{pid}/cmdline").out.decode(), "it has written all and lives", 30)
+    shell(f"kill {pid}")
+
+
 def kill_client(number):
     """Start something that forks, kill its client, return (client's status, are the guest's processes gone)."""
     proc = start("exec", "--", "sh", "-c", "setsid sleep 2000 & echo $! $$; wait")
