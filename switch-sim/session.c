@@ -34,6 +34,12 @@ void ss_enter(struct session *ss)
 	pthread_mutex_lock(&ss->lock);
 }
 
+void ss_enter_held(struct session *ss)
+{
+	ss_enter(ss);
+	ss->lent = true;
+}
+
 static void receive_over(struct session *ss, struct ss_op *op)
 {
 	((struct ss_buf *)(void *)op)->done = true;
@@ -160,6 +166,8 @@ void ss_leave(struct session *ss)
 			if (!ss->ended_told)
 				ss_timers_run(ss, waiter_now_ns());
 		}
+		if (ss->close_due)
+			ss_close_desc(ss);
 		ss_pump(ss);
 		/* what a downcall completed on the way */
 		while (ss_something_to_do(ss)) {
@@ -177,6 +185,7 @@ void ss_leave_held(struct session *ss)
 {
 	bool later = false, closed;
 	do {
+		ss->lent = true; /* taken again by ourselves */
 		ss_pump(ss);
 		while (ss_something_to_do(ss)) {
 			ss_drain(ss);
@@ -188,11 +197,12 @@ void ss_leave_held(struct session *ss)
 		bool due = atomic_exchange(&ss->time_due, false);
 		if (due)
 			ss->timer_when = 0; /* it has fired, and is to fire again */
-		if (ss->over_first || ss->up_due || closed || due)
+		if (ss->over_first || ss->up_due || ss->close_due || closed || due)
 			ss_timer(ss, T_TELL, 1);
 		later |= closed;
 		if (bits && ss->ops->ready)
 			ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
+		ss->lent = false;
 		pthread_mutex_unlock(&ss->lock);
 	} while ((ss_something_to_do(ss) || atomic_load(&ss->time_due) ||
 		  (!later && left_to_us(ss))) &&
@@ -482,7 +492,7 @@ bool session_at_mark(struct session *ss)
 
 bool session_unsent(struct session *ss)
 {
-	ss_enter(ss);
+	ss_enter_held(ss);
 	ss_drain(ss);
 	bool left = ss->tx_first || ss->urgent_out;
 	ss_leave_held(ss);
@@ -500,7 +510,7 @@ int session_error(struct session *ss)
 
 void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, bool oob_inline)
 {
-	ss_enter(ss);
+	ss_enter_held(ss);
 	ss->config.sndbuf = sndbuf;
 	ss->config.rcvbuf = rcvbuf;
 	if (ss->config.oob_inline != oob_inline && ss_urgent_count(ss)) /* of another kind now */
@@ -511,7 +521,7 @@ void session_set_buffers(struct session *ss, uint32_t sndbuf, uint32_t rcvbuf, b
 
 void session_get_stats(struct session *ss, struct session_stats *ret)
 {
-	ss_enter(ss);
+	ss_enter_held(ss);
 	*ret = ss->stats;
 	ret->credits = ss->grant[0].credits + ss->grant[1].credits;
 	ret->buffers = ss->rx ? ss->rx->count : 0;

@@ -93,7 +93,8 @@ void ss_protocol(struct session *ss, const char *what)
 void ss_close_desc(struct session *ss)
 {
 	int error = 0;
-	if (ss->desc_closed)
+	ss->close_due = ss->lent && !ss->desc_closed;
+	if (ss->desc_closed || ss->close_due)
 		return;
 	ss_reclaim(ss);
 	ss_regions_idle(ss);
@@ -225,7 +226,7 @@ void ss_keepalive(struct session *ss)
 
 void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_ms, unsigned count)
 {
-	ss_enter(ss);
+	ss_enter_held(ss);
 	ss->keep_idle = idle_ms;
 	ss->keep_interval = interval_ms ? interval_ms : 1000;
 	ss->keep_count = count ? count : 10;
@@ -237,7 +238,7 @@ void session_keepalive(struct session *ss, uint32_t idle_ms, uint32_t interval_m
 
 int session_shutdown(struct session *ss, int how)
 {
-	ss_enter(ss);
+	ss_enter_held(ss);
 	ss_drain(ss);
 	if (how != WSD_SD_SEND)
 		ss->shut_receive = true;

@@ -209,6 +209,8 @@ struct session {
 	bool up_told, closing, desc_closed;
 	bool told_before; /* what was told to be sent is before what the close gives up */
 	bool ended_told;
+	bool lent,
+		close_due; /* the caller has s->lock; what had to wait for that [ss_leave_held] */
 	unsigned due;
 
 	/* Buffers and credits [session_flow.c]. */
@@ -277,8 +279,10 @@ struct session {
 /* session.c */
 void ss_enter(struct session *ss);
 void ss_leave(struct session *ss);
-/* The caller's caller holds s->lock: finish(), ops->up and ops->ended are called later, by whoever
- * leaves next or by the timer. */
+/* The caller's caller holds s->lock: finish(), ops->up, ops->ended and WSPCloseSocket, which waits
+ * for upcalls that may be in a finish(), are called later, by whoever leaves next or by the timer.
+ */
+void ss_enter_held(struct session *ss);
 void ss_leave_held(struct session *ss);
 void ss_drain(struct session *ss);
 bool ss_something_to_do(struct session *ss); /* completions that were not drained */

@@ -26,7 +26,7 @@ static uint32_t option(struct session *ss, int name)
 int session_get_option(struct session *ss, int name, char *value, int *len)
 {
 	int error = 0, result = SOCKET_ERROR;
-	ss_enter(ss);
+	ss_enter_held(ss);
 	if (!ss->desc_closed)
 		result = ss->call->lpWSPGetSockOpt(ss->link.desc, WSD_SOL_SOCKET, name, value, len,
 						   &error);
@@ -37,7 +37,7 @@ int session_get_option(struct session *ss, int name, char *value, int *len)
 int session_set_option(struct session *ss, int name, const char *value, int len)
 {
 	int error = 0, result = SOCKET_ERROR;
-	ss_enter(ss);
+	ss_enter_held(ss);
 	if (!ss->desc_closed)
 		result = ss->call->lpWSPSetSockOpt(ss->link.desc, WSD_SOL_SOCKET, name, value, len,
 						   &error);

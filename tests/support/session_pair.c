@@ -214,6 +214,8 @@ static int WSPAPI pair_getsockopt(SOCKET s, int level, int name, char *value, LP
 	struct pair_end *e = end_of(s);
 	e->asked++;
 	e->early |= e->registered != 0;
+	if (e->tells_in_option)
+		pair_run(e->pair);
 	DWORD answer = name == SO_MAX_MSG_SIZE    ? (DWORD)e->provider->n_addrs
 		       : name == SO_MAX_RDMA_SIZE ? e->provider->info.dwMessageSize
 						  : 16384;

@@ -26,7 +26,8 @@ struct pair_end {
 	struct pair_work *receives, *wire, *told; /* posted; on their way; completed, to be told */
 	struct pair_memory *memory;
 	bool closed, broken;
-	bool closes_in_up; /* with it: pair_close_handle comes while ops->up runs */
+	bool tells_in_option; /* what waits to be told is told inside WSPGetSockOpt */
+	bool closes_in_up;    /* with it: pair_close_handle comes while ops->up runs */
 	/* What the session told. */
 	unsigned ups, ends, ends_in_up;
 	int up_code;

@@ -291,3 +291,25 @@ Test(session_wrong, SW_CLOSE_02_ended_is_told_after_up)
 	pair_free(&p);
 	WSD_TEST_END();
 }
+
+/* The application's call holds a lock of its own meanwhile, and WSPCloseSocket waits for upcalls,
+ * one of which may want that lock. */
+Test(session_wrong, SW_FLOW_14_nothing_is_closed_under_the_lock_of_a_caller)
+{
+	WSD_TEST_BEGIN();
+	struct peer t;
+	char value[4];
+	int len = sizeof(value);
+	begin(&t, true);
+	t.e->fail_send = 0; /* no ABORT goes out: it would be closed at once */
+	t.e->tells_in_option = true;
+	pair_inject(t.e, "garbage that is long enough for a header", 40);
+	session_get_option(t.e->ss, SO_MAX_MSG_SIZE, value, &len);
+	t.e->tells_in_option = false;
+	cr_expect_not(t.e->closed);
+	pair_time(&t.p, 2);
+	cr_expect(t.e->closed);
+	cr_expect_eq(session_error(t.e->ss), WSAECONNABORTED);
+	pair_free(&t.p);
+	WSD_TEST_END();
+}
