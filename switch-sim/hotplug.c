@@ -183,7 +183,8 @@ void san_drop_retired(struct san *san, bool all)
 	size_t kept = 0;
 	for (size_t i = 0; i < san->n_retired; i++) {
 		struct san_provider *p = san->retired[i];
-		if (!all && atomic_load(&p->companions)) {
+		/* a listen that began before may be about to make one */
+		if (!all && (atomic_load(&san->viewing) || atomic_load(&p->companions))) {
 			san->retired[kept++] = p;
 			continue;
 		}
@@ -288,7 +289,7 @@ static void apply_to(struct sw_socket *s, void *arg)
 		struct subnets *view = san_view(san);
 		unsigned before = s->san->count;
 		san_reconcile(san, s, view);
-		subnets_put(view);
+		san_view_put(san, view);
 		if (s->named && s->san->count != before) /* for `wsd names` */
 			names_note(s->process->names, s->name_id, s->san->count);
 	}
@@ -328,7 +329,8 @@ void san_refresh(struct san *san, unsigned changes, bool apply)
 			"a change could not be taken in (yet): %s", strerror(-err));
 	if (apply)
 		san_apply(san);
-	san_drop_retired(san, false);
+	if (!err) /* else they stand in the view still */
+		san_drop_retired(san, false);
 	schedule(san, changes, doubtful || doubts || err || san->n_retired, err != 0);
 	trace_leave(&span, err ? -1 : (long long)subnets_count(san->view), 0, "%s", "");
 }

@@ -21,8 +21,15 @@ struct subnets *san_view(struct san *san)
 {
 	pthread_mutex_lock(&san->view_lock);
 	struct subnets *view = subnets_ref(san->view);
+	atomic_fetch_add(&san->viewing, 1);
 	pthread_mutex_unlock(&san->view_lock);
 	return view;
+}
+
+void san_view_put(struct san *san, struct subnets *view)
+{
+	subnets_put(view);
+	atomic_fetch_sub(&san->viewing, 1);
 }
 
 static struct san *allocate(struct sw_process *p)
@@ -144,7 +151,7 @@ void san_listen(struct san *san, struct sw_socket *s)
 	}
 	struct subnets *view = san_view(san);
 	san_reconcile(san, s, view);
-	subnets_put(view);
+	san_view_put(san, view);
 }
 
 void san_unlisten(struct san *san, struct sw_socket *s)
@@ -181,7 +188,7 @@ static void apply_shadows(struct san *san, struct sw_socket *s)
 		return;
 	struct subnets *view = san_view(san);
 	san_reconcile(san, s, view);
-	subnets_put(view);
+	san_view_put(san, view);
 }
 
 void san_shadow_all(struct san *san, struct sw_socket *s, const uint8_t (*addrs)[4], size_t count)

@@ -72,6 +72,7 @@ struct san {
 
 	pthread_mutex_t view_lock; /* the pointer `view` */
 	struct subnets *view;
+	atomic_uint viewing; /* who has a view, be it an old one, and may make a companion of it */
 
 	/* The service thread's part. */
 	pthread_mutex_t start_lock; /* starting it, and the refresh before */
@@ -100,8 +101,9 @@ struct san {
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
 
-/* The table in force, with a reference. */
+/* The table in force, with a reference; until it is given back no provider in it is stopped. */
 struct subnets *san_view(struct san *san);
+void san_view_put(struct san *san, struct subnets *view);
 
 /* companion.c. All: caller holds s->lock. */
 /* Bring s's companions in line with @view: close those that have no place, make those that lack
