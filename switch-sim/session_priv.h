@@ -209,8 +209,8 @@ struct session {
 	bool up_told, closing, desc_closed;
 	bool told_before; /* what was told to be sent is before what the close gives up */
 	bool ended_told;
-	bool lent,
-		close_due; /* the caller has s->lock; what had to wait for that [ss_leave_held] */
+	bool lent;      /* to a caller who has s->lock [ss_enter_held] */
+	bool close_due; /* WSPCloseSocket had to wait for that */
 	unsigned due;
 
 	/* Buffers and credits [session_flow.c]. */

@@ -26,8 +26,6 @@ struct pair_end {
 	struct pair_work *receives, *wire, *told; /* posted; on their way; completed, to be told */
 	struct pair_memory *memory;
 	bool closed, broken;
-	bool tells_in_option; /* what waits to be told is told inside WSPGetSockOpt */
-	bool closes_in_up;    /* with it: pair_close_handle comes while ops->up runs */
 	/* What the session told. */
 	unsigned ups, ends, ends_in_up;
 	int up_code;
@@ -42,11 +40,13 @@ struct pair_end {
 	bool early;             /* something was registered before all options were asked for */
 	unsigned misuse;        /* calls that a provider must not see */
 	/* What it is told to do. */
-	int fail_register; /* so many registrations succeed, then WSAENOBUFS; -1: all */
-	int fail_send;     /* the same for sends */
-	bool deaf;         /* polling finds nothing */
-	bool attended;     /* WSPAttend: a thread of the session's callers looks */
-	bool keeps_handle; /* WSPCloseSocket leaves WPUCloseSocketHandle to pair_close_handle */
+	int fail_register;    /* so many registrations succeed, then WSAENOBUFS; -1: all */
+	int fail_send;        /* the same for sends */
+	bool deaf;            /* polling finds nothing */
+	bool attended;        /* WSPAttend: a thread of the session's callers looks */
+	bool keeps_handle;    /* WSPCloseSocket leaves WPUCloseSocketHandle to pair_close_handle */
+	bool closes_in_up;    /* with keeps_handle: pair_close_handle comes while ops->up runs */
+	bool tells_in_option; /* what waits to be told is told inside WSPGetSockOpt */
 };
 
 struct pair {
