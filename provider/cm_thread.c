@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The event thread: CM events, changes of the NICs, the timer; nothing that a call waits for.
+ * The event thread: CM events, changes of the NICs, the timer; nothing that a call waits for. A
+ * switch may do its work on a thread of its own instead, which is "the event thread" then
+ * [wsd/serve.h]; one of them at a time, by prov->serve.
  * Between reading and acknowledging a CM event it takes prov->lock alone; after that everything of
  * the lock order (prov.h).
  */
@@ -13,10 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 #include <utlist.h>
+#include <wsd/serve.h>
 
 #include "conn.h"
 #include "log.h"
 #include "thread.h"
+#include "wsp.h"
 
 enum { EVENT_BATCH = 64, READY_BATCH = 32 };
 
@@ -189,34 +193,58 @@ static void drain_fd(int fd)
 		;
 }
 
+/* Caller holds p->serve. */
+static void serve_all(struct prov *p, const struct epoll_event *ready, int n)
+{
+	atomic_store(&p->server, pthread_self());
+	for (int i = 0; i < n && !atomic_load(&p->stop); i++) {
+		switch (ready[i].data.u64) {
+		case FROM_CM:
+			on_cm(p);
+			break;
+		case FROM_NIC:
+			on_nic(p);
+			break;
+		case FROM_TIMER:
+			drain_fd(p->timer_fd);
+			on_timer(p);
+			break;
+		case FROM_WAKE:
+			drain_fd(p->wake_fd);
+			cm_run_kicks(p);
+			break;
+		default:
+			conn_readable(ready[i].data.u64);
+			break;
+		}
+	}
+	atomic_store(&p->server, 0);
+}
+
+/* Returns whether the switch serves; @wait: when it does so no more. */
+static bool is_lent(struct prov *p, bool wait)
+{
+	pthread_mutex_lock(&p->lent_lock);
+	while (wait && p->lent && !atomic_load(&p->stop))
+		pthread_cond_wait(&p->given_back, &p->lent_lock);
+	bool lent = p->lent;
+	pthread_mutex_unlock(&p->lent_lock);
+	return lent;
+}
+
 static void *run(void *arg)
 {
 	struct prov *p = arg;
 	pthread_setname_np(pthread_self(), "wsd-rdma");
 	while (!atomic_load(&p->stop)) {
 		struct epoll_event ready[READY_BATCH];
+		if (is_lent(p, true))
+			break; /* it is the end */
 		int n = epoll_wait(p->epoll_fd, ready, READY_BATCH, -1);
-		for (int i = 0; i < n && !atomic_load(&p->stop); i++) {
-			switch (ready[i].data.u64) {
-			case FROM_CM:
-				on_cm(p);
-				break;
-			case FROM_NIC:
-				on_nic(p);
-				break;
-			case FROM_TIMER:
-				drain_fd(p->timer_fd);
-				on_timer(p);
-				break;
-			case FROM_WAKE:
-				drain_fd(p->wake_fd);
-				cm_run_kicks(p);
-				break;
-			default:
-				conn_readable(ready[i].data.u64);
-				break;
-			}
-		}
+		pthread_mutex_lock(&p->serve);
+		if (n > 0 && !is_lent(p, false))
+			serve_all(p, ready, n);
+		pthread_mutex_unlock(&p->serve);
 	}
 	prov_put(p);
 	return NULL;
@@ -318,13 +346,63 @@ int cm_thread_start(struct prov *p)
 	return err ? err : start_thread(p);
 }
 
+/* ---- for a switch that serves [wsd/serve.h] ---- */
+
+static void lend(struct prov *p, bool lent)
+{
+	pthread_mutex_lock(&p->lent_lock);
+	p->lent = lent;
+	pthread_cond_signal(&p->given_back);
+	pthread_mutex_unlock(&p->lent_lock);
+	if (lent)
+		wake(p); /* our thread leaves its sleep */
+}
+
+static void serve_once(struct prov *p)
+{
+	struct epoll_event ready[READY_BATCH];
+	pthread_mutex_lock(&p->serve);
+	if (is_lent(p, false) && !atomic_load(&p->stop)) {
+		int n = epoll_wait(p->epoll_fd, ready, READY_BATCH, 0);
+		serve_all(p, ready, n);
+	}
+	pthread_mutex_unlock(&p->serve);
+}
+
+int WSPAPI prov_WSDServe(DWORD dwCommand, int *lpFd, LPINT lpErrno)
+{
+	int code = 0;
+	struct prov *p = prov_live();
+	if (!p)
+		return sock_fail(lpErrno, WSANOTINITIALISED);
+	if (dwCommand == WSD_SERVE_RUN) {
+		serve_once(p);
+	} else if (dwCommand == WSD_SERVE_TAKE && lpFd) {
+		*lpFd = p->epoll_fd;
+		lend(p, true);
+	} else if (dwCommand == WSD_SERVE_GIVE) {
+		lend(p, false);
+	} else {
+		code = dwCommand == WSD_SERVE_TAKE ? WSAEFAULT : WSAEINVAL;
+	}
+	prov_put(p);
+	return sock_fail(lpErrno, code);
+}
+
 /* The last cleanup, which may run inside an upcall of this very thread: then it ends by itself. */
 void cm_thread_stop(struct prov *p)
 {
+	pthread_mutex_lock(&p->lent_lock);
 	atomic_store(&p->stop, true);
+	pthread_cond_signal(&p->given_back);
+	pthread_mutex_unlock(&p->lent_lock);
 	wake(p);
 	if (pthread_equal(p->thread, pthread_self()))
 		pthread_detach(p->thread);
 	else
 		pthread_join(p->thread, NULL);
+	if (!pthread_equal(atomic_load(&p->server), pthread_self())) {
+		pthread_mutex_lock(&p->serve); /* the switch's thread may still be at it */
+		pthread_mutex_unlock(&p->serve);
+	}
 }

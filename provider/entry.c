@@ -71,6 +71,16 @@ struct prov *prov_get(struct sock **ret_spare)
 	return p;
 }
 
+struct prov *prov_live(void)
+{
+	pthread_mutex_lock(&prov_process.lock);
+	struct prov *p = prov_process.live;
+	if (p)
+		atomic_fetch_add(&p->refs, 1);
+	pthread_mutex_unlock(&prov_process.lock);
+	return p;
+}
+
 void prov_wait_locked(struct prov *p)
 {
 	p->waiters++;
@@ -110,6 +120,9 @@ static void prov_release(struct prov *p)
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->dev_op);
 	pthread_mutex_destroy(&p->memory_lock);
+	pthread_cond_destroy(&p->given_back);
+	pthread_mutex_destroy(&p->lent_lock);
+	pthread_mutex_destroy(&p->serve);
 	conf_free(p->conf);
 	free(p);
 }
@@ -188,6 +201,9 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->dev_op, NULL);
 	pthread_mutex_init(&p->memory_lock, NULL);
+	pthread_mutex_init(&p->serve, NULL);
+	pthread_mutex_init(&p->lent_lock, NULL);
+	pthread_cond_init(&p->given_back, NULL);
 	pthread_cond_init(&p->cond, NULL);
 	int err = conf_load(&p->conf);
 	if (!err) {

@@ -13,17 +13,17 @@
 
 void htable_open(struct htable *t, uint32_t limit)
 {
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	t->limit = limit < HTABLE_MAX ? limit : HTABLE_MAX;
 	t->closed = false;
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 void htable_close(struct htable *t)
 {
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	t->closed = true;
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 static void forget(struct htable *t)
@@ -34,7 +34,7 @@ static void forget(struct htable *t)
 
 void htable_trim(struct htable *t)
 {
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	if (!t->used) {
 		for (uint32_t i = 0; i < t->chunk_count; i++)
 			free(t->chunks[i]);
@@ -43,24 +43,24 @@ void htable_trim(struct htable *t)
 		t->chunk_count = 0;
 		forget(t);
 	}
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 void htable_fork_prepare(struct htable *t)
 {
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 }
 
 void htable_fork_parent(struct htable *t)
 {
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 void htable_fork_child(struct htable *t)
 {
 	forget(t);
 	t->closed = true;
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 static struct hslot *slot_at(const struct htable *t, uint32_t i)
@@ -94,7 +94,7 @@ static int grow(struct htable *t)
 int htable_reserve(struct htable *t, struct hslot **ret_slot)
 {
 	int err = 0;
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	if (t->closed)
 		err = -ESHUTDOWN;
 	else if (t->used >= t->limit)
@@ -112,7 +112,7 @@ int htable_reserve(struct htable *t, struct hslot **ret_slot)
 		t->used++;
 		*ret_slot = slot;
 	}
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 	return err;
 }
 
@@ -134,33 +134,33 @@ static void free_locked(struct htable *t, struct hslot *slot)
 void *htable_remove(struct htable *t, uint64_t value)
 {
 	void *obj = NULL;
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	struct hslot *slot = slot_of(t, value);
 	if (slot && slot->obj) {
 		obj = slot->obj;
 		free_locked(t, slot);
 	}
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 	return obj;
 }
 
 void htable_release(struct htable *t, struct hslot *slot)
 {
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	free_locked(t, slot);
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 }
 
 void *htable_get(struct htable *t, uint64_t value, void (*ref)(void *obj))
 {
 	void *obj = NULL;
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	struct hslot *slot = slot_of(t, value);
 	if (slot && slot->obj) {
 		obj = slot->obj;
 		ref(obj);
 	}
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 	return obj;
 }
 
@@ -168,7 +168,7 @@ void *htable_take(struct htable *t, uint32_t *cursor,
 		  bool (*match)(const void *obj, const void *arg), const void *arg)
 {
 	void *obj = NULL;
-	pthread_mutex_lock(&t->lock);
+	wsd_lock(&t->lock);
 	for (; !obj && *cursor < t->slots; ++*cursor) {
 		struct hslot *slot = slot_at(t, *cursor);
 		if (!slot->value || !slot->obj || !match(slot->obj, arg))
@@ -176,6 +176,6 @@ void *htable_take(struct htable *t, uint32_t *cursor,
 		obj = slot->obj;
 		free_locked(t, slot);
 	}
-	pthread_mutex_unlock(&t->lock);
+	wsd_unlock(&t->lock);
 	return obj;
 }

@@ -7,7 +7,8 @@
 #ifndef WSD_PROVIDER_HANDLE_H
 #define WSD_PROVIDER_HANDLE_H
 
-#include <pthread.h>
+#include "lock.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ struct hslot {
 
 /* Its lock is the last in the order: under it only the caller's ref function runs. */
 struct htable {
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
 	struct hslot **chunks;
 	uint32_t chunk_count, slots, used, limit;
 	uint32_t free_first;
@@ -34,10 +35,10 @@ struct htable {
 	bool closed;
 };
 
-#define HTABLE_INITIALIZER                                                                \
-	{                                                                                 \
-		.lock = PTHREAD_MUTEX_INITIALIZER, .free_first = UINT32_MAX, .serial = 1, \
-		.closed = true                                                            \
+#define HTABLE_INITIALIZER                                                           \
+	{                                                                            \
+		.lock = WSD_LOCK_INITIALIZER, .free_first = UINT32_MAX, .serial = 1, \
+		.closed = true                                                       \
 	}
 
 /* Opens it for at most @limit objects; what is in it stays. */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <wsd/attend.h>
+#include <wsd/serve.h>
 
 #include "memory.h"
 #include "wsp.h"
@@ -26,6 +27,7 @@ static const struct extension {
 	{WSAID_MEMORYREGISTRATIONCACHECALLBACK,
 	 (any_function)prov_WSPMemoryRegistrationCacheCallback, regcache_offer},
 	{WSAID_WSDATTEND, (any_function)prov_WSPAttend, NULL},
+	{WSAID_WSDSERVE, (any_function)prov_WSDServe, NULL},
 };
 
 struct ioctl_args {

@@ -5,6 +5,8 @@
  *
  * Lock order, outermost first. A thread may leave steps out; no lock at all is held over an upcall
  * [PROV-OVL-3].
+ *   0. prov->serve                  serving events, one batch of them; it is held over upcalls, and
+ *                                   no call that may be made inside one takes it
  *   1. the start lock of entry.c    who is started; taken for moments, and over a startup
  *   2. sock->call                   one call at a time on one socket
  *   3. being a name's owner         one rdma_cm operation at a time on one name (name->busy)
@@ -203,6 +205,11 @@ struct prov {
 	pthread_t thread;
 	int epoll_fd, wake_fd, timer_fd;
 	atomic_bool stop;
+	pthread_mutex_t serve;     /* a batch of events is being served */
+	_Atomic(pthread_t) server; /* by whom; 0: nobody */
+	pthread_mutex_t lent_lock; /* a leaf */
+	pthread_cond_t given_back;
+	bool lent; /* the switch serves [wsd/serve.h]; under lent_lock */
 
 	/* memory.c and regcache.c */
 	pthread_mutex_t memory_lock; /* the list; before memory->lock, and nothing else with it */
@@ -246,6 +253,7 @@ struct prov {
 /* A reference to the started process object, or NULL; with it memory for a socket, if some is
  * spare. */
 struct prov *prov_get(struct sock **ret_spare);
+struct prov *prov_live(void); /* the same without */
 void prov_put(struct prov *p);
 /* Until something changes; caller holds p->lock, which is given up meanwhile. */
 void prov_wait_locked(struct prov *p);

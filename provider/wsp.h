@@ -69,6 +69,7 @@ int WSPAPI prov_WSPRdmaRead(SOCKET s, LPWSABUFEX lpBuffers, DWORD dwBufferCount,
 			    LPWSATHREADID lpThreadId, LPINT lpErrno);
 int WSPAPI prov_WSPMemoryRegistrationCacheCallback(LPVOID lpvAddress, SIZE_T Size, LPINT lpErrno);
 int WSPAPI prov_WSPAttend(SOCKET s, BOOL fAttend, int *lpFd, LPINT lpErrno);
+int WSPAPI prov_WSDServe(DWORD dwCommand, int *lpFd, LPINT lpErrno);
 
 /* Issue B. */
 int WSPAPI refuse_WSPDuplicateSocket(SOCKET s, DWORD dwProcessId,

@@ -115,15 +115,17 @@ const WSAPROTOCOL_INFOW *catalog_builtin(size_t i)
 	return i < BUILTIN_COUNT ? &builtin[i] : NULL;
 }
 
-/* The library of a build tree has the catalogue beside it or beside its folder, the tool's is below
- * the folder of its own. */
+/* The library of a build tree has the catalogue beside it or beside its folder, the tools' is below
+ * the folder of their own. */
 static bool build_tree_dir(char *dir, size_t size)
 {
 	static const char *const places[] = {"catalog", "switch-sim/catalog"};
 	Dl_info self;
 	char mark[PATH_MAX], real[PATH_MAX];
-	if (!dladdr((const void *)builtin, &self) || !self.dli_fname ||
-	    !realpath(self.dli_fname, real))
+	if (!dladdr((const void *)builtin, &self) || !self.dli_fname)
+		return false;
+	/* of a program it is what it was called, which need not be where it is */
+	if (!realpath(self.dli_fname, real) && !realpath("/proc/self/exe", real))
 		return false;
 	for (int up = 0; up < 2; up++) {
 		char *slash = strrchr(real, '/');

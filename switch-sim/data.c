@@ -126,8 +126,10 @@ int data_run(struct sw_socket *s, const struct sw_transport *t, struct data_requ
 	     DWORD timeout_ms)
 {
 	struct sw_request *r = &d->r;
-	if (!heap)
-		return conclude(d, data_wait(s, t, r, timeout_ms));
+	if (!heap) {
+		int now = data_wait(s, t, r, timeout_ms);
+		return d->ended || d->message || d->from ? conclude(d, now) : now;
+	}
 	int code = overlapped_begin(r->overlapped, &d->event);
 	if (code)
 		return code;

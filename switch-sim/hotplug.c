@@ -113,6 +113,8 @@ static void bring_up(struct san *san, const struct catalog_entry *e, struct load
 			return;
 		}
 		san_memory_join(san, p);
+		if (atomic_load(&san->running))
+			san_provider_serve(p, san->reactor);
 		wsd_log(WSD_LOG_INFO, "provider %s is in use: %s", p->label, e->module);
 	}
 	l->providers[l->n_providers++] = p;

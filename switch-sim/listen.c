@@ -100,6 +100,8 @@ static int listen_named(struct sw_socket *s)
 		code = bring_up(s);
 		if (code)
 			leave_rank(s);
+	} else {
+		san_wait_turn(p->san);
 	}
 	free(shadow.addr);
 	return code;

@@ -353,6 +353,13 @@ int names_listen(struct names *n, uint64_t id, bool *ret_head, struct names_shad
 		}
 		memcpy(shadow.addr, answer.shadow, shadow.count * sizeof(*shadow.addr));
 	}
+	if (!answer.is_head) {
+		/* Its turn may come any time, and is not to wait for a thread; if there is none
+		 * now, the event starts it. */
+		pthread_mutex_lock(&n->lock);
+		events_start(n);
+		pthread_mutex_unlock(&n->lock);
+	}
 	*ret_head = answer.is_head;
 	if (ret_shadow)
 		*ret_shadow = shadow;

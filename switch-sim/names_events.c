@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names_events.c: calls the switch back, on a thread that exists from the first event on. One entry
- * for each name: a later state of a name replaces an earlier one. `lock` for the queue; none is
- * held over a callback.
+ * names_events.c: calls the switch back, on a thread that exists from the first event on, or from
+ * the first listener on that waits for its turn. One entry for each name: a later state of a name
+ * replaces an earlier one. `lock` for the queue; none is held over a callback.
  */
 #include "names_priv.h"
 #include "thread.h"
@@ -74,7 +74,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static bool start(struct names *n)
+bool events_start(struct names *n)
 {
 	if (n->calling)
 		return true;
@@ -104,7 +104,7 @@ bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event 
 {
 	uint8_t(*copy)[4] = NULL;
 
-	if (!start(n))
+	if (!events_start(n))
 		return false;
 	if (kind == BOOK_SHADOW && count) {
 		copy = malloc(count * sizeof(*copy));
@@ -136,7 +136,7 @@ bool events_later(struct names *n, uint64_t id, uint64_t cookie, int64_t due_ms)
 		e = e->next;
 	if (e) /* it comes soon enough */
 		return true;
-	e = start(n) ? calloc(1, sizeof(*e)) : NULL;
+	e = events_start(n) ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
 		return false;
 	*e = (struct event_item){

@@ -257,8 +257,9 @@ int guest_ask(struct names *n, const struct wire_ask *ask, struct wire_answer *r
 bool events_push(struct names *n, uint64_t id, uint64_t cookie, enum book_event kind,
 		 const uint8_t (*shadow)[4], size_t count); /* false: no memory or no thread */
 bool events_later(struct names *n, uint64_t id, uint64_t cookie,
-		  int64_t due_ms); /* a retry; the same */
-void events_stop(struct names *n); /* no lock */
+		  int64_t due_ms);  /* a retry; the same */
+bool events_start(struct names *n); /* the thread, if it does not run; @lock */
+void events_stop(struct names *n);  /* no lock */
 void events_drop(struct names *n);
 
 struct timespec names_at_ms(int64_t ms); /* names.c */

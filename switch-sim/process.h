@@ -107,7 +107,16 @@ struct handles *sw_handles(void);
 
 /* True if the fault knob `fault.netdown` (or `fault.nobufs`) names @call, e.g. "bind" [WS-BIND-4].
  */
-bool sw_fault_netdown(const struct sw_process *p, const char *call);
-bool sw_fault_nobufs(const struct sw_process *p, const char *call);
+bool sw_fault_named(const struct sw_process *p, const char *knob, const char *call);
+
+static inline bool sw_fault_netdown(const struct sw_process *p, const char *call)
+{
+	return __builtin_expect(p->settings.faults, 0) && sw_fault_named(p, "fault.netdown", call);
+}
+
+static inline bool sw_fault_nobufs(const struct sw_process *p, const char *call)
+{
+	return __builtin_expect(p->settings.faults, 0) && sw_fault_named(p, "fault.nobufs", call);
+}
 
 #endif

@@ -17,9 +17,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <wsd/abi.h>
 #include <wsd/attend.h>
+#include <wsd/serve.h>
 
 enum {
 	SPI_VERSION = 0x0202,
@@ -189,15 +192,15 @@ static int get_extensions(struct san_provider *p)
 }
 
 /* An extension of this project, asked for last: whatever the answer, the provider serves. */
-static void get_attend(struct san_provider *p)
+static procedure get_own(struct san_provider *p, GUID id)
 {
-	GUID id = WSAID_WSDATTEND;
 	procedure function = NULL;
 	DWORD bytes = 0;
 	int error = 0;
 	if (p->table.lpWSPIoctl(p->utility, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
-				&function, sizeof(function), &bytes, NULL, NULL, NULL, &error) == 0)
-		p->attend = function;
+				&function, sizeof(function), &bytes, NULL, NULL, NULL, &error) != 0)
+		return NULL;
+	return function;
 }
 
 int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
@@ -235,7 +238,8 @@ int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
 		san_provider_stop(p);
 		return code;
 	}
-	get_attend(p);
+	p->attend = get_own(p, (GUID)WSAID_WSDATTEND);
+	p->serve = get_own(p, (GUID)WSAID_WSDSERVE);
 	*ret = p;
 	return 0;
 }
@@ -245,6 +249,7 @@ void san_provider_stop(struct san_provider *p)
 	if (!p)
 		return;
 	int error = 0;
+	san_provider_unserve(p);
 	if (p->utility != INVALID_SOCKET)
 		p->table.lpWSPCloseSocket(p->utility, &error);
 	if (p->table.lpWSPCleanup(&error) == SOCKET_ERROR)
@@ -254,6 +259,42 @@ void san_provider_stop(struct san_provider *p)
 	slab_drop(&p->slab);
 	free(p->addrs_be);
 	free(p);
+}
+
+/* ---- its events, on the service thread [wsd/serve.h] ---- */
+
+static void on_events(struct reactor_watch *w, uint32_t events)
+{
+	const struct san_provider *p =
+		(struct san_provider *)(void *)((char *)w - offsetof(struct san_provider, events));
+	int error = 0;
+	((LPFN_WSDSERVE)p->serve)(WSD_SERVE_RUN, NULL, &error);
+}
+
+void san_provider_serve(struct san_provider *p, struct reactor *r)
+{
+	int fd = -1, error = 0;
+	if (!p->serve || p->reactor ||
+	    ((LPFN_WSDSERVE)p->serve)(WSD_SERVE_TAKE, &fd, &error) == SOCKET_ERROR)
+		return;
+	p->reactor = r;
+	p->events = (struct reactor_watch){.ready = on_events, .fd = fd};
+	int err = reactor_arm_level(r, &p->events, EPOLLIN);
+	if (!err)
+		return;
+	wsd_log(WSD_LOG_WARNING, "provider %s: its own thread serves its events: %s", p->label,
+		strerror(-err));
+	san_provider_unserve(p);
+}
+
+void san_provider_unserve(struct san_provider *p)
+{
+	int error = 0;
+	if (!p->reactor)
+		return;
+	reactor_unwatch(p->reactor, &p->events);
+	p->reactor = NULL;
+	((LPFN_WSDSERVE)p->serve)(WSD_SERVE_GIVE, NULL, &error);
 }
 
 /* The IPv4 addresses out of a list that the provider wrote; what does not fit it is not believed.

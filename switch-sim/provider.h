@@ -10,6 +10,7 @@
 
 #include "catalog.h"
 #include "process.h"
+#include "reactor.h"
 #include "session_slab.h"
 
 /* The extension functions [SW-INIT-3]; the last two are optional [SW-INIT-4]. */
@@ -36,7 +37,10 @@ struct san_provider {
 	int trace_set;
 	SOCKET utility, utility_handle; /* for address queries [SW-INIT-1.5] */
 	void (*extensions[SAN_EXTENSION_COUNT])(void);
-	void (*attend)(void); /* LPFN_WSDATTEND, or NULL: it has no such thing [wsd/attend.h] */
+	void (*attend)(void);    /* LPFN_WSDATTEND, or NULL: it has no such thing [wsd/attend.h] */
+	void (*serve)(void);     /* LPFN_WSDSERVE, likewise [wsd/serve.h] */
+	struct reactor *reactor; /* whose thread serves it; NULL: its own */
+	struct reactor_watch events;
 	struct session_slab slab;
 	uint32_t *addrs_be; /* its last answer to SIO_ADDRESS_LIST_QUERY */
 	size_t n_addrs;
@@ -59,6 +63,11 @@ int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
 
 /* WSPCloseSocket of the utility socket and WSPCleanup [SW-INIT-6]. NULL is fine. */
 void san_provider_stop(struct san_provider *p);
+
+/* From now on the reactor's thread does the work of the provider's, if that offers it. */
+void san_provider_serve(struct san_provider *p, struct reactor *r);
+/* The provider's thread again. The caller holds no lock that an upcall takes. */
+void san_provider_unserve(struct san_provider *p);
 
 /* Step 6 again [SW-PNP-1]. Return 0 or a WSA code; then the last answer stands. */
 int san_provider_query(struct san_provider *p);

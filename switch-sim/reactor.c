@@ -126,18 +126,21 @@ static struct place *make_place(struct reactor *r, unsigned fd)
 	return find_place(r, fd);
 }
 
-/* What the kernel shall wait for. With a lasting watch the registration is edge-triggered; setting
- * it anew reports what holds already, so one-shot watches are served by it, too. */
+/* What the kernel shall wait for. With a lasting watch the registration is edge- or
+ * level-triggered; setting it anew reports what holds already, so one-shot watches are served by
+ * it, too. */
 static uint32_t waited_for(const struct place *at)
 {
+	static const uint32_t flags[] = {
+		[REACTOR_ONCE] = EPOLLONESHOT, [REACTOR_EDGE] = EPOLLET, [REACTOR_LEVEL] = 0};
 	uint32_t events = 0;
-	bool edge = false;
+	enum reactor_mode mode = REACTOR_ONCE;
 	for (const struct reactor_watch *w = at->first; w; w = w->next) {
 		events |= w->armed;
-		edge |= w->edge;
+		mode = w->mode > mode ? w->mode : mode;
 	}
 	/* one-shot without events: the kernel would report EPOLLHUP again and again */
-	return events | (edge ? (uint32_t)EPOLLET : (uint32_t)EPOLLONESHOT);
+	return events | flags[mode];
 }
 
 static int enrol(struct reactor *r, struct place *at, int fd)
@@ -160,11 +163,12 @@ static void remove_watch(struct place *at, struct reactor_watch *w)
 	while (*link != w)
 		link = &(*link)->next;
 	*link = w->next;
-	w->added = w->edge = false;
+	w->added = false;
+	w->mode = REACTOR_ONCE;
 	w->armed = 0;
 }
 
-static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool edge)
+static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, enum reactor_mode mode)
 {
 	int err = w->fd < 0 ? -EBADF : -ENOMEM;
 	pthread_mutex_lock(&r->lock);
@@ -172,7 +176,7 @@ static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool
 	if (at) {
 		struct reactor_watch before = *w;
 		w->armed = events;
-		w->edge = edge;
+		w->mode = mode;
 		if (!w->added) {
 			w->turn = r->turn; /* what is being told is older */
 			w->next = at->first;
@@ -182,7 +186,7 @@ static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool
 		err = enrol(r, at, w->fd);
 		if (err && before.added) {
 			w->armed = before.armed;
-			w->edge = before.edge;
+			w->mode = before.mode;
 		} else if (err) {
 			remove_watch(at, w);
 		}
@@ -193,12 +197,17 @@ static int arm(struct reactor *r, struct reactor_watch *w, uint32_t events, bool
 
 int reactor_arm(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events)
 {
-	return arm(r, w, epoll_events, false);
+	return arm(r, w, epoll_events, REACTOR_ONCE);
 }
 
 int reactor_arm_edge(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events)
 {
-	return arm(r, w, epoll_events, true);
+	return arm(r, w, epoll_events, REACTOR_EDGE);
+}
+
+int reactor_arm_level(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events)
+{
+	return arm(r, w, epoll_events, REACTOR_LEVEL);
 }
 
 /* Caller holds r->lock. */
@@ -249,7 +258,7 @@ static void dispatch(struct reactor *r, const struct epoll_event *e)
 		while ((w = next_watch(r, at, e->events))) {
 			served = true;
 			w->turn = r->turn;
-			if (!w->edge)
+			if (w->mode == REACTOR_ONCE)
 				w->armed = 0;
 			RUN(r, w, w->ready(w, e->events));
 		}
@@ -454,13 +463,16 @@ static void *loop(void *arg)
 		int n = epoll_wait(r->epoll_fd, events, EVENTS_AT_ONCE, ms);
 		if (n < 0 && errno != EINTR)
 			wsd_log(WSD_LOG_ERROR, "service thread: epoll_wait: %s", strerror(errno));
+		/* before the callbacks: what they post needs no wake-up */
+		pthread_mutex_lock(&r->lock);
+		r->asleep = false;
+		pthread_mutex_unlock(&r->lock);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.u64 == UINT64_MAX)
 				take_wake(r);
 			else
 				dispatch(r, &events[i]);
 		pthread_mutex_lock(&r->lock);
-		r->asleep = false;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;

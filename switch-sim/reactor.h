@@ -26,7 +26,8 @@ struct reactor_watch {
 	void (*ready)(struct reactor_watch *w, uint32_t epoll_events);
 	int fd; /* constant while it is watched */
 	/* the reactor's */
-	bool added, edge;
+	bool added;
+	enum reactor_mode { REACTOR_ONCE, REACTOR_EDGE, REACTOR_LEVEL } mode;
 	uint32_t armed; /* epoll events that the next callback waits for */
 	uint64_t turn;  /* the event that it was last called for */
 	struct reactor_watch *next;
@@ -55,6 +56,8 @@ int reactor_start(struct sw_process *p, struct reactor **ret);
 int reactor_arm(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events);
 /* The same, edge-triggered and lasting. */
 int reactor_arm_edge(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events);
+/* The same, as long as it is ready, and lasting. */
+int reactor_arm_level(struct reactor *r, struct reactor_watch *w, uint32_t epoll_events);
 /* No callback of w runs after this; before its descriptor is closed. No-op when it is not watched.
  */
 void reactor_unwatch(struct reactor *r, struct reactor_watch *w);

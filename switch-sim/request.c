@@ -11,7 +11,28 @@ enum { READ_AT_ONCE = MEMORY_MAX / sizeof(WSABUF) };
 
 void sw_request_init(struct sw_request *r, struct sw_socket *s, enum sw_op op, DWORD flags)
 {
-	*r = (struct sw_request){.s = s, .op = op, .flags = flags, .buffers = r->first};
+	/* one by one: quicker than clearing it all, of which most is addresses */
+	r->prev = r->next = NULL;
+	r->s = s;
+	r->op = op;
+	r->nonblocking = false;
+	r->flags = flags;
+	r->ret_flags = 0;
+	r->buffers = r->first;
+	r->count = 0;
+	r->pieces = NULL;
+	r->n_pieces = 0;
+	r->total = r->done = 0;
+	r->code = 0;
+	atomic_init(&r->over, false);
+	r->finish = NULL;
+	r->overlapped = NULL;
+	r->name_len = 0;
+	r->control = NULL;
+	r->control_len = 0;
+	r->queued = false;
+	r->offset = 0;
+	r->mark = NULL;
 }
 
 static int copy_array(struct sw_request *r, const WSABUF *array, DWORD count)

@@ -28,7 +28,6 @@ struct sw_request {
 	DWORD flags;      /* MSG_*, as asked */
 	DWORD ret_flags;  /* receives: MSG_PARTIAL, MSG_OOB, ... */
 	WSABUF *buffers;  /* a copy: the application's array may go when the call returns */
-	WSABUF first[SW_REQUEST_INLINE];
 	DWORD count;
 	/* Sends, in place of buffers, where the transport says that it takes them. */
 	struct sw_piece *pieces;
@@ -44,7 +43,6 @@ struct sw_request {
 	void (*finish)(struct sw_request *r);
 	LPWSAOVERLAPPED overlapped; /* the application's, or NULL */
 	/* Datagrams and messages (TCP/IP only): addresses and control data. */
-	struct wsd_sockaddr_storage name;
 	int name_len;
 	void *control;
 	DWORD control_len;
@@ -52,9 +50,12 @@ struct sw_request {
 	bool queued;
 	uint64_t offset;
 	void *mark;
+	/* From here on nothing is zero at the start. */
+	WSABUF first[SW_REQUEST_INLINE];
+	struct wsd_sockaddr_storage name; /* name_len bytes of it */
 };
 
-/* All zero but these. */
+/* All zero but these, `first` and `name`. */
 void sw_request_init(struct sw_request *r, struct sw_socket *s, enum sw_op op, DWORD flags);
 /* The application's buffers: its array is copied, what they point to is not looked at. WSAEFAULT,
  * WSAEINVAL (none, or more than 4 GiB together), WSAENOBUFS. */

@@ -45,7 +45,6 @@ static struct san *allocate(struct sw_process *p)
 	negcache_init(&san->negcache);
 	san->neigh.watch.fd = -1;
 	pthread_mutex_init(&san->memory_lock, NULL);
-	san->wake_fd = -1;
 	san->addrs_fd = san->devices_fd = san->catalog_fd = -1;
 	return san;
 }
@@ -115,8 +114,7 @@ void san_after_fork(struct san *san)
 	trace_after_fork();
 	if (!san)
 		return;
-	const int fds[] = {san->wake_fd, san->addrs_fd, san->devices_fd, san->catalog_fd,
-			   san->neigh.watch.fd};
+	const int fds[] = {san->addrs_fd, san->devices_fd, san->catalog_fd, san->neigh.watch.fd};
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -152,6 +150,13 @@ void san_listen(struct san *san, struct sw_socket *s)
 	struct subnets *view = san_view(san);
 	san_reconcile(san, s, view);
 	san_view_put(san, view);
+}
+
+void san_wait_turn(struct san *san)
+{
+	int err = san_service_start(san);
+	if (err) /* its turn tries again */
+		wsd_log(WSD_LOG_DEBUG, "no service thread yet: %s", strerror(-err));
 }
 
 void san_unlisten(struct san *san, struct sw_socket *s)

@@ -32,6 +32,9 @@ void san_stop(struct san *san);
  */
 void san_listen(struct san *san, struct sw_socket *s);
 
+/* A listener that is not first in rank: what its turn would have to start is started now. */
+void san_wait_turn(struct san *san);
+
 /* Closes all companions and forgets s->san. Caller holds s->lock. No-op without. */
 void san_unlisten(struct san *san, struct sw_socket *s);
 

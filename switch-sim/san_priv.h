@@ -47,13 +47,7 @@ struct failed_entry {
 	int code;
 };
 
-enum {
-	SAN_WATCH_WAKE, /* upcalls: events of SAN sockets */
-	SAN_WATCH_ADDRESSES,
-	SAN_WATCH_DEVICES,
-	SAN_WATCH_CATALOG,
-	SAN_WATCHES
-};
+enum { SAN_WATCH_ADDRESSES, SAN_WATCH_DEVICES, SAN_WATCH_CATALOG, SAN_WATCHES };
 
 struct san {
 	struct sw_process *process;
@@ -80,8 +74,8 @@ struct san {
 	struct reactor *reactor;
 	struct reactor_watch watches[SAN_WATCHES];
 	struct reactor_timer requery;
-	struct reactor_job late; /* listeners that came_late */
-	int wake_fd;
+	struct reactor_job late;              /* listeners that came_late */
+	struct reactor_job ready;             /* upcalls: events of SAN sockets */
 	int addrs_fd, devices_fd, catalog_fd; /* -1: cannot be watched */
 	_Atomic uint32_t address_epoch;       /* one more before addrs_fd is emptied */
 	uint64_t requery_ns[SAN_QUESTIONS];   /* when to ask again [SW-PNP-2]; 0: not */

@@ -12,12 +12,9 @@
 #include "waiter.h"
 #include "wsaname.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <wsd/abi.h>
 
 enum { EVENTS_AT_ONCE = 32 };
@@ -129,15 +126,11 @@ static void on_catalog(struct reactor_watch *w, uint32_t events)
 	arm(san, w);
 }
 
-static void on_wake(struct reactor_watch *w, uint32_t events)
+static void on_ready(struct reactor_job *j)
 {
-	struct san *san = SAN_OF(watches[SAN_WATCH_WAKE], w);
-	eventfd_t count;
-	if (eventfd_read(w->fd, &count) < 0 && errno != EAGAIN)
-		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
-	if (!take_ready(san) && eventfd_write(w->fd, 1) < 0)
-		wsd_log(WSD_LOG_ERROR, "service thread: %s", strerror(errno));
-	arm(san, w);
+	struct san *san = SAN_OF(ready, j);
+	if (!take_ready(san))
+		reactor_post(san->reactor, j);
 }
 
 /* Listeners that came before it could start. */
@@ -147,36 +140,24 @@ static void apply(struct reactor_job *j)
 	san_apply(san);
 }
 
-static void close_wake(struct san *san)
-{
-	upcalls_wake_fd(-1);
-	if (san->wake_fd < 0)
-		return;
-	sw_fds_begin();
-	close(san->wake_fd);
-	san->wake_fd = -1;
-	sw_fds_end();
-}
-
 static void unwatch(struct san *san)
 {
+	upcalls_wake(NULL, NULL);
+	reactor_unpost(san->reactor, &san->ready);
 	for (int i = 0; i < SAN_WATCHES; i++)
 		reactor_unwatch(san->reactor, &san->watches[i]);
 	reactor_timer_stop(san->reactor, &san->requery);
 	reactor_unpost(san->reactor, &san->late);
-	close_wake(san);
+	/* the watches are gone: nobody changes the lists */
+	for (size_t i = 0; i < san->n_providers; i++)
+		san_provider_unserve(san->providers[i]);
+	for (size_t i = 0; i < san->n_retired; i++)
+		san_provider_unserve(san->retired[i]);
 }
 
-static int watch(struct san *san)
+static void watch(struct san *san)
 {
-	sw_fds_begin();
-	san->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int err = san->wake_fd < 0 ? -errno : 0;
-	sw_fds_end();
-	if (err)
-		return err;
 	const struct reactor_watch watches[SAN_WATCHES] = {
-		[SAN_WATCH_WAKE] = {.ready = on_wake, .fd = san->wake_fd},
 		[SAN_WATCH_ADDRESSES] = {.ready = on_addresses, .fd = san->addrs_fd},
 		[SAN_WATCH_DEVICES] = {.ready = on_devices, .fd = san->devices_fd},
 		[SAN_WATCH_CATALOG] = {.ready = on_catalog, .fd = san->catalog_fd},
@@ -184,20 +165,17 @@ static int watch(struct san *san)
 	memcpy(san->watches, watches, sizeof(watches));
 	san->requery = (struct reactor_timer){.fire = on_requery};
 	san->late = (struct reactor_job){.run = apply};
-	/* Only the first can fail the start: the others' callbacks may wait for the socket that our
-	 * caller has locked, so they could not be taken back. */
-	err = reactor_arm(san->reactor, &san->watches[SAN_WATCH_WAKE], EPOLLIN);
-	if (err) {
-		close_wake(san);
-		return err;
-	}
-	upcalls_wake_fd(san->wake_fd);
+	san->ready = (struct reactor_job){.run = on_ready};
+	/* Before callbacks may change the list. Nothing of this can fail the start: callbacks may
+	 * wait for the socket that our caller has locked, so they could not be taken back. */
+	for (size_t i = 0; i < san->n_providers; i++)
+		san_provider_serve(san->providers[i], san->reactor);
+	upcalls_wake(san->reactor, &san->ready);
 	set_requery(san); /* before callbacks may do so */
 	if (san->came_late)
 		reactor_post(san->reactor, &san->late);
-	for (int i = SAN_WATCH_WAKE + 1; i < SAN_WATCHES; i++)
+	for (int i = 0; i < SAN_WATCHES; i++)
 		arm(san, &san->watches[i]);
-	return 0;
 }
 
 static int start_locked(struct san *san)
@@ -207,7 +185,9 @@ static int start_locked(struct san *san)
 	if (changes)
 		san_refresh(san, changes, false);
 	int err = reactor_start(san->process, &san->reactor);
-	return err ? err : watch(san);
+	if (!err)
+		watch(san);
+	return err;
 }
 
 int san_service_start(struct san *san)

@@ -24,14 +24,13 @@ void ss_unref(struct session *ss)
 	ss_regions_close(ss);
 	ss_urgent_drop(ss);
 	free(ss->urgent);
-	pthread_mutex_destroy(&ss->lock);
 	free(ss);
 }
 
 void ss_enter(struct session *ss)
 {
 	take_ref(ss);
-	pthread_mutex_lock(&ss->lock);
+	wsd_lock(&ss->lock);
 }
 
 void ss_enter_held(struct session *ss)
@@ -60,8 +59,10 @@ void ss_drain(struct session *ss)
 		[OP_READ] = ss_read_over,
 		[OP_WRITE] = ss_write_over,
 	};
-	struct ss_op *list = atomic_exchange_explicit(&ss->completions, NULL, memory_order_acquire);
 	struct ss_op *first = NULL;
+	if (!atomic_load_explicit(&ss->completions, memory_order_relaxed))
+		return;
+	struct ss_op *list = atomic_exchange_explicit(&ss->completions, NULL, memory_order_acquire);
 	while (list) {
 		struct ss_op *op = list;
 		list = op->next;
@@ -87,11 +88,14 @@ void ss_end_request(struct session *ss, struct sw_request *r, int code)
 	}
 	if (r->mark == &ss->due_at[T_CANCEL])
 		ss_cancel_over(ss, r);
-	ss->tell |= SW_READY_REQUEST;
 	if (r == ss->submitting) {
 		ss->submitting = NULL;
 		atomic_store_explicit(&r->over, true, memory_order_release);
-	} else if (!r->finish) {
+		return;
+	}
+	if (r != ss->polled) /* else whoever waits for it is here */
+		ss->tell |= SW_READY_REQUEST;
+	if (!r->finish) {
 		atomic_store_explicit(&r->over, true, memory_order_release);
 	} else {
 		r->prev = NULL;
@@ -144,7 +148,7 @@ static bool unlock_and_tell(struct session *ss)
 	/* before the lock is free: who sees the level later than the wake-up would sleep again */
 	if (bits && ss->ops->ready && !ended)
 		ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
-	pthread_mutex_unlock(&ss->lock);
+	wsd_unlock(&ss->lock);
 	while (r) {
 		struct sw_request *next = r->next;
 		r->next = NULL;
@@ -157,7 +161,7 @@ static bool unlock_and_tell(struct session *ss)
 	return ended;
 }
 
-void ss_leave(struct session *ss)
+static void leave_slowly(struct session *ss)
 {
 	do {
 		if (atomic_load(&ss->time_due)) {
@@ -168,7 +172,8 @@ void ss_leave(struct session *ss)
 		}
 		if (ss->close_due)
 			ss_close_desc(ss);
-		ss_pump(ss);
+		if (ss_pump_due(ss))
+			ss_pump(ss);
 		/* what a downcall completed on the way */
 		while (ss_something_to_do(ss)) {
 			ss_drain(ss);
@@ -177,8 +182,23 @@ void ss_leave(struct session *ss)
 		if (unlock_and_tell(ss))
 			break;
 		/* who completed meanwhile found the lock taken, and left it to us */
-	} while (left_to_us(ss) && pthread_mutex_trylock(&ss->lock) == 0);
+	} while (left_to_us(ss) && wsd_trylock(&ss->lock));
 	ss_unref(ss);
+}
+
+/* Nearly always there is nothing to do and nothing to tell. */
+void ss_leave(struct session *ss)
+{
+	if (left_to_us(ss) || ss->close_due || ss->tell || ss->over_first || ss->up_due ||
+	    ss_pump_due(ss)) {
+		leave_slowly(ss);
+		return;
+	}
+	wsd_unlock(&ss->lock);
+	if (left_to_us(ss) && wsd_trylock(&ss->lock))
+		leave_slowly(ss);
+	else
+		ss_unref(ss);
 }
 
 void ss_leave_held(struct session *ss)
@@ -203,10 +223,10 @@ void ss_leave_held(struct session *ss)
 		if (bits && ss->ops->ready)
 			ss->ops->ready(ss->ctx, bits, bits & SW_READY_CLOSE ? ss->lost : 0);
 		ss->lent = false;
-		pthread_mutex_unlock(&ss->lock);
+		wsd_unlock(&ss->lock);
 	} while ((ss_something_to_do(ss) || atomic_load(&ss->time_due) ||
 		  (!later && left_to_us(ss))) &&
-		 pthread_mutex_trylock(&ss->lock) == 0);
+		 wsd_trylock(&ss->lock));
 	ss_unref(ss);
 }
 
@@ -222,7 +242,7 @@ void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, 
 	do
 		op->next = first;
 	while (!atomic_compare_exchange_weak(&ss->completions, &first, op));
-	if (pthread_mutex_trylock(&ss->lock) == 0)
+	if (wsd_trylock(&ss->lock))
 		ss_leave(ss);
 	else
 		ss_unref(ss);
@@ -238,7 +258,7 @@ static void sink_closed(void *ctx)
 	struct session *ss = ctx;
 	take_ref(ss);
 	atomic_store(&ss->handle_closed, true);
-	if (pthread_mutex_trylock(&ss->lock) == 0)
+	if (wsd_trylock(&ss->lock))
 		ss_leave(ss);
 	else
 		ss_unref(ss);
@@ -248,9 +268,8 @@ static const struct upcall_sink sink = {sink_complete, sink_closed};
 
 /* ---- time ---- */
 
-void ss_timer(struct session *ss, enum session_timer which, uint32_t ms)
+static void set_timer(struct session *ss, enum session_timer which, uint64_t when)
 {
-	uint64_t when = ms ? waiter_now_ns() + ms * UINT64_C(1000000) : 0;
 	ss->due_at[which] = when;
 	if (!when)
 		return; /* the reactor's may stand: it finds nothing due */
@@ -258,6 +277,16 @@ void ss_timer(struct session *ss, enum session_timer which, uint32_t ms)
 		ss->timer_when = when;
 		reactor_timer_set(ss->reactor, &ss->timer, when);
 	}
+}
+
+void ss_timer(struct session *ss, enum session_timer which, uint32_t ms)
+{
+	set_timer(ss, which, ms ? waiter_now_ns() + ms * UINT64_C(1000000) : 0);
+}
+
+void ss_timer_now(struct session *ss, enum session_timer which)
+{
+	set_timer(ss, which, 1);
 }
 
 static void timer_over(struct session *ss, enum session_timer which)
@@ -289,7 +318,9 @@ static void timer_over(struct session *ss, enum session_timer which)
 	case T_ATTEND:
 		ss_attend_lapses(ss);
 		break;
-	case T_TELL: /* as soon as the lock is given back */
+	case T_TELL: /* the rest as soon as the lock is given back */
+		ss->put_off = false;
+		break;
 	case T_COUNT:
 		break;
 	}
@@ -321,7 +352,7 @@ static void timer_fired(struct reactor_timer *t)
 		(struct session *)(void *)((char *)t - offsetof(struct session, timer));
 	take_ref(ss);
 	atomic_store(&ss->time_due, true);
-	if (pthread_mutex_trylock(&ss->lock) == 0)
+	if (wsd_trylock(&ss->lock))
 		ss_leave(ss);
 	else
 		ss_unref(ss);
@@ -341,7 +372,7 @@ int session_create(const struct session_link *link, bool initiator,
 	struct session *ss = calloc(1, sizeof(*ss));
 	if (!ss)
 		return WSAENOBUFS;
-	pthread_mutex_init(&ss->lock, NULL);
+	wsd_lock_init(&ss->lock);
 	atomic_init(&ss->refs, 1);
 	ss->link = *link;
 	ss->config = *config;
@@ -368,7 +399,7 @@ int session_create(const struct session_link *link, bool initiator,
 	if (code) {
 		upcalls_set_sink(link->handle, NULL, NULL);
 		*ret = NULL;
-		pthread_mutex_unlock(&ss->lock);
+		wsd_unlock(&ss->lock);
 		ss_unref(ss);
 		ss_unref(ss);
 		return code;

@@ -78,11 +78,18 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code);
 /* Harvest completions for at most @spin_us (SESSION_SPIN: as configured), until @r is over (r may
  * be NULL: until any event). */
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);
-/* This thread will sleep: *ret_fd becomes readable with the next completion, or is -1 when the
- * provider has no such thing and its own thread serves. False: look again first. Balanced by
- * session_attended. */
-bool session_attend(struct session *ss, int *ret_fd);
+/* This thread will sleep for @r (or NULL): *ret_fd becomes readable with the next completion, or is
+ * -1 when the provider has no such thing and its own thread serves. False: look again first.
+ * Balanced by session_attended. */
+bool session_attend(struct session *ss, const struct sw_request *r, int *ret_fd);
 void session_attended(struct session *ss);
+/* The same at the end of a sleep for @r, and session_poll of it with one look; when it is over,
+ * also session_quit, where @others(@ctx) is asked with the session's lock held: by then nobody who
+ * has begun to wait before it can take us for one who looks. True: @r is over. */
+bool session_woken(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
+		   void *ctx);
+/* Whether a caller is to poll before it sleeps; if not, session_attend looks, too. */
+bool session_spins(struct session *ss);
 /* A call that may have slept is over. The provider's thread attends at once if something pends that
  * nobody's call waits for, or if @others do wait who do not look themselves: none of them is late
  * because this thread had looked. Else it does a moment later; the next call may come first. */

@@ -20,9 +20,11 @@ void ss_detach(struct session *ss)
 /* The provider's thread takes over then, unless there is a sleeper again. */
 void ss_lapse_within(struct session *ss, uint32_t ms)
 {
+	/* it is never set for later than the longest of these times: so without asking the clock */
 	if (ss->attended && !ss->attending &&
 	    (!ss->due_at[T_ATTEND] ||
-	     ss->due_at[T_ATTEND] > waiter_now_ns() + ms * UINT64_C(1000000)))
+	     (ms < SESSION_ATTEND_MS &&
+	      ss->due_at[T_ATTEND] > waiter_now_ns() + ms * UINT64_C(1000000))))
 		ss_timer(ss, T_ATTEND, ms);
 }
 
@@ -41,7 +43,7 @@ void ss_attend_lapses(struct session *ss)
 /* ---- polling ---- */
 
 /* One look at the provider; it hands over by upcalls what it finds. */
-static void harvest(struct session *ss)
+void ss_harvest(struct session *ss)
 {
 	DWORD bytes = 0, flags = 0;
 	int error = 0;
@@ -79,6 +81,25 @@ static bool is_over(const struct sw_request *r)
 	return r && atomic_load_explicit(&r->over, memory_order_acquire);
 }
 
+/* Lock held. True: something was completed. */
+static bool look(struct session *ss, const struct sw_request *r)
+{
+	ss->polled = r;
+	ss_harvest(ss);
+	bool news = ss_something_to_do(ss);
+	ss_drain(ss);
+	ss->polled = NULL;
+	return news;
+}
+
+bool session_spins(struct session *ss)
+{
+	if (!ss->attend || spin_for(ss))
+		return true;
+	spun(ss, false);
+	return false;
+}
+
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
 {
 	uint64_t end = 0, now = 0;
@@ -89,11 +110,8 @@ void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
 		relax();
 		ss_enter(ss);
 		bool over = is_over(r), news = false;
-		if (!over) {
-			harvest(ss);
-			news = ss_something_to_do(ss);
-			ss_drain(ss);
-		}
+		if (!over)
+			news = look(ss, r);
 		ss_leave(ss);
 		if (over || (!r && news) || is_over(r)) {
 			if (judged && end)
@@ -110,14 +128,16 @@ void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
 
 /* ---- sleeping ---- */
 
-bool session_attend(struct session *ss, int *ret_fd)
+bool session_attend(struct session *ss, const struct sw_request *r, int *ret_fd)
 {
 	int fd = -1, error = 0, result = SOCKET_ERROR;
 	ss_enter(ss);
 	if (ss->attend && !ss->desc_closed)
 		result = ss->attend(ss->link.desc, TRUE, &fd, &error);
 	bool news = result == 1 || ss_something_to_do(ss);
+	ss->polled = r;
 	ss_drain(ss);
+	ss->polled = NULL;
 	if (result == 0 || result == 1)
 		ss->attended = true;
 	if (news)
@@ -147,13 +167,34 @@ static bool any_overlapped(const struct sw_request *r)
 	return r;
 }
 
-void session_quit(struct session *ss, bool others)
+static void quit(struct session *ss, bool others)
 {
-	ss_enter(ss);
 	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->tx_first))
 		ss_detach(ss);
 	else if (ss->tx_first)
 		ss_lapse_within(ss, SESSION_REST_MS);
+}
+
+bool session_woken(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
+		   void *ctx)
+{
+	ss_enter(ss);
+	ss->attending--;
+	ss->attend_uses++;
+	if (!is_over(r))
+		look(ss, r);
+	ss_lapse_within(ss, SESSION_ATTEND_MS);
+	bool over = is_over(r);
+	if (over)
+		quit(ss, others(ctx));
+	ss_leave(ss);
+	return over || is_over(r);
+}
+
+void session_quit(struct session *ss, bool others)
+{
+	ss_enter(ss);
+	quit(ss, others);
 	ss_leave(ss);
 }
 

@@ -82,7 +82,7 @@ void ss_protocol(struct session *ss, const char *what)
 	wsd_log(WSD_LOG_WARNING, "session: cut off, the peer sent %s", what);
 	if (ss_send(ss, &m, true))
 		ss->abort_buf = ss->flight_last;
-	ss->peer_shut = false; /* that was not the end that it said it was */
+	ss->peer_shut = ss->peer_gone = false; /* that was not the end that it said it was */
 	ss_lost(ss, WSAECONNABORTED);
 	if (ss->abort_buf)
 		ss_timer(ss, T_ABORT, SESSION_ABORT_MS);
@@ -133,17 +133,22 @@ void ss_end_step(struct session *ss)
 		ss_timer(ss, T_LINGER, SESSION_PEER_MS);
 	}
 	/* who sends to one that is gone is reset, as over TCP, but not before it has all of ours */
-	if (ss->shut_arrived && (ss->peer_shut || ss->discarded))
+	if (!ss->shut_arrived || !(ss->peer_shut || ss->discarded))
+		return;
+	if (ss->put_off && ss->reactor)
+		ss_timer_now(ss, T_TELL); /* it takes its time, which is not closesocket's */
+	else
 		ss_close_desc(ss);
 }
 
-void ss_on_shut(struct session *ss)
+void ss_on_shut(struct session *ss, bool gone)
 {
 	if (ss->peer_shut) {
 		ss_protocol(ss, "a second SHUT_SEND");
 		return;
 	}
 	ss->peer_shut = true;
+	ss->peer_gone = gone;
 	ss->tell |= SW_READY_READ | SW_READY_CLOSE;
 }
 
@@ -292,6 +297,7 @@ void *session_context(const struct session *ss)
 void session_close(struct session *ss, uint32_t linger_ms)
 {
 	ss_enter(ss);
+	ss_harvest(ss); /* the peer's end may be there: then it need not hear of ours */
 	ss_drain(ss);
 	if (!linger_ms)
 		ss->abort_buf = NULL;    /* an ABORT that is not out yet is not waited for */
@@ -313,6 +319,9 @@ void session_close(struct session *ss, uint32_t linger_ms)
 			ss->shut_send = true;
 			ss_timer(ss, T_LINGER, linger_ms);
 			ss_detach(ss); /* who called is gone */
+			ss->put_off = true;
+			ss_pump(ss);
+			ss->put_off = ss->due_at[T_TELL] != 0;
 		}
 	}
 	ss_leave(ss);

@@ -331,21 +331,6 @@ bool ss_send(struct session *ss, const struct sm_message *m, bool notify)
 	return ss_tx_post(ss, b, op->opcode, m->flags, m->xid, n - SM_HEADER, notify);
 }
 
-/*
- * Whether the peer is to hear of buffers by a message of their own: when half of them lie
- * unreported, or when it may be stuck without them. Those that CREDITs alone have freed bring one
- * only if the peer may be stuck and two can be given back: each such CREDIT costs one and returns
- * two, so that they end [SW-FLOW-12; docs/wire.md].
- */
-bool ss_credit_due(const struct session *ss)
-{
-	if (!ss->unreported)
-		return false;
-	if (ss->peer_left < SESSION_DATA_CREDITS)
-		return ss->unreported_real || ss->unreported >= 2;
-	return ss->unreported_real && ss->unreported * 2 >= ss->rx->count;
-}
-
 /* Look whether sends have come home. */
 void ss_reclaim(struct session *ss)
 {

@@ -115,7 +115,7 @@ static bool on_buffers(struct session *ss, struct ss_buf *b, const struct sm_mes
 
 static bool on_shut(struct session *ss, struct ss_buf *b, const struct sm_message *m)
 {
-	ss_on_shut(ss);
+	ss_on_shut(ss, m->flags & SM_LAST);
 	return false;
 }
 
@@ -222,12 +222,18 @@ static void send_shut(struct session *ss)
 	/* whoever closes with unread data resets, as over TCP/IP; what it has sent comes before */
 	bool reset = ss->closing && ss->discarded;
 	struct sm_message m = {.opcode = reset ? SM_ABORT : SM_SHUT_SEND,
+			       .flags = ss->closing && !reset ? SM_LAST : 0,
 			       .code = reset ? WSAECONNRESET : 0};
 	if (ss->tx_first || ss->urgent_out)
 		return; /* what was queued goes before [SW-CLOSE-1] */
 	for (int i = 0; i < SESSION_XFERS; i++)
 		if (ss->out[i].xid)
 			return;
+	if (ss->closing && ss->peer_gone) { /* nobody there would hear of it */
+		ss->due &= ~(unsigned)DUE_SHUT;
+		ss->shut_sent = ss->shut_arrived = true;
+		return;
+	}
 	/* its completion says that the peer has it; only then may the socket be closed */
 	if (!ss_send(ss, &m, true))
 		return;
@@ -254,7 +260,7 @@ static void send_due(struct session *ss)
 
 void ss_pump(struct session *ss)
 {
-	if (ss->rx_first || ss->seg_first)
+	if (ss_match_due(ss))
 		ss_match(ss);
 	if (ss->state == SESSION_UP && !ss->tx_broken && !ss->desc_closed) {
 		if (ss->due)

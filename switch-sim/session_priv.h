@@ -9,6 +9,7 @@
 #ifndef WSD_SWITCH_SESSION_PRIV_H
 #define WSD_SWITCH_SESSION_PRIV_H
 
+#include "lock.h"
 #include "reactor.h"
 #include "session.h"
 #include "session_slab.h"
@@ -183,7 +184,7 @@ struct ss_out_urgent {
 
 struct session {
 	bool unwatched; /* memory was registered that memwatch cannot watch */
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
 	_Atomic(struct ss_op *) completions;
 	_Atomic unsigned refs;
 	_Atomic bool handle_closed, handle_seen; /* seen: by a holder of the lock */
@@ -207,6 +208,7 @@ struct session {
 	int lost;      /* why; 0: it is not */
 	int tx_broken; /* sends fail, receives may still bring what came before */
 	bool up_told, closing, desc_closed;
+	bool put_off;     /* WSPCloseSocket comes from the service thread: until T_TELL */
 	bool told_before; /* what was told to be sent is before what the close gives up */
 	bool ended_told;
 	bool lent;      /* to a caller who has s->lock [ss_enter_held] */
@@ -252,9 +254,11 @@ struct session {
 	struct ss_in in[SESSION_XFERS];
 	bool kick; /* somebody asked for data: fetch without a receive */
 	bool peer_shut, shut_receive, discarded;
+	bool peer_gone; /* its SHUT_SEND said that it is closed, too */
 	struct ss_urgent *urgent;
 	uint32_t n_urgent, urgent_room;
-	struct sw_request *submitting; /* its end is the answer of session_submit */
+	struct sw_request *submitting;   /* its end is the answer of session_submit */
+	const struct sw_request *polled; /* whoever waits for it holds the lock now */
 
 	/* What ss_leave tells. */
 	struct sw_request *over_first, *over_last;
@@ -288,6 +292,7 @@ void ss_drain(struct session *ss);
 bool ss_something_to_do(struct session *ss); /* completions that were not drained */
 void ss_unref(struct session *ss);
 void ss_timer(struct session *ss, enum session_timer which, uint32_t ms); /* 0: off */
+void ss_timer_now(struct session *ss, enum session_timer which);
 void ss_timers_run(struct session *ss, uint64_t now_ns);
 void ss_end_request(struct session *ss, struct sw_request *r, int code);
 /* A function of the provider's: enum san_extension; NULL: it has none. */
@@ -297,6 +302,7 @@ void (*ss_extension(const struct session *ss, unsigned which))(void);
 void ss_detach(struct session *ss); /* the provider's thread looks again, unless a caller sleeps */
 void ss_lapse_within(struct session *ss, uint32_t ms); /* so in a moment */
 void ss_attend_lapses(struct session *ss);
+void ss_harvest(struct session *ss); /* one look at the provider; then ss_drain() */
 
 /* session_up.c */
 int ss_begin(struct session *ss);
@@ -326,7 +332,6 @@ void ss_grow(struct session *ss);
 void ss_idle(struct session *ss);
 void ss_send_buffers(struct session *ss);
 void ss_reclaim(struct session *ss);
-bool ss_credit_due(const struct session *ss);
 
 /* session_message.c */
 void ss_message(struct session *ss, struct ss_buf *b, uint32_t bytes);
@@ -399,8 +404,8 @@ int ss_short(const struct session *ss);
 bool ss_watch(const struct session *ss, const void *at, size_t size);
 void ss_protocol(struct session *ss, const char *what);
 void ss_close_desc(struct session *ss);
-void ss_end_step(struct session *ss); /* is the graceful end complete? */
-void ss_on_shut(struct session *ss);
+void ss_end_step(struct session *ss);           /* is the graceful end complete? */
+void ss_on_shut(struct session *ss, bool gone); /* @gone: the peer is closed as well */
 void ss_on_abort(struct session *ss, const struct sm_message *m);
 void ss_keepalive(struct session *ss);
 /* @r cannot end now; when it does, it is with @code unless all of it was moved. */
@@ -408,5 +413,36 @@ void ss_cancel_later(struct session *ss, struct sw_request *r, int code, uint32_
 int ss_cancel_code(const struct session *ss, const struct sw_request *r, int code);
 void ss_cancel_over(struct session *ss, const struct sw_request *r);
 void ss_cancel_lapses(struct session *ss); /* it did not */
+
+/* ---- asked by each entry ---- */
+
+/*
+ * Whether the peer is to hear of buffers by a message of their own: when half of them lie
+ * unreported, or when it may be stuck without them. Those that CREDITs alone have freed bring one
+ * only if the peer may be stuck and two can be given back: each such CREDIT costs one and returns
+ * two, so that they end [SW-FLOW-12; docs/wire.md].
+ */
+static inline bool ss_credit_due(const struct session *ss)
+{
+	if (!ss->unreported)
+		return false;
+	if (ss->peer_left < SESSION_DATA_CREDITS)
+		return ss->unreported_real || ss->unreported >= 2;
+	return ss->unreported_real && ss->unreported * 2 >= ss->rx->count;
+}
+
+/* A receive that waits for bytes and nothing else goes on waiting. */
+static inline bool ss_match_due(const struct session *ss)
+{
+	return ss->seg_first ||
+	       (ss->rx_first && (ss->n_urgent || ss->peer_shut || ss->state == SESSION_LOST));
+}
+
+/* False: ss_pump would find nothing to do. */
+static inline bool ss_pump_due(const struct session *ss)
+{
+	return ss_match_due(ss) || ss->due || ss->tx_first ||
+	       (ss->unreported && ss_credit_due(ss)) || ss->want_write || ss->closing || ss->lost;
+}
 
 #endif

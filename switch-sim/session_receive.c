@@ -97,18 +97,6 @@ bool ss_seg_hold(struct session *ss, struct ss_buf *b, const uint8_t *at, uint32
 	return true;
 }
 
-bool ss_on_data(struct session *ss, struct ss_buf *b, const struct sm_message *m)
-{
-	if (ss->rx_first && ss->seg_first)
-		ss_match(ss);
-	bool held = ss_seg_hold(ss, b, m->payload, m->payload_length);
-	if (ss->rx_first)
-		ss_match(ss);
-	else
-		ss->tell |= SW_READY_READ;
-	return held;
-}
-
 /* ---- receives ---- */
 
 void ss_rx_unlink(struct session *ss, struct sw_request *r)
@@ -187,6 +175,46 @@ static bool take_urgent(struct session *ss, struct sw_request *r)
 		ss_urgent_passed(ss);
 	}
 	return true;
+}
+
+/* A message's bytes go straight to the receive that waits, with nothing before them. Return: how
+ * many it took. */
+static uint32_t pass(struct session *ss, struct sw_request *r, const uint8_t *from, uint32_t n)
+{
+	uint64_t want = r->total - r->done;
+	want = want < n ? want : n;
+	uint64_t got = deliver(ss, r, from, want);
+	ss->rx_pos += got;
+	if (got < want)
+		no_place(r);
+	if (got < want || r->done == r->total || !(r->flags & WSD_MSG_WAITALL) || r->nonblocking)
+		rx_end(ss, r, r->done ? 0 : r->code);
+	return (uint32_t)got;
+}
+
+bool ss_on_data(struct session *ss, struct ss_buf *b, const struct sm_message *m)
+{
+	const uint8_t *at = m->payload;
+	uint32_t n = m->payload_length;
+	struct sw_request *r = ss->rx_first;
+	if (r && ss->seg_first) {
+		ss_match(ss);
+		r = ss->rx_first;
+	}
+	if (r && !ss->seg_first && !ss->n_urgent && n && r->total > r->done &&
+	    !(r->flags & WSD_MSG_PEEK)) {
+		uint32_t taken = pass(ss, r, at, n);
+		if (taken == n)
+			return false;
+		at += taken;
+		n -= taken;
+	}
+	bool held = ss_seg_hold(ss, b, at, n);
+	if (ss->rx_first)
+		ss_match(ss);
+	else
+		ss->tell |= SW_READY_READ;
+	return held;
 }
 
 /* Whether the receive stops here: full, or at a mark, unless it wants @all. */

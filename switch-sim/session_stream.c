@@ -315,9 +315,36 @@ static bool may_keep(const struct session *ss)
 	return !ss->tx_private || ss->tx_private < ss->config.sndbuf;
 }
 
+/* One piece that fits a message, with nothing before it, needs no queue. False: nothing is done. */
+static bool send_whole(struct session *ss, struct sw_request *r)
+{
+	const WSABUF *w = r->buffers;
+	if (ss->tx_first || ss->due & DUE_URGENT || ss->state != SESSION_UP || ss->tx_broken ||
+	    r->count != 1 || w->len > ss->threshold)
+		return false;
+	struct ss_buf *b = ss_tx_get(ss, SESSION_DATA_CREDITS);
+	if (!b)
+		return false;
+	uint32_t n = w->len;
+	if (n > ss_tx_room(ss) || n > b->region->size - SM_HEADER ||
+	    memory_read_some(b->at + SM_HEADER, w->buf, n) < n) {
+		ss_tx_put(ss, b);
+		return false;
+	}
+	ss->tx_pos += n;
+	ss->tx_accepted += n;
+	ss->stats.bytes_sent += n;
+	ss->stats.copied += n;
+	bool posted = ss_tx_post(ss, b, SM_DATA, SM_LAST, 0, n, false);
+	r->offset = n;
+	return at_once(r, !posted && ss->state == SESSION_LOST ? ss_send_code(ss) : 0, n);
+}
+
 /* Nothing is before it: what has room goes out now. True: it is all gone. */
 static bool straight(struct session *ss, struct sw_request *r)
 {
+	if (send_whole(ss, r))
+		return true;
 	link_last(ss, r);
 	ss_tx_stream(ss);
 	ss_tx_reap(ss);

@@ -86,14 +86,9 @@ static void wait_until_idle(void)
 	pthread_mutex_unlock(&global.idle_lock);
 }
 
-bool sw_fault_netdown(const struct sw_process *p, const char *call)
+bool sw_fault_named(const struct sw_process *p, const char *knob, const char *call)
 {
-	return p->settings.faults && conf_has_word(p->conf, "fault.netdown", call);
-}
-
-bool sw_fault_nobufs(const struct sw_process *p, const char *call)
-{
-	return p->settings.faults && conf_has_word(p->conf, "fault.nobufs", call);
+	return conf_has_word(p->conf, knob, call);
 }
 
 /* ---- fork [WS-STARTUP-6] ---- */

@@ -40,33 +40,10 @@ static bool is_over(const struct sw_request *r)
  * those of another socket, so we look by ourselves. */
 static uint64_t next_look(struct sw_socket *s, const struct session *ss, uint64_t deadline_ns)
 {
+	if (s->session == ss)
+		return deadline_ns;
 	uint64_t soon = waiter_deadline(LOOK_MS);
-	return s->session == ss || deadline_ns < soon ? deadline_ns : soon;
-}
-
-/* Sleep until @r is over; the waiter is linked. 0, WSAETIMEDOUT or WSAEINTR. */
-static int sleep_for(struct sw_socket *s, struct session *ss, struct waiter *w,
-		     struct sw_request *r, uint64_t deadline_ns)
-{
-	while (!is_over(r)) {
-		struct pollfd fds[2] = {{.fd = -1, .events = POLLIN}};
-		int fd = -1;
-		if (!session_attend(ss, &fd))
-			continue;
-		int woken = 0;
-		fds[0].fd = fd;
-		if (!is_over(r))
-			woken = waiter_sleep(w, fds, fd >= 0, next_look(s, ss, deadline_ns));
-		session_attended(ss);
-		session_poll(ss, r, 0);
-		if (is_over(r))
-			break;
-		if (woken == -ETIMEDOUT && waiter_now_ns() >= deadline_ns)
-			return WSAETIMEDOUT;
-		if (woken > 0 && woken & SW_READY_GONE)
-			return WSAEINTR;
-	}
-	return 0;
+	return deadline_ns < soon ? deadline_ns : soon;
 }
 
 /* closesocket has told those who waited already; who comes later is told by nobody, since a session
@@ -79,14 +56,56 @@ static bool is_closed(struct sw_socket *s)
 	return closed;
 }
 
+/* A select of another thread, events, or the end of a call that could not be cancelled yet: they do
+ * not look themselves. */
+static bool others_wait(void *ctx)
+{
+	struct sw_socket *s = ctx;
+	return atomic_load(&s->waiters.first) || netevents_selected(s);
+}
+
+/* Sleep until @r is over. 0, WSAETIMEDOUT or WSAEINTR. *ret_quit: the session knows already that we
+ * are gone. */
+static int sleep_for(struct sw_socket *s, struct session *ss, struct waiter *w,
+		     struct sw_request *r, uint64_t deadline_ns, bool *ret_quit)
+{
+	struct waiter_link link = {0};
+	int code = 0;
+	while (!code && !is_over(r)) {
+		struct pollfd fds[2];
+		int fd = -1, woken = 0;
+		/* Linked anew for each sleep: so the session can tell us from others. */
+		waiter_link(&s->waiters, &link, w, SW_READY_REQUEST | SW_READY_GONE);
+		if (is_closed(s)) {
+			code = WSAEINTR;
+		} else if (session_attend(ss, r, &fd)) {
+			fds[0] = (struct pollfd){.fd = fd, .events = POLLIN};
+			if (!is_over(r))
+				woken = waiter_sleep(w, fds, fd >= 0,
+						     next_look(s, ss, deadline_ns));
+			waiter_unlink(&link);
+			*ret_quit = session_woken(ss, r, others_wait, s);
+			if (*ret_quit)
+				return 0;
+			if (woken == -ETIMEDOUT && waiter_now_ns() >= deadline_ns)
+				code = WSAETIMEDOUT;
+			else if (woken > 0 && woken & SW_READY_GONE)
+				code = WSAEINTR;
+		}
+		waiter_unlink(&link);
+	}
+	return code;
+}
+
 static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline_ns)
 {
-	struct waiter w = {0};
-	struct waiter_link link = {0};
+	struct waiter w;
 	struct session *ss = s->session;
+	bool quit = false;
 	if (!ss) /* it has ended r */
 		return WSAEINTR;
-	session_poll(ss, r, SESSION_SPIN);
+	if (session_spins(ss))
+		session_poll(ss, r, SESSION_SPIN);
 	if (is_over(r))
 		return 0;
 	if (waiter_begin(&w) < 0) {
@@ -95,12 +114,10 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 			session_poll(ss, r, 1000);
 		return is_over(r) ? 0 : WSAETIMEDOUT;
 	}
-	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST | SW_READY_GONE);
-	int code = is_closed(s) ? WSAEINTR : sleep_for(s, ss, &w, r, deadline_ns);
-	waiter_unlink(&link);
+	int code = sleep_for(s, ss, &w, r, deadline_ns, &quit);
 	waiter_end(&w);
-	/* a select of another thread, events, or the end of one that could not be cancelled yet */
-	session_quit(ss, code || atomic_load(&s->waiters.first) || netevents_selected(s));
+	if (!quit)
+		session_quit(ss, code || others_wait(s));
 	return code;
 }
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * Handles and events of SAN sockets, and the 16 upcalls [provider.md part 14; SW-BIND-4.1;
- * SW-CLOSE-3]. One lock (slots.lock) over the table; leaf but for the trace.
+ * SW-CLOSE-3]. One lock (table.lock) over the table; leaf but for the trace and the reactor.
  */
 #include "upcalls.h"
 #include "utf16.h"
 
 #include "catalog.h"
 #include "event.h"
+#include "lock.h"
 #include "log.h"
+#include "reactor.h"
 #include "san.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,15 +41,16 @@ struct slot {
 
 /* An upcall has no context to reach the process object by. */
 static struct {
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
 	struct slot *slots;
 	uint32_t count, room;
 	uint32_t free;                    /* index + 1 */
 	uint32_t ready_first, ready_last; /* index + 1 */
 	unsigned live;
-	int wake_fd;
+	struct reactor *reactor;
+	struct reactor_job *wake;
 	const struct catalog *catalog;
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake_fd = -1};
+} table = {.lock = WSD_LOCK_INITIALIZER};
 
 /* The WSPSocket call around WPUCreateSocketHandle: whose socket it is, and where the handle goes.
  */
@@ -183,37 +185,36 @@ static void queue(struct slot *s)
 	else
 		table.ready_first = number;
 	table.ready_last = number;
-	uint64_t one = 1;
-	/* an eventfd that is full is readable already */
-	if (table.wake_fd >= 0 && write(table.wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		wsd_log(WSD_LOG_ERROR, "cannot wake the service thread: %s", strerror(errno));
+	/* under the lock: who says that nobody listens takes the job back then */
+	if (table.wake)
+		reactor_post(table.reactor, table.wake);
 }
 
 void upcalls_detach(SOCKET handle)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	if (s)
 		s->owner = NULL;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 }
 
 bool upcalls_set_sink(SOCKET handle, const struct upcall_sink *sink, void *ctx)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	if (s) {
 		s->sink = sink;
 		s->sink_ctx = ctx;
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return s != NULL;
 }
 
 bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle)
 {
 	bool found = false;
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	while (table.ready_first && !found) {
 		uint32_t index = table.ready_first - 1;
 		struct slot *s = &table.slots[index];
@@ -230,45 +231,46 @@ bool upcalls_take_ready(struct sw_socket **ret_owner, SOCKET *ret_handle)
 			found = true;
 		}
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return found;
 }
 
 void upcalls_reset(SOCKET handle)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	if (s)
 		s->set = false;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 }
 
 void upcalls_again(SOCKET handle)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	if (s) {
 		s->set = true;
 		queue(s);
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 }
 
-void upcalls_wake_fd(int fd)
+void upcalls_wake(struct reactor *r, struct reactor_job *j)
 {
-	pthread_mutex_lock(&table.lock);
-	table.wake_fd = fd;
-	pthread_mutex_unlock(&table.lock);
+	wsd_lock(&table.lock);
+	table.reactor = r;
+	table.wake = j;
+	wsd_unlock(&table.lock);
 }
 
 void upcalls_sweep(void)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	unsigned left = table.live;
 	for (uint32_t i = 0; i < table.count; i++)
 		if (table.slots[i].live)
 			give_back(&table.slots[i]);
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	if (left)
 		wsd_log(WSD_LOG_WARNING, "%u socket handles were never given back by providers",
 			left);
@@ -276,15 +278,15 @@ void upcalls_sweep(void)
 
 void upcalls_catalog(const struct catalog *c)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	table.catalog = c;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 }
 
 void upcalls_after_fork(void)
 {
 	/* another thread of the parent may have held the lock */
-	pthread_mutex_init(&table.lock, NULL);
+	wsd_lock_init(&table.lock);
 	for (uint32_t i = 0; i < table.count; i++) {
 		struct slot *s = &table.slots[i];
 		uint32_t generation = s->generation + 1;
@@ -293,7 +295,8 @@ void upcalls_after_fork(void)
 	table.free = table.count;
 	table.ready_first = table.ready_last = 0;
 	table.live = 0;
-	table.wake_fd = -1;
+	table.reactor = NULL;
+	table.wake = NULL;
 	table.catalog = NULL;
 	birth = NULL;
 }
@@ -303,7 +306,7 @@ void upcalls_after_fork(void)
 static SOCKET up_create_socket_handle(DWORD catalog_entry_id, DWORD_PTR context, LPINT error)
 {
 	SOCKET handle = INVALID_SOCKET;
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	uint32_t index = table.free - 1;
 	bool room = true;
 	if (table.free) {
@@ -322,7 +325,7 @@ static SOCKET up_create_socket_handle(DWORD catalog_entry_id, DWORD_PTR context,
 		handle = (SOCKET)generation << INDEX_BITS | index;
 		table.live++;
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	if (handle == INVALID_SOCKET) {
 		fail(error, WSAENOBUFS, 0);
 		return INVALID_SOCKET;
@@ -335,13 +338,13 @@ static SOCKET up_create_socket_handle(DWORD catalog_entry_id, DWORD_PTR context,
 
 static int up_close_socket_handle(SOCKET handle, LPINT error)
 {
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	const struct upcall_sink *sink = s ? s->sink : NULL;
 	void *ctx = s ? s->sink_ctx : NULL;
 	if (s)
 		give_back(s);
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	if (sink)
 		sink->closed(ctx);
 	return s ? succeed(error, 0) : fail(error, WSAENOTSOCK, SOCKET_ERROR);
@@ -351,11 +354,11 @@ static int up_query_socket_handle_context(SOCKET handle, PDWORD_PTR context, LPI
 {
 	if (!context)
 		return fail(error, WSAEFAULT, SOCKET_ERROR);
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	if (s)
 		*context = s->context;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return s ? succeed(error, 0) : fail(error, WSAENOTSOCK, SOCKET_ERROR);
 }
 
@@ -365,13 +368,13 @@ static BOOL up_set_event(WSAEVENT event, LPINT error)
 		int code = event_set(event);
 		return fail(error, code, code ? FALSE : TRUE);
 	}
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find_event(event);
 	if (s && !s->set) {
 		s->set = true;
 		queue(s);
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return s ? succeed(error, TRUE) : fail(error, WSA_INVALID_HANDLE, FALSE);
 }
 
@@ -381,11 +384,11 @@ static BOOL up_reset_event(WSAEVENT event, LPINT error)
 		int code = event_reset(event);
 		return fail(error, code, code ? FALSE : TRUE);
 	}
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find_event(event);
 	if (s)
 		s->set = false;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return s ? succeed(error, TRUE) : fail(error, WSA_INVALID_HANDLE, FALSE);
 }
 
@@ -409,11 +412,11 @@ static int up_complete_overlapped_request(SOCKET handle, LPWSAOVERLAPPED overlap
 {
 	if (!overlapped)
 		return fail(error, WSAEINVAL, SOCKET_ERROR);
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	struct slot *s = find(handle);
 	const struct upcall_sink *sink = s ? s->sink : NULL;
 	void *ctx = s ? s->sink_ctx : NULL;
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	if (!s)
 		return fail(error, WSAENOTSOCK, SOCKET_ERROR);
 	if (sink) {
@@ -445,7 +448,7 @@ static int up_get_provider_path(GUID *id, WCHAR *path, LPINT length, LPINT error
 	if (!id || !length)
 		return fail(error, WSAEFAULT, SOCKET_ERROR);
 	int code = WSAEINVALIDPROVIDER;
-	pthread_mutex_lock(&table.lock);
+	wsd_lock(&table.lock);
 	const struct catalog_entry *e = table.catalog ? catalog_find(table.catalog, id) : NULL;
 	if (e) {
 		int needed = (int)utf8_to_utf16(e->module, NULL, 0);
@@ -454,7 +457,7 @@ static int up_get_provider_path(GUID *id, WCHAR *path, LPINT length, LPINT error
 			utf8_to_utf16(e->module, path, (size_t)needed);
 		*length = needed;
 	}
-	pthread_mutex_unlock(&table.lock);
+	wsd_unlock(&table.lock);
 	return fail(error, code, code ? SOCKET_ERROR : 0);
 }
 

@@ -3,11 +3,11 @@
  * The switch's handles and events for SAN sockets, and the upcall table that works on them.
  *
  * An upcall brings no context, so this table belongs to the process, not to a struct san. It has
- * one lock, the innermost of the switch but the trace's; no call-out is made under it.
+ * one lock, the innermost of the switch but the trace's and the reactor's; no call-out is made
+ * under it.
  *
  * A SAN socket's event is part of its handle: setting it costs no descriptor, and queues the socket
- * for the service thread, which one eventfd wakes. The SPI's WSAEVENT is opaque, so providers
- * cannot tell.
+ * for the service thread. The SPI's WSAEVENT is opaque, so providers cannot tell.
  */
 #ifndef WSD_SWITCH_UPCALLS_H
 #define WSD_SWITCH_UPCALLS_H
@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <wsd/abi.h>
 
+struct reactor;
+struct reactor_job;
 struct sw_socket;
 struct catalog;
 
@@ -63,8 +65,8 @@ bool upcalls_set_sink(SOCKET handle, const struct upcall_sink *sink, void *ctx);
 /* Reset by hand an event that the provider left set after it failed. */
 void upcalls_reset(SOCKET handle);
 
-/* The eventfd to write to when a socket is queued; -1: nobody listens. */
-void upcalls_wake_fd(int fd);
+/* What is posted when a socket is queued; NULL: nobody listens, nothing is posted after this. */
+void upcalls_wake(struct reactor *r, struct reactor_job *j);
 
 /* Drop those of providers that are gone; logs how many. */
 void upcalls_sweep(void);

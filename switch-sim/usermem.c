@@ -68,9 +68,11 @@ static void ask_stack(void)
 static bool on_stack(const void *p, size_t n)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)p;
+	if (at <= frame) /* nor do we have to ask where it ends */
+		return false;
 	if (!stack.high)
 		ask_stack();
-	return frame >= stack.low && at > frame && at < stack.high && n <= stack.high - at;
+	return frame >= stack.low && at < stack.high && n <= stack.high - at;
 }
 
 /* ---- is it there? ---- */

@@ -24,22 +24,22 @@ struct waiter_fd {
 };
 
 static struct {
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
 	struct waiter_fd *all, *idle;
 	unsigned n_idle;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} pool = {.lock = WSD_LOCK_INITIALIZER};
 
 /* ---- eventfds ---- */
 
 static struct waiter_fd *take_idle(void)
 {
-	pthread_mutex_lock(&pool.lock);
+	wsd_lock(&pool.lock);
 	struct waiter_fd *f = pool.idle;
 	if (f) {
 		pool.idle = f->next_idle;
 		pool.n_idle--;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	wsd_unlock(&pool.lock);
 	return f;
 }
 
@@ -52,13 +52,13 @@ static int open_fd(struct waiter_fd *f)
 	if (f->fd < 0) {
 		err = -errno;
 	} else {
-		pthread_mutex_lock(&pool.lock);
+		wsd_lock(&pool.lock);
 		f->prev = NULL;
 		f->next = pool.all;
 		if (f->next)
 			f->next->prev = f;
 		pool.all = f;
-		pthread_mutex_unlock(&pool.lock);
+		wsd_unlock(&pool.lock);
 	}
 	sw_fds_end();
 	return err;
@@ -67,7 +67,7 @@ static int open_fd(struct waiter_fd *f)
 static void close_fd(struct waiter_fd *f)
 {
 	sw_fds_begin();
-	pthread_mutex_lock(&pool.lock);
+	wsd_lock(&pool.lock);
 	if (f->next)
 		f->next->prev = f->prev;
 	if (f->prev)
@@ -75,7 +75,7 @@ static void close_fd(struct waiter_fd *f)
 	else
 		pool.all = f->next;
 	close(f->fd);
-	pthread_mutex_unlock(&pool.lock);
+	wsd_unlock(&pool.lock);
 	sw_fds_end();
 	free(f);
 }
@@ -103,14 +103,14 @@ int waiter_begin(struct waiter *w)
 void waiter_end(struct waiter *w)
 {
 	struct waiter_fd *f = w->kept;
-	pthread_mutex_lock(&pool.lock);
+	wsd_lock(&pool.lock);
 	bool keep = pool.n_idle < IDLE_MAX;
 	if (keep) {
 		f->next_idle = pool.idle;
 		pool.idle = f;
 		pool.n_idle++;
 	}
-	pthread_mutex_unlock(&pool.lock);
+	wsd_unlock(&pool.lock);
 	if (!keep)
 		close_fd(f);
 	w->kept = NULL;
@@ -126,7 +126,7 @@ void waiter_cleanup(void)
 
 void waiter_after_fork(void)
 {
-	pthread_mutex_init(&pool.lock, NULL);
+	wsd_lock_init(&pool.lock);
 	while (pool.all) {
 		struct waiter_fd *f = pool.all;
 		pool.all = f->next;
@@ -146,12 +146,12 @@ void waiter_link(struct waiter_list *list, struct waiter_link *link, struct wait
 	link->want = want;
 	link->list = list;
 	link->prev = NULL;
-	pthread_mutex_lock(&list->lock);
+	wsd_lock(&list->lock);
 	link->next = atomic_load_explicit(&list->first, memory_order_relaxed);
 	if (link->next)
 		link->next->prev = link;
 	atomic_store_explicit(&list->first, link, memory_order_relaxed);
-	pthread_mutex_unlock(&list->lock);
+	wsd_unlock(&list->lock);
 	/* Before the conditions are looked at; its other half is in waiter_list_wake: either the
 	 * waker sees the link, or we see what it made true. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -162,14 +162,14 @@ void waiter_unlink(struct waiter_link *link)
 	struct waiter_list *list = link->list;
 	if (!list)
 		return;
-	pthread_mutex_lock(&list->lock);
+	wsd_lock(&list->lock);
 	if (link->next)
 		link->next->prev = link->prev;
 	if (link->prev)
 		link->prev->next = link->next;
 	else
 		atomic_store_explicit(&list->first, link->next, memory_order_relaxed);
-	pthread_mutex_unlock(&list->lock);
+	wsd_unlock(&list->lock);
 	link->list = NULL;
 }
 
@@ -187,12 +187,12 @@ void waiter_list_wake(struct waiter_list *list, unsigned bits)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!atomic_load_explicit(&list->first, memory_order_relaxed))
 		return;
-	pthread_mutex_lock(&list->lock);
+	wsd_lock(&list->lock);
 	for (struct waiter_link *l = atomic_load_explicit(&list->first, memory_order_relaxed); l;
 	     l = l->next)
 		if (l->want & bits)
 			wake(l->waiter, bits);
-	pthread_mutex_unlock(&list->lock);
+	wsd_unlock(&list->lock);
 }
 
 /* ---- sleeping ---- */

@@ -12,8 +12,9 @@
 #ifndef WSD_SWITCH_WAITER_H
 #define WSD_SWITCH_WAITER_H
 
+#include "lock.h"
+
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,13 +52,13 @@ struct waiter_link {
 };
 
 struct waiter_list {
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
 	_Atomic(struct waiter_link *) first;
 };
 
-#define WAITER_LIST_INITIALIZER                   \
-	{                                         \
-		.lock = PTHREAD_MUTEX_INITIALIZER \
+#define WAITER_LIST_INITIALIZER              \
+	{                                    \
+		.lock = WSD_LOCK_INITIALIZER \
 	}
 
 /* Return 0, or -EMFILE, -ENFILE, -ENOMEM when no eventfd can be had. */

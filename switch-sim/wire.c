@@ -82,15 +82,15 @@ static const struct sm_field buffers_fields[] = {
 
 /* clang-format off */
 #define OP(op, lo, hi, when, credits, tail, fields) \
-	{SM_##op, #op, (lo), (hi), (when), (credits), (tail), sizeof(fields) / sizeof((fields)[0]), fields}
+	[SM_##op] = {SM_##op, #op, (lo), (hi), (when), (credits), (tail), sizeof(fields) / sizeof((fields)[0]), fields}
 #define BARE(op, hi, when, credits, tail) \
-	{SM_##op, #op, 0, (hi), (when), (credits), (tail), 0, NULL}
+	[SM_##op] = {SM_##op, #op, 0, (hi), (when), (credits), (tail), 0, NULL}
 
 enum { D = SM_DESCRIPTOR_MAX, HELLO_MAX = SM_NEGOTIATION_MAX - SM_HEADER };
 
 /* Credits: 4 for what brings the stream on, 2 for what ends transfers, 1 for what must always get
  * through [SW-FLOW-12; docs/wire.md tells why there are three steps]. */
-static const struct sm_op table[] = {
+static const struct sm_op table[SM_SKIP] = {
 	OP(HELLO,     SM_HELLO_BODY, HELLO_MAX, SM_AT_START, 0, TAIL_USER, hello_fields),
 	OP(HELLO_ACK, SM_HELLO_BODY, HELLO_MAX, SM_AT_START, 1, TAIL_USER, hello_fields),
 	OP(HELLO_NAK, 2, HELLO_MAX,             SM_AT_START, 1, TAIL_NONE, nak_fields),
@@ -118,10 +118,8 @@ static const struct sm_op table[] = {
 
 const struct sm_op *sm_op(uint8_t opcode)
 {
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].opcode == opcode)
-			return &table[i];
-	return NULL;
+	const struct sm_op *op = opcode < SM_SKIP ? &table[opcode] : NULL;
+	return op && op->opcode ? op : NULL;
 }
 
 const char *sm_fault_text(enum sm_fault f)
@@ -277,38 +275,36 @@ enum sm_fault sm_decode(const void *message, size_t length, struct sm_message *r
 		return SM_SHORT;
 	if (get(p, 2) != SM_MAGIC)
 		return SM_NO_MAGIC;
-	struct sm_message m = {
-		.version = p[2],
-		.opcode = p[3],
-		.flags = (uint32_t)get(p + 4, 2),
-		.credits = (uint32_t)get(p + 6, 2),
-		.seq = (uint32_t)get(p + 8, 4),
-		.xid = (uint32_t)get(p + 12, 4),
-		.length = (uint32_t)get(p + 16, 4),
-	};
+	struct sm_message *m = ret;
+	uint8_t opcode = p[3];
+	memset(m, 0, negotiates(opcode) ? sizeof(*m) : offsetof(struct sm_message, hello));
+	m->version = p[2];
+	m->opcode = opcode;
+	m->flags = (uint32_t)get(p + 4, 2);
+	m->credits = (uint32_t)get(p + 6, 2);
+	m->seq = (uint32_t)get(p + 8, 4);
+	m->xid = (uint32_t)get(p + 12, 4);
+	m->length = (uint32_t)get(p + 16, 4);
 	/* the negotiation finds a version; after it there is but one major */
-	if (m.version >> 4 != SM_VERSION >> 4 && !negotiates(m.opcode))
+	if (m->version >> 4 != SM_VERSION >> 4 && !negotiates(m->opcode))
 		return SM_BAD_VERSION;
-	if (m.length != length - SM_HEADER)
+	if (m->length != length - SM_HEADER)
 		return SM_BAD_LENGTH;
-	if (negotiates(m.opcode) && length > SM_NEGOTIATION_MAX)
+	if (negotiates(m->opcode) && length > SM_NEGOTIATION_MAX)
 		return SM_TOO_LONG;
-	const struct sm_op *op = sm_op((uint8_t)m.opcode);
-	if (!op) {
-		*ret = m;
-		return m.opcode >= SM_SKIP ? SM_SKIPPED : SM_UNKNOWN;
-	}
-	if (m.length < op->min || m.length > op->max)
+	const struct sm_op *op = sm_op((uint8_t)m->opcode);
+	if (!op)
+		return m->opcode >= SM_SKIP ? SM_SKIPPED : SM_UNKNOWN;
+	if (m->length < op->min || m->length > op->max)
 		return SM_BAD_BODY;
 	const uint8_t *body = p + SM_HEADER;
 	for (unsigned i = 0; i < op->n_fields; i++)
-		get_field(&op->fields[i], body, &m);
+		get_field(&op->fields[i], body, m);
 	uint32_t head = fixed(op);
-	if (!get_tail(op, body + head, m.length - head, &m))
+	if (!get_tail(op, body + head, m->length - head, m))
 		return SM_BAD_PART;
-	if (!values_fine(&m))
+	if (!values_fine(m))
 		return SM_BAD_VALUE;
-	*ret = m;
 	return SM_FINE;
 }
 

@@ -93,7 +93,8 @@ struct sm_hello {
 	uint8_t provider[16];
 };
 
-/* A message taken apart; what its opcode does not have is zero. Pointers go into the message. */
+/* A message taken apart; what its opcode does not have is zero, but `hello`, which only the
+ * messages of the negotiation have. Pointers go into the message. */
 struct sm_message {
 	uint32_t version, opcode, flags, credits, seq, xid, length;
 	uint64_t total, offset, bytes;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wsd/attend.h>
+#include <wsd/serve.h>
 
 #include "check.h"
 #include "prov_harness.h"
@@ -221,6 +222,7 @@ static const struct {
 	{WSAID_RDMAREAD, 0},
 	{WSAID_MEMORYREGISTRATIONCACHECALLBACK, 0},
 	{WSAID_WSDATTEND, 0},
+	{WSAID_WSDSERVE, 0},
 	{{0xc0b422f4, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2d}}, WSAEINVAL},
 	{{0xc0b422f5, 0xf58c, 0x11d1, {0xad, 0x6c, 0x00, 0xc0, 0x4f, 0xa3, 0x4a, 0x2e}}, WSAEINVAL},
 	{{0}, WSAEINVAL},

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wsd/attend.h>
+#include <wsd/serve.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -410,6 +411,7 @@ static const struct {
 	{"WSPRdmaRead", WSAID_RDMAREAD},
 	{"WSPMemoryRegistrationCacheCallback", WSAID_MEMORYREGISTRATIONCACHECALLBACK},
 	{"WSDAttend", WSAID_WSDATTEND},
+	{"WSDServe", WSAID_WSDSERVE},
 };
 
 static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
@@ -428,7 +430,7 @@ static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOI
 		    !memcmp(&extensions[i].id, in, sizeof(GUID)))
 			name = extensions[i].name;
 	begin(&c, name, "WSPIoctl(%d, %s)", (int)s, name);
-	bool offered = *name != '?' && strcmp(name, "WSDAttend") != 0;
+	bool offered = *name != '?' && strncmp(name, "WSD", 3) != 0;
 	int error = offered ? check(&c, s) : WSAEOPNOTSUPP;
 	if (!error && out_size >= sizeof(void *)) {
 		void (*function)(void) = extension;

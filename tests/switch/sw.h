@@ -19,7 +19,8 @@
 		p " WSPIoctl(1, WSPDeregisterRdmaMemory) = 0", p " WSPIoctl(1, WSPRdmaWrite) = 0", \
 		p " WSPIoctl(1, WSPRdmaRead) = 0",                                                 \
 		p " WSPIoctl(1, WSPMemoryRegistrationCacheCallback) = 0",                          \
-		p " WSPIoctl(1, WSDAttend) = WSAEOPNOTSUPP"
+		p " WSPIoctl(1, WSDAttend) = WSAEOPNOTSUPP",                                       \
+		p " WSPIoctl(1, WSDServe) = WSAEOPNOTSUPP"
 /* SW-INIT-6 */
 #define STOP(p) p " WSPCloseSocket(1) = 0", p " WSPCleanup() = 0"
 /* SW-LISTEN-2 with SW-BIND-4 in it; the tests listen with a backlog of 5. */

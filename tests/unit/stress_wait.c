@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 	if (reactor_start(&process, &reactor))
 		return 1;
 	for (unsigned i = 0; i < LISTS; i++)
-		pthread_mutex_init(&lists[i].waiters.lock, NULL);
+		wsd_lock_init(&lists[i].waiters.lock);
 	for (uintptr_t i = 0; i < WAITERS; i++)
 		pthread_create(&threads[n++], NULL, wait_for_tokens, NULL);
 	for (uintptr_t i = 0; i < WAKERS; i++)

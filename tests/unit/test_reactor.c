@@ -170,6 +170,33 @@ Test(reactor, SW_BLOCK_4_lasting_watches_are_told_each_edge)
 	WSD_TEST_END();
 }
 
+Test(reactor, SW_BLOCK_4_a_level_is_told_as_long_as_it_holds)
+{
+	WSD_TEST_BEGIN();
+	struct reactor *r = started();
+	struct watched x;
+	eventfd_t count;
+	init(&x, r, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	x.take = false;
+	cr_assert_eq(reactor_arm_level(r, &x.w, EPOLLIN), 0);
+	settle(r);
+	cr_assert_eq(x.calls, 0);
+	for (int i = 0; i < 2; i++) {
+		unsigned before = x.calls;
+		eventfd_write(x.w.fd, 1);
+		cr_assert(WSD_UNTIL(x.calls >= before + 3, LONG_MS));
+		cr_assert_eq(eventfd_read(x.w.fd, &count), 0);
+		settle(r);
+		unsigned seen = x.calls;
+		settle(r);
+		cr_assert_eq(x.calls, seen);
+	}
+	reactor_unwatch(r, &x.w);
+	close(x.w.fd);
+	reactor_stop(r);
+	WSD_TEST_END();
+}
+
 Test(reactor, SW_BLOCK_4_several_watches_of_one_descriptor)
 {
 	WSD_TEST_BEGIN();

@@ -23,7 +23,7 @@ static void begin(void)
 static void sleep_once(struct pair_end *e)
 {
 	int fd = -1;
-	cr_assert(session_attend(e->ss, &fd));
+	cr_assert(session_attend(e->ss, NULL, &fd));
 	cr_assert_geq(fd, 0);
 	cr_assert(e->attended);
 	session_attended(e->ss);
@@ -55,7 +55,7 @@ Test(session_wait, SW_BLOCK_01_the_provider_looks_at_once_for_those_who_do_not)
 	static uint8_t data[LARGE];
 	int fd;
 	cr_assert(session_cancel(a->ss, &r.r, WSAETIMEDOUT));
-	cr_assert(session_attend(a->ss, &fd));
+	cr_assert(session_attend(a->ss, NULL, &fd));
 	pair_request(&out, SW_OP_SEND, data, sizeof(data), 0);
 	cr_assert_not(pair_submit(a, &out));
 	cr_assert(a->attended, "the sleeper looks");
@@ -165,4 +165,36 @@ Test(session_wait, SW_BLOCK_03_what_a_receive_leaves_is_told)
 	cr_assert_not(b->ready & SW_READY_READ);
 	pair_free(&p);
 	WSD_TEST_END();
+}
+
+/* Who is closed reads no end any more; who is only shut down does. */
+Test(session_wait, SW_CLOSE_02_a_peer_that_is_closed_is_told_nothing)
+{
+	for (int shut = 0; shut < 2; shut++) {
+		struct session_stats before, after;
+		WSD_TEST_BEGIN();
+		begin();
+		session_get_stats(b->ss, &before);
+		if (shut)
+			cr_assert_eq(session_shutdown(a->ss, WSD_SD_SEND), 0);
+		else
+			session_close(a->ss, 30000);
+		pair_run(&p);
+		cr_assert_eq(session_ready(b->ss, SW_READY_CLOSE), SW_READY_CLOSE);
+		cr_assert_eq(a->ends + b->ends, 0);
+		session_close(b->ss, 30000);
+		cr_assert_not(b->closed, "closesocket leaves it to the service thread");
+		pair_run(&p);
+		session_get_stats(b->ss, &after);
+		cr_assert_eq(after.messages_sent - before.messages_sent, shut ? 1 : 0);
+		if (shut) {
+			cr_assert_eq(session_error(a->ss), 0);
+			session_close(a->ss, 30000);
+			pair_run(&p);
+		}
+		cr_assert_eq(a->ends, 1);
+		cr_assert_eq(b->ends, 1);
+		pair_free(&p);
+		WSD_TEST_END();
+	}
 }

@@ -41,10 +41,10 @@ static void *sleep_in_thread(void *arg)
 
 static bool linked(struct waiter_list *list, unsigned n)
 {
-	pthread_mutex_lock(&list->lock);
+	wsd_lock(&list->lock);
 	for (struct waiter_link *l = list->first; l; l = l->next)
 		n -= atomic_load(&l->waiter->asleep) ? 1 : 0;
-	pthread_mutex_unlock(&list->lock);
+	wsd_unlock(&list->lock);
 	return n == 0;
 }
 
