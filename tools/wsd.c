@@ -25,6 +25,9 @@ static const struct wsd_command commands[] = {
 	{"ports", "the dynamic port ranges: show, set", cmd_ports},
 	{"explain", "SAN or TCP/IP: which way a connection would go, and why", cmd_explain},
 	{"decode", "the messages of sessions in words: captures, traces", cmd_decode},
+	{"bench",
+	 "what bind, listen, connections and data cost, beside raw librdmacm, rsockets, TCP",
+	 cmd_bench},
 	{"broker", "keep the names of this host, in the foreground", cmd_broker},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tests of `wsd bench` with two ends, on an address without RDMA: the library goes over TCP/IP
+ * beside kernel TCP, who needs RDMA is left out and says why; ends that die or do not fit.
+ */
+#include "bench_ends.h"
+
+#define HERE " --local --address 127.0.0.1 -p 23010 --repeat 2 --warmup 1 --beside raw,tcp "
+
+TestSuite(bench_ends, .timeout = 110);
+
+Test(bench_ends, connect_over_tcp_ip)
+{
+	static const char *const kinds[] = {"connect", "cycle", "rate"};
+	WSD_TEST_BEGIN();
+	json_t *j = bench_run("connect" HERE "-n 20 --open 0,5 --threads 1,3");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bench_assert(j, kinds[i], "switch", "warm", "tcp");
+		bench_assert(j, kinds[i], "switch", "cold", "tcp");
+		bench_assert(j, kinds[i], "tcp", "warm", NULL);
+	}
+	BENCH_LEFT_OUT(j, "raw", NULL, "RDMA");
+	cr_assert_eq(json_array_size(json_object_get(j, "hosts")), 2);
+	json_decref(j);
+	WSD_TEST_END();
+}
+
+Test(bench_ends, data_over_tcp_ip)
+{
+	WSD_TEST_BEGIN();
+	json_t *j = bench_run("lat" HERE "-n 20 -s 1,100000");
+	bench_assert(j, "round_trip", "switch", NULL, "tcp");
+	BENCH_LEFT_OUT(j, "raw", NULL, "RDMA");
+	json_decref(j);
+	j = bench_run("bw" HERE "-n 20");
+	bench_assert(j, "bandwidth", "switch", NULL, "tcp");
+	cr_assert_null(bench_figure(j, "copied", "switch", NULL), "nothing is counted off a SAN");
+	json_decref(j);
+	j = bench_run("bw" HERE "-b -D 0.05");
+	bench_assert(j, "bandwidth", "switch", "both ways", "tcp");
+	json_decref(j);
+	j = bench_run("rate" HERE "-n 100 --threads 1,2");
+	bench_assert(j, "rate", "switch", NULL, "tcp");
+	bench_assert(j, "per_core", "switch", NULL, "tcp");
+	json_decref(j);
+	WSD_TEST_END();
+}
+
+Test(bench_ends, SW_FALLBACK_01_at_an_address_without_rdma)
+{
+	WSD_TEST_BEGIN();
+	json_t *j = bench_run("fallback --local --address 127.0.0.1 -p 23010 --repeat 2 --warmup 0 "
+			      "--beside tcp -n 3");
+	bench_assert(j, "working", "switch", "an address without RDMA", "tcp");
+	BENCH_LEFT_OUT(j, "switch", "a port without RDMA, known", "no RDMA");
+	json_decref(j);
+	WSD_TEST_END();
+}
+
+Test(bench_ends, an_end_that_dies)
+{
+	WSD_TEST_BEGIN();
+	bench_server_dies("127.0.0.1", 23011);
+	bench_client_dies("127.0.0.1", 23012);
+	WSD_TEST_END();
+}
+
+/* What a client says first, and what the server answers. */
+static struct run *greeting(const char *words)
+{
+	char script[1024];
+	struct run *r = calloc(1, sizeof(*r));
+	snprintf(script, sizeof(script),
+		 "'%s' bench lat --address 127.0.0.1 -p 23013 >/dev/null 2>&1 & s=$!\n"
+		 "bash -c 'until exec 3<>/dev/tcp/127.0.0.1/23013; do sleep 0.05; done\n"
+		 "echo '\\''%s'\\'' >&3; head -1 <&3' 2>/dev/null; kill -0 $s && echo waits; kill "
+		 "$s\n",
+		 WSD_TOOL, words);
+	FILE *f = r ? popen(script, "re") : NULL;
+	cr_assert_not_null(f);
+	size_t n = fread(r->text, 1, sizeof(r->text) - 1, f);
+	r->text[n] = '\0';
+	pclose(f);
+	return r;
+}
+
+Test(bench_ends, a_client_that_does_not_fit_is_turned_away_and_another_waited_for)
+{
+	static const struct {
+		const char *words, *answer;
+	} rows[] = {
+		{"{\"op\":\"greet\",\"wsd_bench\":1,\"version\":\"9.9\",\"test\":\"lat\"}",
+		 "the client 9.9"},
+		{"{\"op\":\"greet\"}", "the client is none"},
+		{"{\"op\":\"serve\",\"contender\":\"tcp\"}", "who are you?"},
+		{"{\"what\":1}", "a question without a name"},
+	};
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct run *r = greeting(rows[i].words);
+		BENCH_SAYS(r, rows[i].answer);
+		BENCH_SAYS(r, "waits");
+		free(r);
+	}
+	WSD_TEST_END();
+}

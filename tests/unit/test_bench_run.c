@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The runner of wsd bench, with contenders and a test made up here: whose turn it is, who is left
+ * out, what is told when a run is cut short, and progress on a terminal only.
+ */
+#include "check.h"
+#include "control.h"
+#include "progress.h"
+#include "ranks.h"
+#include "results.h"
+#include "run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+/* What the runner asks of modules that are not here. */
+struct control {
+	int fd;
+};
+
+int control_fd(const struct control *c)
+{
+	return c->fd;
+}
+
+static int ranks_waited;
+static char ranks_keys[64][200];
+int ranks_wait(struct ranks *r, const char *key)
+{
+	(void)r;
+	snprintf(ranks_keys[ranks_waited % 64], sizeof(ranks_keys[0]), "%s", key);
+	return ranks_waited++ >= 6 ? -1 : 0;
+}
+
+/* ---- the contenders: ours, two peers, one that cannot start ---- */
+
+static int stopped[3];
+
+static int start_ok(const struct sockaddr_in *here, char *why, size_t size)
+{
+	return 0;
+}
+
+static int start_not(const struct sockaddr_in *here, char *why, size_t size)
+{
+	snprintf(why, size, "no such thing on this host");
+	return -1;
+}
+
+static void stop_a(void)
+{
+	stopped[0]++;
+}
+
+static void stop_b(void)
+{
+	stopped[1]++;
+}
+
+static void stop_c(void)
+{
+	stopped[2]++;
+}
+
+static const struct name_ops names = {0};
+static const struct contender contenders[] = {
+	{"switch", "", start_ok, stop_a, &names, NULL},
+	{"b", "", start_ok, stop_b, &names, NULL},
+	{"c", "", start_ok, stop_c, &names, NULL},
+	{"absent", "", start_not, NULL, &names, NULL},
+	{"deaf", "", start_ok, NULL, NULL, NULL},
+};
+
+const struct contender *contender_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(contenders) / sizeof(contenders[0]); i++)
+		if (!strcmp(contenders[i].name, name))
+			return &contenders[i];
+	return NULL;
+}
+
+/* ---- the test: writes down whose turn it was; misbehaves as it is told ---- */
+
+static char turns[512];
+static enum { WELL, FAILS, HANGS, SLOW, PREPARE_FAILS } how_c, how_all;
+static int prepared, finished;
+static atomic_bool release; /* never: the thread stays behind */
+
+static void turn(const char *who)
+{
+	strncat(turns, who, sizeof(turns) - strlen(turns) - 1);
+}
+
+static int points(const struct options *o, struct point *ret, int max, char *why, size_t size)
+{
+	if (max < 2 || o->open.n != 2) {
+		snprintf(why, size, "no points");
+		return -1;
+	}
+	for (int i = 0; i < 2; i++)
+		ret[i] = (struct point){.open = (int)o->open.v[i]};
+	return 2;
+}
+
+static int prepare(struct run *r, struct contestant *c, const struct point *p, char *why,
+		   size_t size)
+{
+	if (how_c == PREPARE_FAILS && !strcmp(c->who->name, "c") && p->open == 2) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	prepared++;
+	return 0;
+}
+
+static int batch(struct batch *b, char *why, size_t size)
+{
+	const char *name = b->contestant->who->name;
+	turn(name);
+	for (long n = 0; how_all == SLOW && !batch_over(b, n); n++) {
+		batch_sample(b, 0, 1);
+		usleep(1000);
+	}
+	if (!strcmp(name, "c")) {
+		if (how_c == FAILS) {
+			batch_sample(b, 0, 1);
+			snprintf(why, size, "c has had enough");
+			return -1;
+		}
+		while (how_c == HANGS && !atomic_load(&release))
+			usleep(1000);
+		for (long n = 0; how_c == SLOW && !batch_over(b, n); n++)
+			usleep(1000);
+	}
+	for (long n = 0; !batch_over(b, n); n++)
+		batch_sample(b, 0, b->point->open * 10 + (double)n);
+	batch_sample(b, 1, strlen(turns));
+	return 0;
+}
+
+static void finish(struct run *r, struct contestant *c, const struct point *p)
+{
+	finished++;
+}
+
+static const struct figure_kind kinds[] = {
+	{"cycle", "a cycle", "ns", false}, {"turn", "whose turn", "ratio", false}, {NULL}};
+static const struct test made_up = {.name = "made_up",
+				    .help = "",
+				    .iterations = 3,
+				    .kinds = kinds,
+				    .points = points,
+				    .prepare = prepare,
+				    .batch = batch,
+				    .finish = finish};
+
+const struct test *test_find(const char *name)
+{
+	return &made_up;
+}
+
+const struct test *test_at(int i)
+{
+	return i ? NULL : &made_up;
+}
+
+const struct contender *contender_at(int i)
+{
+	return i < 3 ? &contenders[i] : NULL;
+}
+
+static void begin(struct options *o, struct run *r, const char *third)
+{
+	*o = (struct options){.test = &made_up,
+			      .repeat = 2,
+			      .warmup = 1,
+			      .open = {2, {1, 2}},
+			      .beside = {"b", third},
+			      .peers = 2};
+	memset(r, 0, sizeof(*r));
+	r->o = o;
+	r->results = results_new();
+	cr_assert_not_null(r->results);
+	run_block();
+}
+
+static size_t samples_of(const struct run *r, const char *kind, const char *who, int open)
+{
+	struct point p = {.open = open};
+	struct figure *f = results_find(r->results, kind, who, &p);
+	return f ? f->all.n : 0;
+}
+
+Test(bench_run, contenders_take_turns_and_the_warm_up_does_not_count)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck = true;
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_str_eq(r.results->ours, "switch");
+	cr_assert_eq(run_points(&r, &stuck), 0);
+	cr_assert_not(stuck);
+	cr_assert_str_eq(turns, "switchbcswitchbcswitchbc"
+				"switchbcswitchbcswitchbc");
+	cr_assert_eq(prepared, 6);
+	cr_assert_eq(finished, 6);
+	cr_assert_eq(samples_of(&r, "cycle", "b", 1), 6, "two rounds of three");
+	struct point at = {.open = 2};
+	struct figure *f = results_find(r.results, "cycle", "c", &at);
+	cr_assert_eq(f->rounds.n, 2);
+	cr_assert_eq(f->rounds.v[0], 21, "the median of 20, 21, 22");
+	run_stop(&r);
+	cr_assert(stopped[0] == 1 && stopped[1] == 1 && stopped[2] == 1);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, who_cannot_take_part_is_named_with_the_reason)
+{
+	static const struct {
+		const char *name, *reason;
+	} rows[] = {{"absent", "no such thing on this host"},
+		    {"deaf", "does not know this test"},
+		    {"nobody", "this program was built without it"}};
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < 3; i++) {
+		struct options o;
+		struct run r;
+		bool stuck;
+		begin(&o, &r, rows[i].name);
+		cr_assert_eq(run_start(&r), 0);
+		cr_assert_eq(r.results->out_count, 1);
+		cr_assert_str_eq(r.results->out[0].contender, rows[i].name);
+		cr_assert_str_eq(r.results->out[0].reason, rows[i].reason);
+		cr_assert(r.results->out[0].everywhere);
+		cr_assert_eq(run_points(&r, &stuck), 0);
+		cr_assert_eq(r.results->out_count, 1);
+		cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
+		run_stop(&r);
+		results_free(r.results);
+	}
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_batch_that_fails_leaves_its_contender_out_of_the_point)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	how_c = FAILS;
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
+	cr_assert_eq(r.results->out_count, 2, "once a point");
+	cr_assert_str_eq(r.results->out[0].reason, "c has had enough");
+	cr_assert_not(r.results->out[0].everywhere);
+	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0, "half a batch does not count");
+	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
+	cr_assert_eq(finished, 6, "also of the one that failed");
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_preparation_that_fails_says_errno_and_the_other_points_go_on)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	how_c = PREPARE_FAILS;
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0);
+	cr_assert_eq(r.results->out_count, 1);
+	cr_assert_str_eq(r.results->out[0].reason, strerror(ENOBUFS));
+	cr_assert_eq(r.results->out[0].point.open, 2);
+	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 6);
+	cr_assert_eq(prepared, 5);
+	cr_assert_eq(finished, 5, "what was not prepared is not finished");
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_run_that_is_interrupted_begins_nothing_more)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck = true;
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	kill(getpid(), SIGINT); /* blocked: news for the runner */
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert_str_eq(r.results->stopped, "interrupted");
+	cr_assert_not(stuck);
+	cr_assert_eq(samples_of(&r, "cycle", "c", 2), 0, "the rest is not begun");
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+static void *interrupt_soon(void *arg)
+{
+	while (!turns[0])
+		usleep(1000);
+	kill(getpid(), SIGTERM);
+	return NULL;
+}
+
+Test(bench_run, SIGTERM_in_the_middle_of_a_batch_ends_it_and_its_samples_count)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck = true;
+	pthread_t t;
+	begin(&o, &r, "c");
+	pthread_create(&t, NULL, interrupt_soon, NULL);
+	how_all = SLOW;
+	o.warmup = 0;
+	o.duration_s = 3600;
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	pthread_join(t, NULL);
+	cr_assert_str_eq(r.results->stopped, "interrupted");
+	cr_assert_not(stuck);
+	cr_assert_str_eq(turns, "switch");
+	cr_assert_gt(samples_of(&r, "cycle", "switch", 1), 0);
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_batch_that_hangs_is_left_behind_and_the_others_go_on)
+{
+	struct options o;
+	struct run r;
+	bool stuck = false;
+	how_c = HANGS;
+	begin(&o, &r, "c");
+	r.patience_ms = 50;
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0);
+	cr_assert(stuck, "the process must end by _exit()");
+	cr_assert_eq(r.results->out_count, 1, "once, for all points");
+	cr_assert(r.results->out[0].everywhere);
+	cr_assert_not_null(strstr(r.results->out[0].reason, "c did not come back within"));
+	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0);
+	cr_assert_eq(samples_of(&r, "cycle", "b", 1), 6);
+	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
+	results_free(r.results);
+}
+
+Test(bench_run, a_server_that_goes_away_ends_the_run)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck = true;
+	int pair[2];
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	struct control control = {pair[0]};
+	begin(&o, &r, "c");
+	r.control = &control;
+	how_c = SLOW;
+	o.iterations = 1000000;
+	how_all = SLOW;
+	cr_assert_eq(run_start(&r), 0);
+	close(pair[1]);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert_str_eq(r.results->stopped, "the server went away");
+	cr_assert_not(stuck);
+	run_stop(&r);
+	results_free(r.results);
+	close(pair[0]);
+	WSD_TEST_END();
+}
+
+Test(bench_run, with_two_ends_a_batch_that_hangs_ends_the_run)
+{
+	struct options o;
+	struct run r;
+	bool stuck = false;
+	int pair[2];
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	struct control control = {pair[0]};
+	how_c = HANGS;
+	begin(&o, &r, "c");
+	r.control = &control;
+	r.patience_ms = 50;
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert(stuck);
+	cr_assert_not_null(strstr(r.results->stopped, "c did not come back within"));
+	cr_assert_str_eq(turns, "switchbc", "nobody knows what the server is at");
+	results_free(r.results);
+}
+
+Test(bench_run, several_clients_wait_for_each_other_before_each_batch)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	begin(&o, &r, "absent");
+	r.ranks = (struct ranks *)&r; /* only looked at by ranks_wait() */
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert_str_eq(r.results->stopped, "the coordinator went away");
+	cr_assert_eq(ranks_waited, 7);
+	cr_assert_str_eq(turns, "switchb", "the seventh wait failed");
+	cr_assert_not_null(strstr(ranks_keys[2], "contestant 2"), "also for who is left out here");
+	cr_assert_str_neq(ranks_keys[3], ranks_keys[6]);
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+/* ---- progress ---- */
+
+/* What progress writes to @fd as standard error. */
+static size_t progress_on(int fd, int from, char *text, size_t size)
+{
+	struct progress p;
+	int old = dup(STDERR_FILENO);
+	dup2(fd, STDERR_FILENO);
+	progress_begin(&p, 10);
+	p.what = "rsockets";
+	p.where = "open 100";
+	p.done = 4;
+	progress_show(&p);
+	progress_end(&p);
+	progress_show(&p);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	ssize_t n = recv(from, text, size - 1, MSG_DONTWAIT);
+	if (n < 0)
+		n = read(from, text,
+			 size - 1); /* a terminal is no socket; it has been written to */
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+Test(bench_run, progress_is_shown_on_a_terminal_and_nowhere_else, .timeout = 60)
+{
+	WSD_TEST_BEGIN();
+	char text[512];
+	int master, slave, pair[2];
+	cr_assert_eq(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	cr_assert_gt(progress_on(slave, master, text, sizeof(text)), 0);
+	cr_assert_not_null(strstr(text, " 40 %"), "%s", text);
+	cr_assert_not_null(strstr(text, "left  rsockets  open 100"), "%s", text);
+	cr_assert_str_eq(text + strlen(text) - 4, "\r\033[K", "the line is taken away");
+	close(master);
+	close(slave);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	shutdown(pair[0], SHUT_RD);
+	close(pair[1]);
+	struct progress p;
+	int old = dup(STDERR_FILENO);
+	dup2(pair[0], STDERR_FILENO); /* nobody reads: a write would be a signal */
+	progress_begin(&p, 10);
+	progress_show(&p);
+	progress_end(&p);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	close(pair[0]);
+	WSD_TEST_END();
+}
+
+Test(bench_run, times_left_are_told_in_two_units_at_most)
+{
+	static const struct {
+		double s;
+		const char *text;
+	} rows[] = {{0, "0 s"},
+		    {12.4, "12 s"},
+		    {59.6, "1 min 0 s"},
+		    {200, "3 min 20 s"},
+		    {7500, "2 h 5 min"}};
+	char text[40];
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		progress_time(rows[i].s, text, sizeof(text));
+		cr_assert_str_eq(text, rows[i].text);
+	}
+}
+
+/* ---- a team of threads ---- */
+
+static atomic_int together;
+static int member(int i, void *arg)
+{
+	int *seen = arg;
+	seen[i]++;
+	atomic_fetch_add(&together, 1);
+	while (atomic_load(&together) < 4) /* all are there at once, or this hangs */
+		usleep(100);
+	return i == 2 ? -1 : 0;
+}
+
+Test(bench_run, threads_of_a_test_run_at_once_and_one_that_fails_is_heard, .timeout = 60)
+{
+	WSD_TEST_BEGIN();
+	struct options o = {0};
+	int seen[4] = {0};
+	cr_assert_eq(bench_threads(&o, 4, member, seen), -1);
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(seen[i], 1);
+	o.pin = (struct list){1, {0}};
+	atomic_store(&together, 0);
+	cr_assert_eq(bench_threads(&o, 4, member, seen), -1, "pinned to one processor as well");
+	WSD_TEST_END();
+}
+
+Test(bench_run, without_points_nothing_is_run)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	begin(&o, &r, "c");
+	o.open.n = 1;
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert_str_eq(r.results->stopped, "no points");
+	cr_assert_str_eq(turns, "");
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""wsd bench between two hosts: its two ends, either of which may die, and many under mpirun."""
+
+import json
+import os
+import re
+import tempfile
+
+import hosts
+import runner
+from hosts import Talker, on
+from runner import TREE, check
+
+LAN_A, LAN_B = "10.78.0.1", "10.78.0.2"
+BENCH_S = 300  # emulation, sanitizers, and five contenders that come up
+
+
+class Bench(Talker):
+    program = "tools/wsd"
+
+    def __init__(self, host, *words):
+        super().__init__(host, "bench", *words)
+
+
+class Rsh(Talker):
+    """Lets mpirun start its daemon on a host."""
+
+    program = os.path.join(TREE, "tests/wire/rsh")  # join() takes an absolute path as it is
+
+    def __init__(self, host, address):
+        super().__init__(host, "--serve", 5140, address)
+
+
+def serve(test, *words):
+    s = Bench("a", test, *words)
+    s.expect("waiting for a client")
+    return s
+
+
+def result_file():
+    """A name that both this machine and the guests see."""
+    return tempfile.mktemp(suffix=".json", dir=os.path.join(hosts.BUILD, "tests"))  # nobody else writes there
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        found = json.load(f)
+    os.unlink(path)
+    return found
+
+
+def measured(result, kind, contender):
+    return [f for f in result["figures"] if f["kind"] == kind and f["contender"] == contender and f["samples"]]
+
+
+def test_SW_CONN_1_wsd_bench_between_two_hosts():
+    path, s = result_file(), serve("connect")
+    c = Bench("b", "connect", "--warm", "--beside", "raw,tcp", "-n", 4, "--repeat", 2, f"--out_json_file={path}", "10.77.0.1")
+    c.finish(timeout=BENCH_S)
+    s.finish()
+    result = read(path)
+    check(result["complete"], f"{result['stopped']}")
+    check(sorted(h["name"] for h in result["hosts"]) == ["host-a", "host-b"], f"{result['hosts']}")
+    check(all(h["device"]["soft"] for h in result["hosts"]) and not result["absolute"]["comparable"], f"{result['absolute']}")
+    for contender in ("switch", "raw", "tcp"):
+        check(measured(result, "cycle", contender), f"{contender} has no figure: {result['left_out']}")
+    ratio = measured(result, "cycle", "switch")[0]["ratios"]["raw"]
+    check(0.1 < ratio["median"] < 20 and ratio["low"] <= ratio["median"] <= ratio["high"], f"{ratio}")
+
+
+def test_SW_CLOSE_6_wsd_bench_survives_its_server():
+    path, s = result_file(), serve("lat")
+    c = Bench("b", "lat", "--beside", "tcp", "-n", 20, "--repeat", 10000, f"--out_json_file={path}", "10.77.0.1")
+    c.expect("rounds ")
+    on("a", "sh", "-c", "while ! ss -tn state established | grep -q 10.77.0.2; do sleep 0.2; done; sleep 5")  # some rounds
+    s.signal("KILL")
+    c.finish(1, timeout=BENCH_S)
+    s.finish(None)
+    check(any("the server went away" in (line or "") for line in c.lines), f"{c}")
+    result = read(path)
+    check(not result["complete"] and measured(result, "round_trip", "tcp"), "what has been measured is told")
+
+
+def test_SW_CLOSE_6_wsd_bench_survives_its_client():
+    s = serve("lat")
+    c = Bench("b", "lat", "--beside", "tcp", "-n", 20, "--repeat", 10000, "10.77.0.1")
+    s.expect("serving")
+    c.expect("rounds ")
+    c.signal("KILL")
+    c.finish(None)
+    s.finish(1, timeout=BENCH_S)
+
+
+def test_SW_CONN_1_wsd_bench_under_mpirun():
+    if on("a", "sh", "-c", "command -v mpirun || true").strip() == "":
+        raise runner.Skip("mpirun is not installed (openmpi-bin)")
+    path, rsh = result_file(), Rsh("b", LAN_B)
+    on("a", "sh", "-c", f"until {TREE}/tests/wire/rsh {LAN_B} true; do sleep 0.3; done")
+    on("a", "env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "mpirun",
+       "--mca", "plm_rsh_agent", f"{TREE}/tests/wire/rsh", "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lan0",
+       "--mca", "oob_tcp_if_include", "lan0", "-x", "WSD_CATALOG", "-x", "WSD_CONNECT_SAN_MS=20000",
+       "--host", f"{LAN_A}:2,{LAN_B}:2", "-np", "4", os.path.join(hosts.BUILD, "tools/wsd"), "bench", "connect", "--warm",
+       "--beside", "tcp", "-n", "4", "--repeat", "2", f"--out_json_file={path}", "10.77.0.1", "10.77.0.2", timeout=BENCH_S)
+    rsh.signal("KILL")
+    rsh.finish(None)
+    result = read(path)
+    check(result["complete"], f"{result['stopped']}")
+    clients = [h for h in result["hosts"] if re.match("client", h["role"])]
+    check(len(clients) == 2 and len(result["hosts"]) == 4, f"{result['hosts']}")
+    for contender in ("switch", "tcp"):
+        cycles = measured(result, "connect", contender)
+        check(cycles and cycles[0]["samples"] == 16, f"two clients, two rounds of four: {contender}: {cycles}")

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verbs of `wsd bench`, one file each. argv[0] is "wsd bench NAME", for argp_parse().
+ */
+#ifndef WSD_BENCH_H
+#define WSD_BENCH_H
+
+struct test;
+
+/* Exit statuses: 0 done, 1 the answer is no or something failed, 2 wrong usage. */
+enum { BENCH_OK, BENCH_FAIL, BENCH_USAGE };
+
+/* Runs a test, or its server; argv[1] is its name. */
+int bench_test(const struct test *test, int argc, char **argv);
+int bench_report(int argc, char **argv);
+int bench_compare(int argc, char **argv);
+
+/* Says "wsd bench: ..." on stderr. */
+__attribute__((format(printf, 1, 2))) void bench_complain(const char *format, ...);
+
+#endif

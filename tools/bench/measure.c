@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * measure.c - the verb of every test: who and where, the run, what is told of it.
+ */
+#include "bench.h"
+
+#include "control.h"
+#include "host.h"
+#include "measure.h"
+#include "ranks.h"
+#include "results.h"
+#include "run.h"
+#include "server.h"
+#include "show.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	SERVER_WAIT_S = 10,
+	/* -icount: a minute passes at once while all wait for a page of a program. */
+	LEAPING_MS = 100000000,
+};
+
+static struct results *begin_results(const struct options *o)
+{
+	struct results *res = results_new();
+	time_t now = time(NULL);
+	struct tm tm;
+	if (!res)
+		return NULL;
+	gmtime_r(&now, &tm);
+	strftime(res->started, sizeof(res->started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(res->test, sizeof(res->test), "%s", o->test->name);
+	json_decref(res->parameters);
+	res->parameters = options_to_json(o);
+	host_look(&res->hosts[res->host_count++], o->test->two_ends ? "client" : "here",
+		  &o->address);
+	return res;
+}
+
+static void warn_of_cpu(const struct options *o, const struct host *h)
+{
+	if (!o->no_cpu_warning && h->governor[0] && strcmp(h->governor, "performance") != 0)
+		bench_complain("the processors' frequency is governed by '%s', times will vary "
+			       "(-F: no such warning)",
+			       h->governor);
+}
+
+/* The file is whole or not there. */
+static int write_json(const struct options *o, const struct results *res)
+{
+	json_t *j = results_to_json(res);
+	char path[4096];
+	int r = -1;
+	if (!j)
+		return -1;
+	if (!o->json_file) {
+		r = json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+		putchar('\n');
+	} else if (snprintf(path, sizeof(path), "%s.new", o->json_file) < (int)sizeof(path)) {
+		r = json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+		if (!r)
+			r = rename(path, o->json_file);
+		if (r) {
+			bench_complain("cannot write %s: %s", o->json_file, strerror(errno));
+			unlink(path);
+		}
+	}
+	json_decref(j);
+	return r;
+}
+
+/* Whether our own layer was measured at all. */
+static bool ours_there(const struct results *res)
+{
+	for (int i = 0; i < res->figure_count; i++)
+		if (!strcmp(res->figures[i].contender, res->ours) && res->figures[i].stats.n)
+			return true;
+	return false;
+}
+
+int measure_tell(const struct options *o, struct results *res)
+{
+	bool only_json = o->json && !o->json_file;
+	if (results_close(res)) {
+		bench_complain("no memory");
+		return BENCH_FAIL;
+	}
+	if (o->output)
+		show_bare(stdout, o, res);
+	else if (!only_json)
+		show_results(stdout, o, res);
+	if (o->json && write_json(o, res))
+		return BENCH_FAIL;
+	if (fflush(stdout) || ferror(stdout)) {
+		bench_complain("cannot write: %s", strerror(errno));
+		return BENCH_FAIL;
+	}
+	if (res->stopped[0])
+		bench_complain("cut short: %s", res->stopped);
+	return res->stopped[0] || !ours_there(res) ? BENCH_FAIL : BENCH_OK;
+}
+
+/* Says hello to the server; whom it cannot meet is left out. */
+static int greet(struct run *r, char *why, size_t size)
+{
+	bool before[PEERS_MAX + 1];
+	for (int i = 0; i < r->count; i++)
+		before[i] = r->contestants[i].left_out[0] != '\0';
+	if (server_greet(r, why, size))
+		return -1;
+	for (int i = 0; i < r->count; i++)
+		if (!before[i] && r->contestants[i].left_out[0] &&
+		    results_leave_out(r->results, r->contestants[i].who->name, NULL,
+				      r->contestants[i].left_out))
+			abort();
+	return 0;
+}
+
+/* --local, before there is a thread or a device: the server is a fork. */
+static int start_server(const struct options *o, pid_t *ret_child)
+{
+	if (!o->test->two_ends || !o->here)
+		return 0;
+	*ret_child = server_spawn(o);
+	if (*ret_child >= 0)
+		return 0;
+	bench_complain("the server cannot be started: %s", strerror(errno));
+	return -1;
+}
+
+static int reach_server(struct run *r, char *why, size_t size)
+{
+	const struct options *o = r->o;
+	char here[INET_ADDRSTRLEN];
+	const char *name = o->here ? here : o->servers[0];
+	inet_ntop(AF_INET, &o->address.sin_addr, here, sizeof(here));
+	r->control = control_connect(name, o->port, SERVER_WAIT_S, why, size);
+	return r->control ? greet(r, why, size) : -1;
+}
+
+static int told(struct run *r)
+{
+	if (!r->ranks)
+		return measure_tell(r->o, r->results);
+	if (!results_close(r->results) && !ranks_bring(r->ranks, r->results))
+		return BENCH_OK;
+	bench_complain("client %d: the coordinator is gone", r->ranks->client);
+	return BENCH_FAIL;
+}
+
+static int measure(struct run *r, pid_t *ret_child)
+{
+	const struct options *o = r->o;
+	char why[160] = "";
+	bool stuck = false;
+	if (start_server(o, ret_child))
+		return BENCH_FAIL;
+	if (run_start(r)) {
+		bench_complain("nobody can take part");
+		return show_results(stderr, o, r->results), BENCH_FAIL;
+	}
+	if (o->test->two_ends && reach_server(r, why, sizeof(why))) {
+		bench_complain("%s", why);
+		return BENCH_FAIL;
+	}
+	if (!r->ranks && !o->output && (!o->json || o->json_file))
+		show_parameters(stdout, o, r->results);
+	fflush(stdout);
+	run_points(r, &stuck);
+	int status = told(r);
+	if (stuck) { /* somebody's thread may be anywhere */
+		if (*ret_child > 0)
+			kill(*ret_child, SIGKILL);
+		_exit(status);
+	}
+	return status;
+}
+
+int measure_run(struct options *o, struct ranks *ranks)
+{
+	struct run r = {.o = o, .ranks = ranks};
+	pid_t child = -1;
+	char why[160] = "";
+	if (options_place(o, why, sizeof(why))) {
+		bench_complain("%s", why);
+		return BENCH_FAIL;
+	}
+	run_block();
+	r.results = begin_results(o);
+	if (!r.results) {
+		bench_complain("no memory");
+		return BENCH_FAIL;
+	}
+	warn_of_cpu(o, &r.results->hosts[0]);
+	if (r.results->hosts[0].icount == 1)
+		r.patience_ms = LEAPING_MS;
+	int status = measure(&r, &child);
+	run_stop(&r);
+	if (child > 0 && !r.control)
+		kill(child, SIGKILL); /* it waits for a client */
+	server_farewell(&r);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	results_free(r.results);
+	return status;
+}
+
+int bench_test(const struct test *test, int argc, char **argv)
+{
+	static struct options o;
+	struct ranks ranks;
+	options_parse(&o, argc, argv);
+	if (test->two_ends && !o.here && ranks_look(&ranks))
+		return measure_ranked(&o, &ranks);
+	if (o.count > 1) {
+		bench_complain("several servers need several clients: start it by srun or mpirun");
+		return BENCH_USAGE;
+	}
+	if (!test->two_ends || o.count || o.here)
+		return measure_run(&o, NULL);
+	char why[160] = "";
+	if (!options_place(&o, why, sizeof(why)))
+		return server_run(&o);
+	bench_complain("%s", why);
+	return BENCH_FAIL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The verb of every test, in parts, for several hosts.
+ */
+#ifndef WSD_BENCH_MEASURE_H
+#define WSD_BENCH_MEASURE_H
+
+#include "options.h"
+
+struct ranks;
+struct results;
+
+/* This end's run against o->servers[0] or alone, and what is told of it: tables, JSON; for a client
+ * among several (@ranks, else NULL) the coordinator gets the results instead. The exit status.
+ * May end the process. */
+int measure_run(struct options *o, struct ranks *ranks);
+
+/* Prints and writes @res as the options say. The exit status. */
+int measure_tell(const struct options *o, struct results *res);
+
+/* A process of a launcher: server, coordinator or client. The exit status. */
+int measure_ranked(struct options *o, struct ranks *ranks);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * report.c - `wsd bench report`: reads results, and writes what report_FORMAT.c makes of them. The
+ * file appears whole or not at all. No state but argp's.
+ */
+#include "report.h"
+
+#include "bench.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct format {
+	const char *name; /* and the ending */
+	void (*write)(FILE *f, const struct report *r);
+} formats[] = {{"html", report_html}, {"svg", report_svg}, {"md", report_md}};
+enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
+
+struct asked {
+	const char *output; /* "-": standard output */
+	const struct format *format;
+	const char *files[RUNS_MAX];
+	int count;
+};
+
+static const struct format *format_of(const char *name)
+{
+	for (int i = 0; i < FORMATS; i++)
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	return NULL;
+}
+
+/* By the ending of what is to be written, where no format is given. */
+static void settle(struct asked *a, struct argp_state *state)
+{
+	if (!a->count)
+		argp_error(state, "which results? Name the files that --out_json_file wrote");
+	if (!a->output && !a->format)
+		argp_error(state, "where to? -o FILE with the ending .html, .svg or .md");
+	if (!a->output)
+		a->output = "-";
+	if (a->format)
+		return;
+	if (!strcmp(a->output, "-"))
+		argp_error(state, "-o - needs --format html, svg or md");
+	const char *name = strrchr(a->output, '/'), *dot = strrchr(name ? name : a->output, '.');
+	a->format = dot ? format_of(dot + 1) : NULL;
+	if (!a->format)
+		argp_error(state,
+			   "'%s' has none of the endings .html, .svg and .md (or give --format)",
+			   a->output);
+}
+
+static error_t take(int key, char *arg, struct argp_state *state)
+{
+	struct asked *a = state->input;
+	switch (key) {
+	case 'o':
+		if (!*arg)
+			argp_error(state, "-o needs the name of a file, or -");
+		a->output = arg;
+		return 0;
+	case 'f':
+		a->format = format_of(arg);
+		if (!a->format)
+			argp_error(state, "there is no format '%s': html, svg and md are", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->count == RUNS_MAX)
+			argp_error(state, "more than %d results", RUNS_MAX);
+		a->files[a->count++] = arg;
+		return 0;
+	case ARGP_KEY_END:
+		settle(a, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- reading ---- */
+
+static bool measured_something(const struct results *r)
+{
+	for (int i = 0; i < r->figure_count; i++)
+		if (r->figures[i].stats.n)
+			return true;
+	return false;
+}
+
+static struct results *read_one(const char *file)
+{
+	char why[400] = "";
+	struct results *r = results_read(file, why, sizeof(why));
+	if (!r) {
+		bool named = !strncmp(why, file, strlen(file));
+		bench_complain("%s%s%s", named ? "" : file, named ? "" : ": ", why);
+		return NULL;
+	}
+	if (results_close(r)) {
+		bench_complain("%s: %s", file, strerror(ENOMEM));
+	} else if (!measured_something(r)) {
+		bench_complain("%s: nothing was measured%s%s", file, *r->stopped ? ": " : "",
+			       r->stopped);
+	} else {
+		return r;
+	}
+	results_free(r);
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+static int write_all(FILE *f, const char *text, size_t size)
+{
+	errno = 0;
+	if (fwrite(text, 1, size, f) != size || fflush(f))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+/* Into a file beside @path that then takes its name; with the rights that a new file would have, or
+ * those of the one it replaces. */
+static int replace(const char *path, const struct stat *old, const char *text, size_t size)
+{
+	char *beside;
+	mode_t mask = umask(0);
+	umask(mask);
+	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	int fd = mkostemp(beside, O_CLOEXEC), err;
+	if (fd < 0) {
+		err = -errno;
+		free(beside);
+		return err;
+	}
+	FILE *f = fdopen(fd, "w");
+	err = f ? write_all(f, text, size) : -errno;
+	if (!err && fchmod(fd, old ? old->st_mode & 0777 : 0666 & ~mask))
+		err = -errno;
+	if (f ? fclose(f) : close(fd))
+		err = err ? err : -errno;
+	if (!err && rename(beside, path))
+		err = -errno;
+	if (err)
+		unlink(beside);
+	free(beside);
+	return err;
+}
+
+/* What is no ordinary file (a pipe, /dev/null) cannot be replaced and is written to. */
+static int write_special(const char *path, const char *text, size_t size)
+{
+	FILE *f = fopen(path, "we");
+	if (!f)
+		return -errno;
+	int err = write_all(f, text, size);
+	if (fclose(f) && !err)
+		err = -errno;
+	return err;
+}
+
+static int put(const char *output, const char *text, size_t size)
+{
+	struct stat st;
+	if (!strcmp(output, "-"))
+		return write_all(stdout, text, size);
+	if (stat(output, &st))
+		return errno == ENOENT ? replace(output, NULL, text, size) : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return write_special(output, text, size);
+	if (access(output,
+		   W_OK)) /* a name that may be replaced, but not a file that may be written */
+		return -errno;
+	char *real = realpath(output, NULL); /* a link stays one */
+	int err = real ? replace(real, &st, text, size) : -errno;
+	free(real);
+	return err;
+}
+
+static int write_report(const struct asked *a, const struct report *r)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	if (!f)
+		return -errno;
+	a->format->write(f, r);
+	int err = ferror(f) ? -ENOMEM : 0;
+	if (fclose(f))
+		err = -ENOMEM;
+	if (!err)
+		err = put(a->output, text, size);
+	free(text);
+	return err;
+}
+
+static int report(const struct asked *a, struct report *r)
+{
+	struct results *read[RUNS_MAX];
+	int err = 0, n = 0;
+	for (int i = 0; i < a->count; i++) { /* all, so that each that is wrong is named */
+		struct results *one = read_one(a->files[i]);
+		if (!one)
+			continue;
+		read[n] = one;
+		r->runs[n++] = (struct report_run){.results = one, .file = a->files[i]};
+	}
+	r->run_count = n;
+	bool complete = n == a->count;
+	if (complete)
+		err = report_plan(r);
+	if (complete && !err)
+		err = write_report(a, r);
+	if (err)
+		bench_complain("%s: %s", a->output, strerror(-err));
+	report_free(r);
+	while (n)
+		results_free(read[--n]);
+	return complete && !err ? BENCH_OK : BENCH_FAIL;
+}
+
+int bench_report(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{"output", 'o', "FILE", 0,
+		 "Write to FILE; its ending, .html, .svg or .md, tells the format", 0},
+		{"format", 'f', "FORMAT", 0,
+		 "html, svg or md, whatever the ending; without -o to standard output", 0},
+		{0},
+	};
+	static const struct argp argp = {.options = options,
+					 .parser = take,
+					 .args_doc = "FILE...",
+					 .doc = "Draws the results of runs (--out_json_file of a "
+						"test), several side by side."};
+	struct asked a = {0};
+	struct report *r = calloc(1, sizeof(*r));
+	argp_err_exit_status = BENCH_USAGE;
+	if (!r || argp_parse(&argp, argc, argv, 0, NULL, &a)) {
+		bench_complain("%s", strerror(ENOMEM));
+		free(r);
+		return BENCH_FAIL;
+	}
+	int status = report(&a, r);
+	free(r);
+	return status;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_lat.c - round trips of messages over one connection, both ends asleep while they wait.
+ */
+#include "far.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUND_TRIP };
+
+/* perftest tells one way: half of it. */
+static const struct figure_kind kinds[] = {
+	[ROUND_TRIP] = {"round_trip", "round trip, there and back", "ns", false},
+	{NULL, NULL, NULL, false},
+};
+
+struct state {
+	struct conn *conn;
+	char *data;
+};
+
+static int points(const struct options *o, struct point *ret, int max, char *why, size_t size)
+{
+	static const struct list usual = {1, {64}};
+	const struct list *sizes = o->sizes.n ? &o->sizes : &usual;
+	if (sizes->n > max) {
+		snprintf(why, size, "more than %d sizes", max);
+		return -1;
+	}
+	for (int i = 0; i < sizes->n; i++)
+		ret[i] = (struct point){.size = sizes->v[i]};
+	return sizes->n;
+}
+
+static void release(const struct contestant *c, struct state *s)
+{
+	if (s->conn)
+		c->who->conns->close(s->conn);
+	free(s->data);
+	free(s);
+}
+
+static int prepare(struct run *r, struct contestant *c, const struct point *p, char *why,
+		   size_t size)
+{
+	const struct far_terms terms = {0};
+	struct far_duty duty = {.kind = DUTY_ECHO, .size = p->size};
+	char ignored[160];
+	if (far_is_tool(c->who))
+		return 0;
+	if (far_start(r, c, &terms, why, size))
+		return -1;
+	struct state *s = c->state = calloc(1, sizeof(*s));
+	if (!s)
+		return -1;
+	s->data = calloc(1, p->size);
+	if (s->data && !far_serve(r, c, &duty, why, size)) {
+		if (!c->who->conns->connect(&c->to, p->size, &s->conn) &&
+		    !far_on_san(r, c, why, size))
+			return 0;
+		if (!s->conn)
+			snprintf(why, size, "connect: %s", strerror(errno));
+	}
+	release(c, s);
+	far_stop(r, c, ignored, sizeof(ignored));
+	return -1;
+}
+
+/* One sample: its typical round trip. */
+static int batch_of_tool(struct batch *b, char *why, size_t size)
+{
+	struct tool_job j = {.size = b->point->size, .iterations = b->iterations};
+	double ns;
+	if (far_tool(b->run, b->contestant, j, &ns, why, size))
+		return -1;
+	batch_sample(b, ROUND_TRIP, ns);
+	return 0;
+}
+
+static int batch(struct batch *b, char *why, size_t size)
+{
+	if (far_is_tool(b->contestant->who))
+		return batch_of_tool(b, why, size);
+	const struct conn_ops *ops = b->contestant->who->conns;
+	struct state *s = b->contestant->state;
+	size_t n = b->point->size;
+	for (long done = 0; !batch_over(b, done); done++) {
+		double start = bench_now_ns();
+		if (ops->send(s->conn, s->data, n) || ops->recv(s->conn, s->data, n)) {
+			snprintf(why, size, "a round trip: %s", strerror(errno));
+			return -1;
+		}
+		batch_sample(b, ROUND_TRIP, bench_now_ns() - start);
+	}
+	return far_on_san(b->run, b->contestant, why, size);
+}
+
+static void finish(struct run *r, struct contestant *c, const struct point *p)
+{
+	char ignored[160];
+	(void)p;
+	if (!c->state) /* a tool */
+		return;
+	release(c, c->state);
+	c->state = NULL;
+	far_stop(r, c, ignored, sizeof(ignored));
+}
+
+static bool takes(const struct contender *who)
+{
+	return far_is_tool(who) || (who->conns && who->conns->send);
+}
+
+const struct test test_lat = {
+	.name = "lat",
+	.help = "Round trips of messages",
+	.two_ends = true,
+	.options = OPT_SIZE | OPT_DURATION,
+	.iterations = 1000,
+	.kinds = kinds,
+	.points = points,
+	.prepare = prepare,
+	.batch = batch,
+	.finish = finish,
+	.takes = takes,
+};

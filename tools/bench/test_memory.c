@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_memory.c - what an idle connection keeps pinned and resident, both ends together: the growth
+ * of both processes by m connections, after a first one, so that what comes once is not counted.
+ * Each contender is measured once for a point: memory that was used before would be used again.
+ */
+#include "far.h"
+
+#include "results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PINNED, RESIDENT };
+enum { MESSAGE = 64, SETTLE_MS = 200, USUAL = 100 };
+
+static const struct figure_kind kinds[] = {
+	[PINNED] = {"pinned", "memory pinned by an idle connection, both ends", "bytes", false},
+	[RESIDENT] = {"resident", "resident memory of an idle connection, both ends", "bytes",
+		      false},
+	{NULL, NULL, NULL, false},
+};
+
+struct state {
+	double pinned, resident;
+	int count;
+	struct conn *conns[];
+};
+
+static int points(const struct options *o, struct point *ret, int max, char *why, size_t size)
+{
+	static const struct list usual = {1, {USUAL}};
+	const struct list *open = o->open.n > 1 || (o->open.n && o->open.v[0]) ? &o->open : &usual;
+	if (open->n > max) {
+		snprintf(why, size, "more than %d points", max);
+		return -1;
+	}
+	for (int i = 0; i < open->n; i++) {
+		if (!open->v[i]) {
+			snprintf(why, size, "--open: no connection takes no memory");
+			return -1;
+		}
+		ret[i] = (struct point){.open = (int)open->v[i]};
+	}
+	return open->n;
+}
+
+static int total(struct run *r, struct contestant *c, struct usage *ret, char *why, size_t size)
+{
+	struct far_figures far;
+	usleep(SETTLE_MS * 1000);
+	if (far_measure(r, c, &far, why, size))
+		return -1;
+	usage_read(ret);
+	ret->pinned += far.usage.pinned;
+	ret->resident += far.usage.resident;
+	return 0;
+}
+
+static int connect_to(struct run *r, struct contestant *c, int count, char *why, size_t size)
+{
+	struct state *s = c->state;
+	int before = s->count;
+	for (; s->count < before + count && !atomic_load(&r->stopping); s->count++)
+		if (c->who->conns->connect(&c->to, MESSAGE, &s->conns[s->count])) {
+			snprintf(why, size, "connection %d: %s", s->count + 1, strerror(errno));
+			return -1;
+		}
+	return far_wait(r, c, DUTY_HOLD, s->count - before, why, size);
+}
+
+/* Of rsockets the first connection, with all that comes with it: a second one stalls as long as the
+ * first is idle (rdma-core 44). */
+static int grow_once(struct run *r, struct contestant *c, const struct point *p, char *why,
+		     size_t size)
+{
+	struct state *s = c->state;
+	struct usage before, after;
+	if (results_leave_out(r->results, c->who->name, p,
+			      "but for its first connection: a second one stalls (rdma-core 44)") ||
+	    total(r, c, &before, why, size) || connect_to(r, c, 1, why, size) ||
+	    total(r, c, &after, why, size))
+		return -1;
+	s->pinned = after.pinned - before.pinned;
+	s->resident = after.resident - before.resident;
+	return 0;
+}
+
+static int grow(struct run *r, struct contestant *c, const struct point *p, char *why, size_t size)
+{
+	struct state *s = c->state;
+	struct usage before, after;
+	if (c->who == &contend_rsockets)
+		return grow_once(r, c, p, why, size);
+	if (connect_to(r, c, 1, why, size) || far_on_san(r, c, why, size) ||
+	    total(r, c, &before, why, size) || connect_to(r, c, p->open, why, size) ||
+	    far_on_san(r, c, why, size) || total(r, c, &after, why, size))
+		return -1;
+	s->pinned = (after.pinned - before.pinned) / p->open;
+	s->resident = (after.resident - before.resident) / p->open;
+	return 0;
+}
+
+static void release(const struct contestant *c, struct state *s)
+{
+	for (int i = 0; i < s->count; i++)
+		c->who->conns->close(s->conns[i]);
+	free(s);
+}
+
+static int prepare(struct run *r, struct contestant *c, const struct point *p, char *why,
+		   size_t size)
+{
+	const struct far_terms terms = {.cold = true}; /* nothing is left for the next point */
+	struct far_duty duty = {DUTY_HOLD, MESSAGE, 1, p->open + 1, 1};
+	char ignored[160];
+	if (far_start(r, c, &terms, why, size))
+		return -1;
+	struct state *s = c->state =
+		calloc(1, sizeof(*s) + ((size_t)p->open + 1) * sizeof(s->conns[0]));
+	if (!s)
+		return -1;
+	if (!far_serve(r, c, &duty, why, size) && !grow(r, c, p, why, size))
+		return 0;
+	release(c, s);
+	c->state = NULL;
+	far_stop(r, c, ignored, sizeof(ignored));
+	return -1;
+}
+
+static int batch(struct batch *b, char *why, size_t size)
+{
+	const struct state *s = b->contestant->state;
+	(void)why, (void)size;
+	batch_sample(b, PINNED, s->pinned);
+	batch_sample(b, RESIDENT, s->resident);
+	return 0;
+}
+
+static void finish(struct run *r, struct contestant *c, const struct point *p)
+{
+	char ignored[160];
+	(void)p;
+	release(c, c->state);
+	c->state = NULL;
+	far_stop(r, c, ignored, sizeof(ignored));
+}
+
+static bool takes(const struct contender *who)
+{
+	return who->conns && who->conns->send;
+}
+
+const struct test test_memory = {
+	.name = "memory",
+	.help = "Memory pinned and resident for an idle connection",
+	.two_ends = true,
+	.options = OPT_OPEN,
+	.iterations = 1,
+	.kinds = kinds,
+	.points = points,
+	.prepare = prepare,
+	.batch = batch,
+	.finish = finish,
+	.takes = takes,
+};
