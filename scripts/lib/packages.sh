@@ -15,11 +15,17 @@ packages_of() {
 		echo qemu-system-x86 kmod iproute2 rdma-core rdmacm-utils ibverbs-utils perftest gcc libc6-dev binutils \
 			python3 xz-utils ca-certificates
 		;;
+	test)
+		echo openmpi-bin valgrind
+		;;
 	lint | dev)
 		echo clang clang-format clang-tidy shellcheck codespell mingw-w64-common libclang-rt-14-dev
 		;;
+	browser)
+		echo chromium librsvg2-bin poppler-utils fonts-dejavu-core
+		;;
 	*)
-		echo "packages.sh: no group $1: there are build, guest and lint" >&2
+		echo "packages.sh: no group $1: there are build, guest, test, lint and browser" >&2
 		return 2
 		;;
 	esac
@@ -42,7 +48,7 @@ need_packages() {
 	local mode=auto missing
 	case $1 in
 	-h | --help)
-		echo "usage: packages.sh [--check | --install] build | guest | lint ..."
+		echo "usage: packages.sh [--check | --install] build | guest | test | lint | browser ..."
 		echo "Installs, as root, the Debian packages of these groups that are missing; what it cannot install it names (status 3)."
 		return
 		;;

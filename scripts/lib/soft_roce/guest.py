@@ -14,6 +14,7 @@ import time
 
 import client
 import image
+import qemu
 import topology
 from common import LIB, SCRIPTS, Failure, Lock, boot_id, say, start_time, work_tree
 
@@ -109,8 +110,8 @@ def start(instance, host, options, kernel, initrd):
               "vmlinux": kernel.vmlinux, "kernel": kernel.version, "modules": kernel.modules, "initrd": initrd,
               "accel": "tcg" if options.icount else image.accelerator(boot_id()),
               "memory": options.memory or DEFAULT_MEMORY, "cpus": 1 if options.icount else options.cpus or default_cpus(),
-              "icount": options.icount, "bare": options.bare, "boot_timeout": seconds("WSD_BOOT_TIMEOUT", 90),
-              "hang_timeout": seconds("WSD_HANG_TIMEOUT", 40),
+              "icount": options.icount, "qemu": qemu.version(), "bare": options.bare,
+              "boot_timeout": seconds("WSD_BOOT_TIMEOUT", 90), "hang_timeout": seconds("WSD_HANG_TIMEOUT", 40),
               "shares": [os.path.realpath(path) for path in (instance.tree, *options.share)]}
     ours, theirs = socket.socketpair()
     argv = [sys.executable, "-E", "-s", "-S", *pycache_option(), os.path.join(LIB, "supervisor.py"), str(theirs.fileno()),
