@@ -2,6 +2,7 @@
 """Other machines than the usual one: two hosts, one processor with -icount, this machine itself, odd places and users."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,6 +79,8 @@ def test_icount():
     equal(result.status, 0, result)
     note("up --icount", result.seconds)
     equal(guest("nproc", **words).out, b"1\n")
+    said = guest("cat", "/proc/cmdline", **words).out.decode().split()  # what `wsd bench` tells of where it ran
+    check("wsd.icount=1" in said and any(re.fullmatch(r"wsd\.qemu=\d[\d.]*", w) for w in said), said)
     row = [r for r in status("selftest-icount").values() if r["host"] == "a"][0]
     check(row["icount"] and row["cpus"] == 1, row)
     # Sleeping costs no time: the clock is the count of instructions.
