@@ -49,11 +49,18 @@ def reasons(suite):
     return told
 
 
+def last_words(case):
+    """Of a program that is one test: the end of what it said."""
+    text = "\n".join(e.text or "" for tag in ("system-out", "system-err") for e in case.iter(tag))
+    return " | ".join(line.strip() for line in text.splitlines() if line.strip())[-600:]
+
+
 class Tally:
     def __init__(self, skips):
         self.allowed = listed(skips)
         self.passed = self.failed = self.skipped = 0
         self.bad = False
+        self.failing = set()
         self.merged = ET.Element("testsuites")
 
     def fail(self, name, what, why=""):
@@ -65,7 +72,8 @@ class Tally:
         title = re.sub(r"\s+\([\d.]+s\)$", "", re.sub(r"^\d+ - ", "", case.get("name", "?")).strip())
         case.set("name", title)
         if case.find("failure") is not None or case.find("error") is not None:
-            self.fail(name, title, why.get(title, ""))
+            self.fail(name, title, why.get(title, "") or last_words(case))
+            self.failing.add(program(title))
             return 1
         if case.find("skipped") is None:
             self.passed += 1
@@ -73,7 +81,8 @@ class Tally:
         self.skipped += 1
         known = any(fnmatch.fnmatchcase(title, p) for p in self.allowed)
         self.bad |= not known
-        print(f"skipped {name}: {title}" + ("" if known else "  <- not listed in tests/skips"))
+        words = last_words(case)
+        print(f"skipped {name}: {title}" + (f": {words}" if words else "") + ("" if known else "  <- not listed in tests/skips"))
         return 0
 
 
@@ -92,7 +101,7 @@ def main(out, skips, inputs):
             why = reasons(suite)
             failing[name] = sum(tally.case(name, c, why) for c in suite.iter("testcase"))
         for name, result in badly.items():
-            if not failing.get(name):
+            if not failing.get(name) and name not in tally.failing:
                 tally.fail(name, f"the program ended with {result}")
     ET.ElementTree(tally.merged).write(out)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
