@@ -63,6 +63,7 @@ def describe(ip_json, rdma_json):
         rdma = by_netdev.get(name, {})
         rows.append({"interface": name,
                      "state": link.get("operstate", "?").lower(),
+                     "enabled": "UP" in link.get("flags", ()),  # the kernel tells `state` up to a second later
                      "addresses": [f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", [])
                                    if a.get("family") == "inet"],
                      "rdma": rdma.get("ifname"),
@@ -75,9 +76,9 @@ def missing(host, rows):
     by_name = {row["interface"]: row for row in rows}
     ip, rdma = [], []
     for name, rxe, addresses in NICS:
-        row = by_name.get(name, {"state": "down", "addresses": (), "rdma": None})
+        row = by_name.get(name, {"enabled": False, "addresses": (), "rdma": None})
         ip += [f"address add {a} dev {name}" for a in (a % host_number(host) for a in addresses) if a not in row["addresses"]]
-        if row["state"] == "down":
+        if not row["enabled"]:
             ip.append(f"link set {name} up")
         if rxe and not row["rdma"]:
             rdma.append(f"link add {rxe} type rxe netdev {name}")
