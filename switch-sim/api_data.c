@@ -56,11 +56,12 @@ static void one_buffer(struct data_call *c, const char *buffer, int len)
 
 int wsd_send(SOCKET s, const char *buffer, int len, int flags)
 {
-	struct data_call c = {.name = "send", .op = SW_OP_SEND, .flags = (DWORD)flags};
+	DWORD moved = 0;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("send", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	one_buffer(&c, buffer, len);
-	return move_count(p, s, &c, &span);
+	int code = sw_data_plain(p, s, "send", SW_OP_SEND, (char *)(uintptr_t)buffer, len, flags,
+				 &moved);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct wsd_sockaddr *to,
@@ -139,11 +140,11 @@ int wsd_WSASendMsg(SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent,
 
 int wsd_recv(SOCKET s, char *buffer, int len, int flags)
 {
-	struct data_call c = {.name = "recv", .op = SW_OP_RECV, .flags = (DWORD)flags};
+	DWORD moved = 0;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recv", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	one_buffer(&c, buffer, len);
-	return move_count(p, s, &c, &span);
+	int code = sw_data_plain(p, s, "recv", SW_OP_RECV, buffer, len, flags, &moved);
+	return leave_count(p, &span, code, moved);
 }
 
 int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr *from,

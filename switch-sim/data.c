@@ -329,17 +329,16 @@ static void answer(const struct data_call *c, const struct sw_request *r, DWORD 
 		memory_write(c->flags_at, &flags, sizeof(flags));
 }
 
-int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *c, DWORD *ret_moved,
-	    DWORD *ret_flags)
+static int data_of(struct sw_socket *s, const struct data_call *c, DWORD *ret_moved,
+		   DWORD *ret_flags)
 {
-	struct data_request here, *d = &here;
-	struct sw_socket *s = sw_socket_find(p, handle);
-	if (!s)
-		return WSAENOTSOCK;
+	const bool heap = c->overlapped != NULL;
+	struct data_request here, *d = heap ? malloc(sizeof(*d)) : &here;
+	struct sw_process *p = s->process;
 	int code = sw_fault_netdown(p, c->name) ? WSAENETDOWN
 		   : c->routine                 ? WSAEOPNOTSUPP /* completion routines come later */
 						: 0;
-	if (!code && c->overlapped && !(d = malloc(sizeof(*d))))
+	if (!code && !d)
 		code = WSAENOBUFS;
 	if (!code) {
 		memset((char *)d + sizeof(d->r), 0, sizeof(*d) - sizeof(d->r));
@@ -349,12 +348,57 @@ int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *c, DWOR
 		if (has_moved(code))
 			answer(c, &d->r, ret_moved, ret_flags);
 		if (code != WSA_IO_PENDING)
-			data_release(d, c->overlapped != NULL);
+			data_release(d, heap);
+	} else if (heap) {
+		free(d);
 	}
 	if (c->op == SW_OP_RECV)
 		netevents_reenable(s, FD_READ | FD_OOB);
 	else if (code == WSAEWOULDBLOCK)
 		netevents_reenable(s, FD_WRITE);
+	return code;
+}
+
+int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *c, DWORD *ret_moved,
+	    DWORD *ret_flags)
+{
+	struct sw_socket *s = sw_socket_find(p, handle);
+	if (!s)
+		return WSAENOTSOCK;
+	int code = data_of(s, c, ret_moved, ret_flags);
+	sw_socket_put(s);
+	return code;
+}
+
+/* The long way of a short call. */
+static __attribute__((noinline)) int plain_of(struct sw_socket *s, const char *name, enum sw_op op,
+					      char *buffer, int len, int flags, DWORD *ret_moved)
+{
+	DWORD ignored;
+	/* none has a negative length: WSAEFAULT in its turn */
+	struct data_call c = {.name = name,
+			      .op = op,
+			      .plain = true,
+			      .one = {(ULONG)len, len < 0 ? NULL : buffer},
+			      .flags = (DWORD)flags};
+	return data_of(s, &c, ret_moved, &ignored);
+}
+
+int sw_data_plain(struct sw_process *p, SOCKET handle, const char *name, enum sw_op op,
+		  char *buffer, int len, int flags, DWORD *ret_moved)
+{
+	struct sw_socket *s = sw_socket_find(p, handle);
+	int code = 0;
+	if (!s)
+		return WSAENOTSOCK;
+	DWORD moved = 0;
+	if (!flags && len > 0 && buffer && !sw_fault_netdown(p, name))
+		moved = transport_san_now(s, op, buffer, (DWORD)len);
+	if (!moved)
+		code = plain_of(s, name, op, buffer, len, flags, &moved);
+	else if (op == SW_OP_RECV)
+		netevents_reenable(s, FD_READ | FD_OOB);
+	*ret_moved = moved;
 	sw_socket_put(s);
 	return code;
 }

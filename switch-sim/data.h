@@ -39,6 +39,10 @@ struct data_call {
 int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *call, DWORD *ret_moved,
 	    DWORD *ret_flags);
 
+/* send() and recv(): the same for one buffer and nothing else. @name: of the call. */
+int sw_data_plain(struct sw_process *p, SOCKET handle, const char *name, enum sw_op op,
+		  char *buffer, int len, int flags, DWORD *ret_moved);
+
 /* Between the files of this part. */
 
 /* The request of an application's call, from its start to its end. */

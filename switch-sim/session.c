@@ -186,11 +186,11 @@ static void leave_slowly(struct session *ss)
 	ss_unref(ss);
 }
 
-/* Nearly always there is nothing to do and nothing to tell. */
+/* Nearly always there is nothing to do and nothing to tell. What others have left to us is looked
+ * for behind the unlocking, where it must be, and there only. */
 void ss_leave(struct session *ss)
 {
-	if (left_to_us(ss) || ss->close_due || ss->tell || ss->over_first || ss->up_due ||
-	    ss_pump_due(ss)) {
+	if (ss->close_due || ss->tell || ss->over_first || ss->up_due || ss_pump_due(ss)) {
 		leave_slowly(ss);
 		return;
 	}

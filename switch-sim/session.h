@@ -75,6 +75,10 @@ void session_complete(struct session *ss, LPWSAOVERLAPPED overlapped, int code, 
 /* As struct sw_transport; see there. */
 bool session_submit(struct session *ss, struct sw_request *r);
 bool session_cancel(struct session *ss, struct sw_request *r, int code);
+/* The plain cases of both, without a request: all @n bytes are sent, as one message, or nothing has
+ * happened; as many bytes as are there, or 0. What stands in the way is for session_submit. */
+bool session_send_now(struct session *ss, const void *at, uint32_t n);
+uint32_t session_receive_now(struct session *ss, void *to, uint32_t room);
 /* Harvest completions for at most @spin_us (SESSION_SPIN: as configured), until @r is over (r may
  * be NULL: until any event). */
 void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);

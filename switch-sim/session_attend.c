@@ -92,9 +92,14 @@ static bool look(struct session *ss, const struct sw_request *r)
 	return news;
 }
 
+bool ss_looks(struct session *ss)
+{
+	return !ss->attend || spin_for(ss);
+}
+
 bool session_spins(struct session *ss)
 {
-	if (!ss->attend || spin_for(ss))
+	if (ss_looks(ss))
 		return true;
 	spun(ss, false);
 	return false;

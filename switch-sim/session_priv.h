@@ -303,6 +303,7 @@ void ss_detach(struct session *ss); /* the provider's thread looks again, unless
 void ss_lapse_within(struct session *ss, uint32_t ms); /* so in a moment */
 void ss_attend_lapses(struct session *ss);
 void ss_harvest(struct session *ss); /* one look at the provider; then ss_drain() */
+bool ss_looks(struct session *ss);   /* callers look before they sleep; as session_spins() */
 
 /* session_up.c */
 int ss_begin(struct session *ss);

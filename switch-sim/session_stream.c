@@ -315,36 +315,45 @@ static bool may_keep(const struct session *ss)
 	return !ss->tx_private || ss->tx_private < ss->config.sndbuf;
 }
 
-/* One piece that fits a message, with nothing before it, needs no queue. False: nothing is done. */
-static bool send_whole(struct session *ss, struct sw_request *r)
+/* @n bytes that fit a message, with nothing before them, need no queue. 0: nothing is done; 1: they
+ * are sent, or kept as sent; -1: the connection was lost over them. */
+static int send_whole(struct session *ss, const void *at, uint32_t n)
 {
-	const WSABUF *w = r->buffers;
 	if (ss->tx_first || ss->due & DUE_URGENT || ss->state != SESSION_UP || ss->tx_broken ||
-	    r->count != 1 || w->len > ss->threshold)
-		return false;
+	    n > ss->threshold)
+		return 0;
 	struct ss_buf *b = ss_tx_get(ss, SESSION_DATA_CREDITS);
 	if (!b)
-		return false;
-	uint32_t n = w->len;
+		return 0;
 	if (n > ss_tx_room(ss) || n > b->region->size - SM_HEADER ||
-	    memory_read_some(b->at + SM_HEADER, w->buf, n) < n) {
+	    memory_read_some(b->at + SM_HEADER, at, n) < n) {
 		ss_tx_put(ss, b);
-		return false;
+		return 0;
 	}
 	ss->tx_pos += n;
 	ss->tx_accepted += n;
 	ss->stats.bytes_sent += n;
 	ss->stats.copied += n;
 	bool posted = ss_tx_post(ss, b, SM_DATA, SM_LAST, 0, n, false);
-	r->offset = n;
-	return at_once(r, !posted && ss->state == SESSION_LOST ? ss_send_code(ss) : 0, n);
+	return !posted && ss->state == SESSION_LOST ? -1 : 1;
+}
+
+bool session_send_now(struct session *ss, const void *at, uint32_t n)
+{
+	ss_enter(ss);
+	bool sent = !refusal(ss) && send_whole(ss, at, n) > 0;
+	ss_leave(ss);
+	return sent;
 }
 
 /* Nothing is before it: what has room goes out now. True: it is all gone. */
 static bool straight(struct session *ss, struct sw_request *r)
 {
-	if (send_whole(ss, r))
-		return true;
+	int sent = r->count == 1 ? send_whole(ss, r->buffers[0].buf, r->buffers[0].len) : 0;
+	if (sent) {
+		r->offset = r->total;
+		return at_once(r, sent < 0 ? ss_send_code(ss) : 0, r->total);
+	}
 	link_last(ss, r);
 	ss_tx_stream(ss);
 	ss_tx_reap(ss);

@@ -55,6 +55,12 @@ struct sw_transport {
 extern const struct sw_transport transport_tcp; /* transport_tcp.c */
 extern const struct sw_transport transport_san; /* transport_san.c */
 
+/* The short way for a plain send or receive of more than no bytes: how many were moved; 0: nothing
+ * has happened, the request that submit() takes finds out why. A socket that has a session is
+ * connected, and what it may not do its session refuses, so nothing is judged before and no lock of
+ * the socket's taken. */
+DWORD transport_san_now(struct sw_socket *s, enum sw_op op, char *buffer, DWORD len);
+
 /* Something became true on s: wakes those who wait and raises network events. Callable under any
  * lock but netevents' and the waiters' own. @code: WSA code of CONNECT, ACCEPT or CLOSE. */
 void sw_notify(struct sw_socket *s, unsigned bits, int code);

@@ -31,6 +31,16 @@ static bool san_cancel(struct sw_socket *s, struct sw_request *r, int code)
 	return ss && session_cancel(ss, r, code);
 }
 
+DWORD transport_san_now(struct sw_socket *s, enum sw_op op, char *buffer, DWORD len)
+{
+	struct session *ss = s->session;
+	if (!ss)
+		return 0;
+	if (op == SW_OP_RECV)
+		return session_receive_now(ss, buffer, len);
+	return session_send_now(ss, buffer, len) ? len : 0;
+}
+
 static bool is_over(const struct sw_request *r)
 {
 	return atomic_load_explicit(&r->over, memory_order_acquire);

@@ -65,14 +65,19 @@ static void ask_stack(void)
 }
 
 /* True if [p, p + n) lies between our frame and the end of this thread's stack: memory in use. */
-static bool on_stack(const void *p, size_t n)
+static bool on_stack_above(uintptr_t frame, const void *p, size_t n)
 {
-	uintptr_t frame = (uintptr_t)__builtin_frame_address(0), at = (uintptr_t)p;
-	if (at <= frame) /* nor do we have to ask where it ends */
-		return false;
+	uintptr_t at = (uintptr_t)p;
 	if (!stack.high)
 		ask_stack();
 	return frame >= stack.low && at < stack.high && n <= stack.high - at;
+}
+
+/* What lies below us is not, nor do we have to ask where the stack ends. */
+static inline bool on_stack(const void *p, size_t n)
+{
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	return (uintptr_t)p > frame && on_stack_above(frame, p, n);
 }
 
 /* ---- is it there? ---- */
@@ -128,7 +133,7 @@ static bool is_ours_to_copy(const void *p, size_t n)
 #endif
 }
 
-static bool quick_read(void *to, const void *from, size_t n)
+static inline bool quick_read(void *to, const void *from, size_t n)
 {
 	int saved = errno;
 	bool ok = is_ours_to_copy(from, n) && (on_stack(from, n) || is_readable(from, n));
@@ -138,7 +143,7 @@ static bool quick_read(void *to, const void *from, size_t n)
 	return ok;
 }
 
-static bool quick_write(void *to, const void *from, size_t n)
+static inline bool quick_write(void *to, const void *from, size_t n)
 {
 	int saved = errno;
 	bool ok = is_ours_to_copy(to, n) && (on_stack(to, n) || is_writable(to, n));
@@ -232,7 +237,7 @@ static size_t in_page(const void *p, size_t n)
 size_t memory_read_some(void *to, const void *from, size_t n)
 {
 	size_t at = 0;
-	if (n <= PIECE && memory_read(to, from, n) == 0)
+	if (n <= PIECE && (quick_read(to, from, n) || kernel_read(to, from, n) == 0))
 		return n;
 	if (n > PIECE && memory_read_long(to, from, n) == 0)
 		return n;
@@ -249,11 +254,9 @@ size_t memory_read_some(void *to, const void *from, size_t n)
 size_t memory_write_some(void *to, const void *from, size_t n)
 {
 	size_t at = 0;
+	if (quick_write(to, from, n) || (n <= PIECE && kernel_write(to, from, n) == 0))
+		return n;
 	int saved = errno;
-	if (n <= PIECE && memory_write(to, from, n) == 0)
-		return n;
-	if (n > PIECE && quick_write(to, from, n))
-		return n;
 	if (n > PIECE && by_kernel(process_vm_writev, (void *)(uintptr_t)from, to, n) == (ssize_t)n)
 		at = n;
 	errno = saved;

@@ -277,7 +277,11 @@ enum sm_fault sm_decode(const void *message, size_t length, struct sm_message *r
 		return SM_NO_MAGIC;
 	struct sm_message *m = ret;
 	uint8_t opcode = p[3];
-	memset(m, 0, negotiates(opcode) ? sizeof(*m) : offsetof(struct sm_message, hello));
+	/* of known sizes, for the compiler; what is in front is set below */
+	memset(&m->total, 0,
+	       offsetof(struct sm_message, hello) - offsetof(struct sm_message, total));
+	if (negotiates(opcode))
+		memset(&m->hello, 0, sizeof(m->hello));
 	m->version = p[2];
 	m->opcode = opcode;
 	m->flags = (uint32_t)get(p + 4, 2);

@@ -69,6 +69,30 @@ Test(bench_ends_rxe, memory_of_an_idle_connection)
 	WSD_TEST_END();
 }
 
+Test(bench_ends_rxe, the_provider_by_itself)
+{
+	static const struct {
+		const char *command, *figure, *mode;
+	} rows[] = {
+		{"connect" FEW "-n 4 --layer provider --beside switch,raw", "cycle", "warm"},
+		{"connect" FEW "-n 6 --cold --open 4 --threads 2 --layer provider --beside raw",
+		 "rate", "cold"},
+		{"lat" FEW "-n 100 --layer provider --beside switch,raw", "round_trip", NULL},
+		{"bw" FEW "-n 70 -s 65536 --layer provider --beside raw", "bandwidth", NULL},
+		{"bw" FEW "-n 300 -s 100 -b --layer provider --beside raw", "bandwidth",
+		 "both ways"},
+		{"rate" FEW "-n 300 --threads 2 --layer provider --beside raw", "rate", NULL},
+		{"memory" FEW "--open 10 --layer provider --beside raw", "pinned", NULL},
+	};
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *j = bench_run(rows[i].command);
+		bench_assert(j, rows[i].figure, "provider", rows[i].mode, "raw");
+		json_decref(j);
+	}
+	WSD_TEST_END();
+}
+
 Test(bench_ends_rxe, SW_FALLBACK_01_to_peers_without_a_listener)
 {
 	static const char *const modes[] = {"a port without RDMA, met first",

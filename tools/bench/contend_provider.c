@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "conf.h"
 #include "contend.h"
+#include "contend_provider.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,12 +31,17 @@ struct bound {
 
 static void *module; /* loaded once: its threads' code stays mapped */
 static LPWSPSTARTUPEX startup;
-static WSPPROC_TABLE table;
+static struct provider_calls calls;
 static bool started;
+
+const struct provider_calls *provider_calls(void)
+{
+	return &calls;
+}
 
 const WSPPROC_TABLE *contend_provider_table(void)
 {
-	return started ? &table : NULL;
+	return started ? &calls.table : NULL;
 }
 
 /* ---- upcalls ---- */
@@ -52,25 +58,12 @@ static int WSPAPI up_close(SOCKET s, LPINT err)
 	return 0;
 }
 
-static BOOL WSPAPI up_event(WSAEVENT event, LPINT err)
-{
-	(void)event, (void)err;
-	return TRUE;
-}
-
-static int WSPAPI up_complete(SOCKET s, LPWSAOVERLAPPED overlapped, DWORD code, DWORD bytes,
-			      LPINT err)
-{
-	(void)s, (void)overlapped, (void)code, (void)bytes, (void)err;
-	return 0; /* nothing is sent */
-}
-
 static const WSPUPCALLTABLEEX upcalls = {
 	.lpWPUCreateSocketHandle = up_create,
 	.lpWPUCloseSocketHandle = up_close,
-	.lpWPUSetEvent = up_event,
-	.lpWPUResetEvent = up_event,
-	.lpWPUCompleteOverlappedRequest = up_complete,
+	.lpWPUSetEvent = provider_event_set,
+	.lpWPUResetEvent = provider_event_reset,
+	.lpWPUCompleteOverlappedRequest = provider_completed,
 };
 
 /* ---- names ---- */
@@ -81,8 +74,8 @@ static int provider_make(struct bound **ret)
 	struct bound *b = malloc(sizeof(*b)); /* as the others do: calloc() costs more */
 	if (!b)
 		return -1;
-	b->s = table.lpWSPSocket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP, NULL, 0,
-				 WSA_FLAG_OVERLAPPED, &code);
+	b->s = calls.table.lpWSPSocket(WSD_AF_INET, WSD_SOCK_STREAM, WSD_IPPROTO_TCP, NULL, 0,
+				       WSA_FLAG_OVERLAPPED, &code);
 	if (b->s == INVALID_SOCKET) {
 		free(b);
 		return contend_result(code);
@@ -100,7 +93,7 @@ static int provider_bind(struct bound *b, const struct sockaddr_in *name, unsign
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	if (table.lpWSPBind(b->s, (struct wsd_sockaddr *)&at, sizeof(at), &code))
+	if (calls.table.lpWSPBind(b->s, (struct wsd_sockaddr *)&at, sizeof(at), &code))
 		return contend_result(code);
 	b->name = *name;
 	return 0;
@@ -109,7 +102,7 @@ static int provider_bind(struct bound *b, const struct sockaddr_in *name, unsign
 static int provider_listen(struct bound *b, int backlog)
 {
 	int code = 0;
-	return table.lpWSPListen(b->s, backlog, &code) ? contend_result(code) : 0;
+	return calls.table.lpWSPListen(b->s, backlog, &code) ? contend_result(code) : 0;
 }
 
 static int provider_name(struct bound *b, struct sockaddr_in *ret)
@@ -120,7 +113,7 @@ static int provider_name(struct bound *b, struct sockaddr_in *ret)
 
 static int provider_close(struct bound *b)
 {
-	int code = 0, r = table.lpWSPCloseSocket(b->s, &code);
+	int code = 0, r = calls.table.lpWSPCloseSocket(b->s, &code);
 	free(b);
 	return r ? contend_result(code) : 0;
 }
@@ -205,6 +198,35 @@ static int load(char *why, size_t size)
 	return -1;
 }
 
+static void stop(void)
+{
+	int code;
+	if (!started)
+		return;
+	started = false;
+	calls.table.lpWSPCleanup(&code);
+	contend_rdma_done();
+}
+
+/* NULL: the provider has it not. */
+static void *extension(GUID id)
+{
+	void *f = NULL;
+	DWORD got;
+	int code;
+	calls.table.lpWSPIoctl(INVALID_SOCKET, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id),
+			       &f, sizeof(f), &got, NULL, NULL, NULL, &code);
+	return f;
+}
+
+static int find_extensions(void)
+{
+	*(void **)&calls.reg = extension((GUID)WSAID_REGISTERMEMORY);
+	*(void **)&calls.dereg = extension((GUID)WSAID_DEREGISTERMEMORY);
+	*(void **)&calls.attend = extension((GUID)WSAID_WSDATTEND);
+	return calls.reg && calls.dereg ? 0 : -1;
+}
+
 static int start(const struct sockaddr_in *here, char *why, size_t size)
 {
 	WSPDATA data;
@@ -212,24 +234,19 @@ static int start(const struct sockaddr_in *here, char *why, size_t size)
 	WSAPROTOCOL_INFOW tcp = {.dwCatalogEntryId = 1};
 	if ((!module && load(why, size)) || contend_rdma(here, why, size))
 		return -1;
-	int code = startup(0x0202, &data, &tcp, &up, &table);
+	int code = startup(0x0202, &data, &tcp, &up, &calls.table);
 	if (code) {
 		contend_rdma_done();
 		snprintf(why, size, "WSPStartupEx fails with %d", code);
 		return -1;
 	}
 	started = true;
-	return 0;
-}
-
-static void stop(void)
-{
-	int code;
-	if (!started)
-		return;
-	started = false;
-	table.lpWSPCleanup(&code);
-	contend_rdma_done();
+	calls.here = *here;
+	if (!find_extensions())
+		return 0;
+	stop();
+	snprintf(why, size, "the provider cannot register memory");
+	return -1;
 }
 
 const struct contender contend_provider = {
@@ -238,4 +255,5 @@ const struct contender contend_provider = {
 	.start = start,
 	.stop = stop,
 	.names = &provider_names,
+	.conns = &provider_conns,
 };
