@@ -23,10 +23,10 @@ static int take(struct offer *o)
 {
 	struct prov *p = o->l->p;
 	for (;;) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		bool open = o->l->backlog;
 		struct request *r = request_next_locked(o->l);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (!r)
 			return open ? WSAEWOULDBLOCK : WSAENOTSOCK;
 		o->r = r;
@@ -53,9 +53,9 @@ static int ask(const struct offer *o, LPCONDITIONPROC condition, DWORD_PTR data)
 	struct upcall u;
 	if (!condition)
 		return CF_ACCEPT;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	upcall_begin(p, o->l, &u); /* closing the listener waits for it */
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	int answer = condition(&caller, NULL, NULL, NULL, &callee, NULL, NULL, data);
 	upcall_end(p, &u);
 	return answer;
@@ -65,11 +65,11 @@ static int ask(const struct offer *o, LPCONDITIONPROC condition, DWORD_PTR data)
 static int defer(struct offer *o)
 {
 	struct prov *p = o->l->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool open = o->l->backlog;
 	if (open)
 		request_back_locked(o->l, o->r);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!open)
 		turn_away(o);
 	return open ? WSATRY_AGAIN : WSAENOTSOCK;
@@ -85,18 +85,18 @@ static int make_connection(struct offer *o, struct sock *s)
 		return err;
 	c->local = o->r->local;
 	c->peer = o->r->peer;
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	c->dev = o->r->dev;
 	c->dev->ids++; /* until the id comes with its own */
-	pthread_mutex_unlock(&s->p->lock);
+	wsd_unlock(&s->p->lock);
 	err = conn_give_endpoint(c);
 	if (!err)
 		err = conn_open(c, &o->attr, o->mask);
 	if (!err)
 		err = endpoint_ready(c->ep, o->r->id);
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	dev_release_locked(c->dev);
-	pthread_mutex_unlock(&s->p->lock);
+	wsd_unlock(&s->p->lock);
 	c->dev = NULL;
 	if (err) {
 		conn_end(c, true);
@@ -107,9 +107,9 @@ static int make_connection(struct offer *o, struct sock *s)
 	o->r = NULL;
 	conn_begin(c, id, dev);
 	/* What the id said while it was a request's was not heard. */
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	bool left = dev->left;
-	pthread_mutex_unlock(&s->p->lock);
+	wsd_unlock(&s->p->lock);
 	if (left)
 		conn_end(c, false);
 	return left ? -ENODEV : 0;
@@ -167,11 +167,11 @@ static int make_socket(struct offer *o, struct sock **ret, struct hslot **ret_sl
 /* The peer is answered and the descriptor there, or nothing is left. The code. */
 static int finish(struct sock *s, struct hslot *slot)
 {
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	int code = errmap(EO_ACCEPT, answer(s));
 	if (code)
 		conn_end(atomic_load(&s->conn), true);
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	if (!code)
 		return sock_publish(s, slot);
 	htable_release(&prov_process.handles, slot);
@@ -184,9 +184,9 @@ static int accept_offer(struct offer *o, SOCKET *ret)
 	struct prov *p = o->l->p;
 	struct hslot *slot;
 	struct sock *s = NULL;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool open = o->l->backlog;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	int code = open ? make_socket(o, &s, &slot) : WSAENOTSOCK;
 	if (code) {
 		if (o->r)
@@ -206,16 +206,16 @@ static void rearm(struct sock *l)
 	struct prov *p = l->p;
 	struct upcall u;
 	int code = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	WSAEVENT event = l->mask & FD_ACCEPT ? l->event : WSA_INVALID_EVENT;
 	if (event)
 		upcall_begin(p, l, &u);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!event)
 		return;
 	p->up.lpWPUResetEvent(event, &code);
 	upcall_end(p, &u);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool set = (l->mask & FD_ACCEPT) && l->queued;
 	if (set) {
 		l->record |= FD_ACCEPT;
@@ -223,7 +223,7 @@ static void rearm(struct sock *l)
 		event = l->event;
 		upcall_begin(p, l, &u);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (set)
 		upcall_set_event(p, l, event, &u);
 }
@@ -261,7 +261,7 @@ SOCKET WSPAPI prov_WSPAccept(SOCKET descriptor, struct wsd_sockaddr *addr, LPINT
 	code = check_name(addr, addrlen);
 	if (!code)
 		code = sock_check(o.l->state, SC_ACCEPT);
-	pthread_mutex_unlock(&o.l->call);
+	wsd_unlock(&o.l->call);
 	if (!code)
 		code = take(&o);
 	if (!code) {

@@ -11,11 +11,11 @@
 void sock_close(struct sock *s)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	struct conn *c = atomic_load(&s->conn);
 	if (c)
 		lost_close_begin(c);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct use *uses = s->uses;
 	s->uses = NULL;
 	for (struct use *u = uses; u; u = u->next)
@@ -28,22 +28,22 @@ void sock_close(struct sock *s)
 	s->event = WSA_INVALID_EVENT;
 	bool quiet = !s->upcalls; /* and none can begin now */
 	sock_move(s, SC_CLOSE);
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 
 	if (list) {
 		/* Not for good: the next listener may take the peer, or TCP/IP will
 		 * [PROV-CONNECT-7]. */
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		request_refuse(p, list, false);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 	}
 	if (!uses)
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	for (struct use *u = uses, *next; u; u = next) {
 		next = u->next;
 		use_drop_unlock(u);
 		if (next)
-			pthread_mutex_lock(&p->lock);
+			wsd_lock(&p->lock);
 	}
 	if (c)
 		lost_close(c);

@@ -49,7 +49,7 @@ static bool retry_names(struct prov *p)
 {
 	bool again = false;
 	struct name *n, *last = NULL;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (p->retry)
 		last = p->retry->rprev; /* those that go back to the end are not tried twice */
 	for (unsigned i = 0; last && (n = p->retry); i++) {
@@ -60,24 +60,24 @@ static bool retry_names(struct prov *p)
 		bool end = n == last;
 		name_forget_retry_locked(n);
 		n->refs++;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		again |= name_retry(n);
 		name_put(n);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		if (end)
 			break;
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return again;
 }
 
 /* Whatever waits is looked at, and the timer armed again if something still does. */
 static void on_timer(struct prov *p)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	p->timer_at_ms = 0;
 	bool pending = p->wild_pending;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (pending)
 		wild_sync(p);
 	bool soon = !dev_let_go(p);
@@ -86,36 +86,36 @@ static void on_timer(struct prov *p)
 	stall_look(p);
 	endpoint_timer(p);
 	int ms = conn_timer(p);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (ms)
 		cm_timer_locked(p, ms);
 	if (soon || p->wild_pending)
 		cm_timer_locked(p, PROV_RETRY_MS);
 	else if (p->requests)
 		cm_timer_locked(p, PROV_PURGE_MS);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 static void on_nic(struct prov *p)
 {
 	bool changed = false;
 	/* Inside the gate: what it opens for a moment a child of a fork does not get. */
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_enter_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	int err = nic_monitor_dispatch(p->nic, &changed);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (err)
 		wsd_log(WSD_LOG_WARNING, "provider: the NICs cannot be read: %s", strerror(-err));
 	if (!changed)
 		return;
 	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	const struct nic_snapshot *old = p->snap;
 	p->snap = snap;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	nic_snapshot_unref(old);
 	dev_watch(p, snap); /* this thread alone replaces it */
 	wild_sync(p);
@@ -127,9 +127,9 @@ static void on_removal(struct prov *p, struct ibv_context *verbs)
 	dev_removed(p, verbs);
 	if (dev_let_go(p))
 		return;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	cm_timer_locked(p, PROV_RETRY_MS);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 /* What is needed of an event, which is acknowledged inside the gate and dealt with outside. */
@@ -168,13 +168,13 @@ static void on_cm(struct prov *p)
 {
 	struct cm_news news;
 	for (int i = 0; i < EVENT_BATCH && !atomic_load(&p->stop); i++) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_enter_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		bool some = read_cm_event(p, &news);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_leave_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (!some)
 			return;
 		if (news.id)
@@ -276,7 +276,7 @@ static void wake(struct prov *p)
 void cm_kick(struct sock *s)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	/* During the last cleanup its close tells what there is, and nobody else need. */
 	bool first = !s->kicked && !atomic_load(&p->closing);
 	if (first) {
@@ -284,7 +284,7 @@ void cm_kick(struct sock *s)
 		sock_ref(s);
 		LL_PREPEND2(p->kicks, s, knext);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (first)
 		wake(p);
 }
@@ -293,13 +293,13 @@ void cm_kick(struct sock *s)
 void cm_run_kicks(struct prov *p)
 {
 	for (;;) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		struct sock *s = p->kicks;
 		if (s) {
 			p->kicks = s->knext;
 			s->kicked = false;
 		}
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (!s)
 			return;
 		transfer_on_channel(atomic_load(&s->conn));

@@ -48,9 +48,9 @@ void conn_begin(struct conn *c, struct rdma_cm_id *id, struct dev *dev)
 	struct prov *p = c->s->p;
 	sock_ref(c->s);
 	atomic_fetch_add(&c->attempt, 1);
-	pthread_mutex_lock(&p->lock); /* conn_read() sees it all */
+	wsd_lock(&p->lock); /* conn_read() sees it all */
 	id->context = (char *)c + TAG;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	c->id = id;
 	c->dev = dev;
 	c->established = c->told = c->ended = c->parted = false;
@@ -97,15 +97,15 @@ struct rdma_cm_id *conn_take_id(struct conn *c, struct dev **ret_dev)
 void conn_drop_id(struct conn *c, struct rdma_cm_id *id, struct dev *dev)
 {
 	struct prov *p = c->s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_enter_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	rdma_destroy_id(id);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (dev)
 		dev_release_locked(dev);
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	sock_unref(c->s);
 }
 
@@ -143,31 +143,31 @@ bool conn_time(struct conn *c, struct conn **list, int ms)
 {
 	struct prov *p = c->s->p;
 	c->deadline_ms = cm_now_ms() + ms;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool open = !atomic_load(&p->closing); /* before conn_part_all(), if it is not */
 	if (open) {
 		c->timed = list;
 		DL_APPEND2(*list, c, tprev, tnext);
 		cm_timer_locked(p, ms);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return open;
 }
 
 void conn_untime(struct conn *c)
 {
 	struct prov *p = c->s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (c->timed)
 		DL_DELETE2(*c->timed, c, tprev, tnext);
 	c->timed = NULL;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 /* The next one whose time is up, with a reference. */
 static bool take_expired(struct prov *p, struct conn **list, int64_t now_ms, struct conn_news *ret)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct conn *c = *list;
 	if (c && c->deadline_ms > now_ms)
 		c = NULL;
@@ -178,7 +178,7 @@ static bool take_expired(struct prov *p, struct conn **list, int64_t now_ms, str
 		ret->c = c;
 		ret->attempt = atomic_load(&c->attempt);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return c;
 }
 
@@ -197,12 +197,12 @@ int conn_timer(struct prov *p)
 {
 	int64_t now = cm_now_ms(), next = 0;
 	expire(p, now);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (p->attempts)
 		next = p->attempts->deadline_ms;
 	if (p->parting && (!next || p->parting->deadline_ms < next))
 		next = p->parting->deadline_ms;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return next > now ? (int)(next - now) : next ? 1 : 0;
 }
 
@@ -218,14 +218,14 @@ bool conn_read(struct prov *p, const struct rdma_cm_event *event, struct conn_ne
 {
 	const struct rdma_conn_param *param = &event->param.conn;
 	enum cmdata_reason reason;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	uintptr_t context = (uintptr_t)event->id->context;
 	struct dev *left = event->event == RDMA_CM_EVENT_DEVICE_REMOVAL && !(context & TAG)
 				   ? dev_find_locked(p, event->id->verbs)
 				   : NULL;
 	if (left)
 		left->left = true;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (event->event == RDMA_CM_EVENT_CONNECT_REQUEST || !(context & TAG))
 		return false;
 	struct conn *c = (struct conn *)((char *)event->id->context - TAG);
@@ -246,14 +246,14 @@ void conn_event(const struct conn_news *news)
 {
 	struct conn *c = news->c;
 	struct sock *s = c->s;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	if (!c->id || atomic_load(&c->attempt) != news->attempt) {
-		pthread_mutex_unlock(&s->call); /* late: touches nothing [PROV-CONNECT-9] */
+		wsd_unlock(&s->call); /* late: touches nothing [PROV-CONNECT-9] */
 	} else if (s->state == SS_CONNECTING) {
 		WSAEVENT event;
 		struct upcall u;
 		bool set = connect_step(c, news, &event, &u);
-		pthread_mutex_unlock(&s->call);
+		wsd_unlock(&s->call);
 		if (set)
 			upcall_set_event(s->p, s, event, &u);
 	} else {

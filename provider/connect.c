@@ -89,34 +89,34 @@ static int resolve(struct prov *p, const struct conn *c, struct rdma_cm_id *id)
 static struct dev *known_device(struct sock *s)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct dev *d = NULL;
 	if (!s->wildcard && s->uses && s->uses->n->dev)
 		d = dev_count_locked(p, s->uses->n->dev->verbs);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return d;
 }
 
 static void release_device(struct prov *p, struct dev *d)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	dev_release_locked(d);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 static int make_id(struct prov *p, struct rdma_cm_id **ret)
 {
 	struct rdma_event_channel *channel;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	int err = gate_enter_channel_locked(p, &channel);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (err)
 		return err;
 	if (rdma_create_id(channel, ret, NULL, RDMA_PS_TCP))
 		err = -errno;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return err;
 }
 
@@ -156,10 +156,10 @@ static int start(struct sock *s, const struct wsd_sockaddr_in *peer)
 	c->local = local;
 	c->peer = *peer;
 	c->retried = false;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	s->connect_unreported = false; /* of an attempt before this one */
 	s->record &= ~FD_CONNECT;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return errmap(EO_CONNECT, begin(c));
 }
 
@@ -205,13 +205,13 @@ static int ask_route(struct conn *c)
 		c->dev = NULL;
 	}
 	if (!c->dev) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_enter_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		int err = dev_take(p, c->id, c->local.sin_addr.s_addr, &c->dev);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_leave_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (err)
 			return err;
 	}
@@ -298,7 +298,7 @@ static int step(struct conn *c, const struct conn_news *news)
 static bool record(struct sock *s, int code, WSAEVENT *ret_event, struct upcall *u)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	s->connect_code = code;
 	s->connect_unreported = true;
 	bool set = s->mask & FD_CONNECT;
@@ -307,7 +307,7 @@ static bool record(struct sock *s, int code, WSAEVENT *ret_event, struct upcall 
 		*ret_event = s->event;
 		upcall_begin(p, s, u);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return set;
 }
 

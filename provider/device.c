@@ -172,13 +172,13 @@ static int dev_first(struct prov *p, struct ibv_context *verbs, uint32_t addr_be
 	d->reads = ask_reads(verbs);
 	/* Without an anchor nobody would tell of a removal that has begun already. */
 	d->gone = make_anchor(p, d, addr_be) == -ENODEV;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (d->gone)
 		cm_timer_locked(p, PROV_RETRY_MS);
 	bool raced = dev_find_locked(p, verbs); /* the event thread has seen it go */
 	if (!raced)
 		DL_PREPEND(p->devs, d);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (raced) {
 		if (d->anchor)
 			rdma_destroy_id(d->anchor);
@@ -193,18 +193,18 @@ int dev_take(struct prov *p, struct rdma_cm_id *id, uint32_t addr_be, struct dev
 	if (!id->verbs)
 		return -EADDRNOTAVAIL; /* rdma_cm took it for a wildcard */
 	for (;;) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		struct dev *d = dev_count_locked(p, id->verbs);
 		bool gone = !d && dev_find_locked(p, id->verbs);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (d)
 			*ret = d;
 		if (d || gone)
 			return gone ? -ENODEV : 0;
 		pthread_mutex_lock(&p->dev_op);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		d = dev_find_locked(p, id->verbs);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		int err = d ? 0 : dev_first(p, id->verbs, addr_be);
 		pthread_mutex_unlock(&p->dev_op);
 		if (err)
@@ -218,9 +218,9 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 	struct rdma_event_channel *channel;
 	struct rdma_cm_id *id;
 	struct dev *d;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	int err = gate_enter_channel_locked(p, &channel);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (err)
 		return err;
 	err = udp_id(channel, addr_be, &id);
@@ -228,13 +228,13 @@ int dev_probe(struct prov *p, uint32_t addr_be, uint32_t *ret_max_msg)
 		err = dev_take(p, id, addr_be, &d);
 		rdma_destroy_id(id);
 	}
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (!err) {
 		*ret_max_msg = d->max_msg;
 		dev_release_locked(d);
 	}
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return err;
 }
 
@@ -247,7 +247,7 @@ static void lose_names(struct prov *p, struct dev *d)
 	unsigned n;
 	do {
 		n = 0;
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		for (size_t b = 0; b < p->bucket_count && n < LOST_BATCH; b++) {
 			for (struct name *i = p->buckets[b]; i && n < LOST_BATCH; i = i->hnext) {
 				if (i->dev != d)
@@ -256,7 +256,7 @@ static void lose_names(struct prov *p, struct dev *d)
 				batch[n++] = i;
 			}
 		}
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		for (unsigned i = 0; i < n; i++) {
 			name_lost(batch[i], d);
 			name_put(batch[i]);
@@ -266,14 +266,14 @@ static void lose_names(struct prov *p, struct dev *d)
 
 void dev_removed(struct prov *p, struct ibv_context *verbs)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct dev *d = dev_find_locked(p, verbs);
 	bool known = d && d->gone;
 	if (!d && (d = dev_new(verbs)))
 		DL_PREPEND(p->devs, d);
 	if (d)
 		d->gone = true;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!d || known)
 		return;
 	wsd_log(WSD_LOG_INFO, "provider: device %s is removed", ibv_get_device_name(verbs->device));
@@ -325,16 +325,16 @@ static bool make_librdmacm_look(struct prov *p, const struct dev *gone)
 			still = true;
 			continue;
 		}
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		bool known = dev_find_locked(p, list[i]);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		struct dev *d = known ? NULL : dev_new(list[i]);
 		if (!d)
 			continue;
 		d->max_msg = query_max_msg(list[i], &d->foreign);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		DL_PREPEND(p->devs, d);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 	rdma_free_devices(list);
 	return !still;
@@ -345,17 +345,17 @@ bool dev_let_go(struct prov *p)
 {
 	bool more = true, left = false;
 	while (more) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		struct dev *d = p->devs;
 		while (d && (!d->gone || d->ids))
 			d = d->next;
 		if (d)
 			gate_close_locked(p); /* d stays: this thread alone takes records away */
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (d)
 			close_own(d);
 		more = d && make_librdmacm_look(p, d);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		if (more) {
 			DL_DELETE(p->devs, d);
 			free(d);
@@ -365,7 +365,7 @@ bool dev_let_go(struct prov *p)
 		if (!more)
 			for (d = p->devs; d; d = d->next)
 				left |= d->gone;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 	return !left;
 }
@@ -373,9 +373,9 @@ bool dev_let_go(struct prov *p)
 /* Records and anchors in step with a new snapshot. Only this thread takes records away. */
 void dev_watch(struct prov *p, const struct nic_snapshot *snap)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct dev *d = p->devs;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	for (; d; d = d->next) {
 		uint32_t addr_be = 0;
 		bool here = false;
@@ -392,15 +392,15 @@ void dev_watch(struct prov *p, const struct nic_snapshot *snap)
 		d->seen |= here;
 		if (d->anchor || d->gone || !addr_be)
 			continue;
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_enter_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		pthread_mutex_lock(&p->dev_op);
 		make_anchor(p, d, addr_be);
 		pthread_mutex_unlock(&p->dev_op);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_leave_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 }
 

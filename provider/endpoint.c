@@ -99,18 +99,18 @@ static void unmake(struct endpoint *ep)
 static void forget(struct endpoint *ep)
 {
 	struct prov *p = ep->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_enter_locked(p);
 	DL_DELETE2(p->endpoints, ep, aprev, anext);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 static void leave(struct prov *p, struct dev *dev)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	dev_release_locked(dev);
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 static void destroy(struct endpoint *ep)
@@ -171,7 +171,7 @@ int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret)
 {
 	struct endpoint *ep;
 	int err = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (dev->gone) {
 		err = -ENODEV;
 	} else if ((ep = dev->pool)) {
@@ -180,16 +180,16 @@ int endpoint_get(struct prov *p, struct dev *dev, struct endpoint **ret)
 	} else {
 		dev->ids++;
 		gate_enter_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		err = make(p, dev, &ep);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		if (err)
 			dev_release_locked(dev);
 		else
 			DL_APPEND2(p->endpoints, ep, aprev, anext);
 		gate_leave_locked(p);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!err)
 		*ret = ep;
 	return err;
@@ -227,9 +227,9 @@ static void settle(struct endpoint *ep)
 	struct prov *p = ep->p;
 	if (ep->dev->soft && ep->torn && !ep->spoiled)
 		ep->spoiled = !renew(ep);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool kept = keep_locked(ep);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!kept)
 		destroy(ep);
 }
@@ -240,10 +240,10 @@ void endpoint_put(struct endpoint *ep, bool reuse)
 	bool soft = ep->dev->soft, cut = ep->cut;
 	ep->spoiled |= !reuse || !endpoint_reset(ep);
 	ep->cut = false;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool done = !(soft && ep->torn) && keep_locked(ep);
 	done = done || (soft && (ep->torn || cut) && rest_locked(ep));
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!done)
 		settle(ep);
 }
@@ -262,11 +262,11 @@ void endpoint_pool_drain(struct prov *p, struct dev *dev)
 {
 	struct endpoint *ep;
 	do {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		ep = take(&dev->pool, &dev->pool_count);
 		if (!ep)
 			ep = take(&dev->resting, &dev->rest_count);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (ep)
 			destroy(ep);
 	} while (ep);
@@ -290,11 +290,11 @@ void endpoint_timer(struct prov *p)
 	struct endpoint *ep;
 	do {
 		int64_t now = cm_now_ms(), next = 0;
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		ep = take_rested_locked(p, now, &next);
 		if (!ep && next)
 			cm_timer_locked(p, next > now ? (int)(next - now) : 1);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		if (ep)
 			settle(ep);
 	} while (ep);

@@ -18,7 +18,7 @@
 #include "wsp.h"
 
 struct prov_process prov_process = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = WSD_LOCK_INITIALIZER,
 	.handles = HTABLE_INITIALIZER,
 };
 
@@ -57,7 +57,7 @@ static const WSPPROC_TABLE proc_table = {
 
 struct prov *prov_get(struct sock **ret_spare)
 {
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	struct prov *p = prov_process.live;
 	struct sock *spare = p ? prov_process.spares : NULL;
 	if (p)
@@ -67,31 +67,41 @@ struct prov *prov_get(struct sock **ret_spare)
 		prov_process.spare_count--;
 	}
 	*ret_spare = spare;
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	return p;
 }
 
 struct prov *prov_live(void)
 {
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	struct prov *p = prov_process.live;
 	if (p)
 		atomic_fetch_add(&p->refs, 1);
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	return p;
 }
 
 void prov_wait_locked(struct prov *p)
 {
 	p->waiters++;
-	pthread_cond_wait(&p->cond, &p->lock);
+	pthread_mutex_lock(&p->changed);
+	uint64_t seen = p->changes;
+	wsd_unlock(&p->lock);
+	while (p->changes == seen)
+		pthread_cond_wait(&p->cond, &p->changed);
+	pthread_mutex_unlock(&p->changed);
+	wsd_lock(&p->lock);
 	p->waiters--;
 }
 
 void prov_wake_locked(struct prov *p)
 {
-	if (p->waiters)
-		pthread_cond_broadcast(&p->cond);
+	if (!p->waiters)
+		return;
+	pthread_mutex_lock(&p->changed);
+	p->changes++;
+	pthread_cond_broadcast(&p->cond);
+	pthread_mutex_unlock(&p->changed);
 }
 
 /* From here on a fork has nothing to do for it. Caller holds the start lock. */
@@ -117,7 +127,7 @@ static void prov_release(struct prov *p)
 	}
 	free(p->buckets);
 	pthread_cond_destroy(&p->cond);
-	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->changed);
 	pthread_mutex_destroy(&p->dev_op);
 	pthread_mutex_destroy(&p->memory_lock);
 	pthread_cond_destroy(&p->given_back);
@@ -131,9 +141,9 @@ static void prov_release(struct prov *p)
 static void prov_free(struct prov *p)
 {
 	dev_free_all(p);
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	prov_close_locked(p);
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	prov_release(p);
 }
 
@@ -198,7 +208,8 @@ static int prov_create(const WSPUPCALLTABLEEX *up, const WSAPROTOCOL_INFOW *tcp,
 	p->tcp = *tcp;
 	p->epoll_fd = p->wake_fd = p->timer_fd = -1;
 	atomic_init(&p->refs, 1);
-	pthread_mutex_init(&p->lock, NULL);
+	wsd_lock_init(&p->lock);
+	pthread_mutex_init(&p->changed, NULL);
 	pthread_mutex_init(&p->dev_op, NULL);
 	pthread_mutex_init(&p->memory_lock, NULL);
 	pthread_mutex_init(&p->serve, NULL);
@@ -270,7 +281,7 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 		return WSAEFAULT;
 
 	int code = 0;
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	struct prov *p = prov_process.live;
 	if (!fork_watch_locked()) {
 		code = WSASYSNOTREADY;
@@ -297,7 +308,7 @@ int WSPAPI WSPStartupEx(WORD wVersionRequested, LPWSPDATA lpWSPData,
 			fill(lpWSPData, lpProcTable);
 		}
 	}
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	return code;
 }
 
@@ -308,10 +319,10 @@ static bool is_of(const void *obj, const void *arg)
 
 int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 {
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	struct prov *p = prov_process.live;
 	if (!p) {
-		pthread_mutex_unlock(&prov_process.lock);
+		wsd_unlock(&prov_process.lock);
 		return sock_fail(lpErrno, WSANOTINITIALISED);
 	}
 	bool last = --p->startups == 0;
@@ -320,7 +331,7 @@ int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 		atomic_store(&p->closing, true); /* a WSPSocket that is under way fails now */
 		htable_close(&prov_process.handles);
 	}
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	if (last) {
 		struct sock *s;
 		uint32_t cursor = 0;
@@ -332,10 +343,10 @@ int WSPAPI prov_WSPCleanup(LPINT lpErrno)
 		stall_look(p); /* they are closed: only references are left */
 		conn_part_all(p);
 		prov_put(p);
-		pthread_mutex_lock(&prov_process.lock);
+		wsd_lock(&prov_process.lock);
 		if (!prov_process.live)
 			sock_free_spares_locked();
-		pthread_mutex_unlock(&prov_process.lock);
+		wsd_unlock(&prov_process.lock);
 	}
 	return sock_fail(lpErrno, 0);
 }

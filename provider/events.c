@@ -44,7 +44,7 @@ static void restore(struct prov *p, struct sock *s, const struct selection *want
 {
 	struct upcall u;
 	int32_t news = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (s->event == want->event && s->mask == want->mask) {
 		if (s->queued > old->queued)
 			news |= FD_ACCEPT;
@@ -59,7 +59,7 @@ static void restore(struct prov *p, struct sock *s, const struct selection *want
 		if (news)
 			upcall_begin(p, s, &u);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (news)
 		upcall_set_event(p, s, old->event, &u);
 }
@@ -79,10 +79,10 @@ int WSPAPI prov_WSPEventSelect(SOCKET descriptor, WSAEVENT hEventObject, LONG lN
 	struct selection old, want = {.event = lNetworkEvents ? hEventObject : WSA_INVALID_EVENT,
 				      .mask = lNetworkEvents};
 	struct upcall u;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool set = select_locked(s, &want, &old, &u), quiet = !s->upcalls;
-	pthread_mutex_unlock(&p->lock);
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&p->lock);
+	wsd_unlock(&s->call);
 
 	if (set && !upcall_set_event(p, s, want.event, &u)) {
 		code = WSAEINVAL;
@@ -99,13 +99,13 @@ static bool reset_event(struct prov *p, struct sock *s, WSAEVENT event)
 {
 	struct upcall u;
 	int code = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	upcall_begin(p, s, &u);
-	pthread_mutex_unlock(&p->lock);
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&p->lock);
+	wsd_unlock(&s->call);
 	BOOL ok = p->up.lpWPUResetEvent(event, &code);
 	upcall_end(p, &u);
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	return ok;
 }
 
@@ -132,7 +132,7 @@ int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
 	}
 	if (!code) {
 		WSANETWORKEVENTS out = {0};
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		out.lNetworkEvents = s->record;
 		if (s->record & FD_ACCEPT)
 			out.iErrorCode[FD_ACCEPT_BIT] = s->accept_code;
@@ -141,7 +141,7 @@ int WSPAPI prov_WSPEnumNetworkEvents(SOCKET descriptor, WSAEVENT hEventObject,
 			s->connect_unreported = false;
 		}
 		s->record = 0;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		*lpNetworkEvents = out;
 	}
 	sock_leave(s);

@@ -52,9 +52,9 @@ static void hollow_devices(const struct prov *p)
 
 static void fork_prepare(void)
 {
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	for (struct prov *p = prov_process.all; p; p = p->next) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_close_locked(p);
 	}
 	htable_fork_prepare(&prov_process.handles);
@@ -65,9 +65,9 @@ static void fork_parent(void)
 	htable_fork_parent(&prov_process.handles);
 	for (struct prov *p = prov_process.all; p; p = p->next) {
 		gate_open_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 }
 
 static void close_all(struct prov *p)
@@ -93,14 +93,14 @@ static void fork_child(void)
 	for (struct prov *p = prov_process.all; p; p = p->next) {
 		close_all(p); /* first: there may be no other numbers left */
 		hollow_devices(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 	/* the parent's picture: kept reachable, never touched */
 	DL_CONCAT(prov_process.abandoned, prov_process.all);
 	prov_process.all = prov_process.live = NULL;
 	htable_fork_child(&prov_process.handles);
 	prov_process.forked = true;
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 }
 
 bool fork_watch_locked(void)

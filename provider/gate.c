@@ -51,9 +51,9 @@ static struct rdma_event_channel *open_channel(struct prov *p, int *ret_err)
 			rdma_destroy_event_channel(channel);
 			channel = NULL;
 		}
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		p->channel = channel;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 	pthread_mutex_unlock(&p->dev_op);
 	return channel;
@@ -66,9 +66,9 @@ int gate_enter_channel_locked(struct prov *p, struct rdma_event_channel **ret_ch
 	gate_enter_locked(p);
 	*ret_channel = p->channel;
 	if (!p->channel) {
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		*ret_channel = open_channel(p, &err);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 	}
 	if (err)
 		gate_leave_locked(p);
@@ -78,11 +78,11 @@ int gate_enter_channel_locked(struct prov *p, struct rdma_event_channel **ret_ch
 /* rdma_destroy_id() for those who are outside. */
 void gate_destroy_id(struct prov *p, struct rdma_cm_id *id)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_enter_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	rdma_destroy_id(id);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	gate_leave_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }

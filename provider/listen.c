@@ -31,24 +31,24 @@ static int listen_first(struct sock *s, unsigned backlog)
 {
 	struct prov *p = s->p;
 	int code = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	set_listening_locked(s, backlog);
 	struct use *u = s->uses;
 	if (!u)
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	for (; u && !code; u = u->next) {
 		if (u != s->uses)
-			pthread_mutex_lock(&p->lock);
+			wsd_lock(&p->lock);
 		code = errmap(EO_LISTEN, name_listen_unlock(u->n));
 		if (s->wildcard && code == WSAENETDOWN)
 			code = 0; /* one NIC of many: it joins when it is back [PROV-LISTEN-5] */
 	}
 	if (!code)
 		return 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	set_listening_locked(s, 0);
 	struct request *list = request_take_locked(s, 0);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	request_refuse(p, list, false);
 	for (u = s->uses; u; u = u->next)
 		name_quiet(u->n);
@@ -59,13 +59,13 @@ static int listen_first(struct sock *s, unsigned backlog)
  * once. */
 static void listen_again(struct sock *s, unsigned backlog)
 {
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	s->backlog = backlog;
 	struct request *list = request_take_locked(s, backlog);
-	pthread_mutex_unlock(&s->p->lock);
+	wsd_unlock(&s->p->lock);
 	request_refuse(s->p, list, true);
 	for (struct use *u = s->uses; u; u = u->next) {
-		pthread_mutex_lock(&s->p->lock);
+		wsd_lock(&s->p->lock);
 		name_listen_unlock(u->n);
 	}
 }

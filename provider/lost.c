@@ -41,9 +41,9 @@ static bool break_off(struct conn *c, int code)
 void conn_lost(struct conn *c, int code)
 {
 	struct sock *s = c->s;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	bool broken = break_off(c, code);
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	if (broken)
 		transfer_break(c, code);
 }
@@ -56,11 +56,11 @@ static void let_go(struct conn *c)
 	transfer_close(c);
 	struct endpoint *ep = conn_take_endpoint(c);
 	int fd = ep ? endpoint_hollow(ep) : -1;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	if (ep)
 		c->hollow_fd = fd; /* closed with the connection's memory: soon, if s is closed */
 	struct rdma_cm_id *id = c->id ? conn_take_id(c, &dev) : NULL;
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	if (id)
 		conn_drop_id(c, id, dev);
 }
@@ -72,7 +72,7 @@ static void part_unlock(struct conn *c, bool reuse)
 	struct endpoint *ep = c->parting_ep;
 	c->parting_ep = NULL;
 	struct rdma_cm_id *id = conn_take_id(c, &dev);
-	pthread_mutex_unlock(&c->s->call);
+	wsd_unlock(&c->s->call);
 	if (ep)
 		endpoint_put(ep, reuse);
 	conn_drop_id(c, id, dev);
@@ -109,7 +109,7 @@ void lost_event(struct conn *c, const struct conn_news *news)
 	default:
 		break;
 	}
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	/* Also if another thread has only just found it broken: nothing pending is to be ended by
 	 * let_go(). */
 	if (broken || removal)
@@ -144,7 +144,7 @@ void lost_close(struct conn *c)
 	struct endpoint *ep = conn_take_endpoint(c);
 	if (ep)
 		memory_recycle(ep);
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	struct rdma_cm_id *id = NULL;
 	/* What was accepted and is not established yet is so for a moment: an id destroyed now
 	 * would refuse the peer, which would go on to TCP/IP. */
@@ -158,7 +158,7 @@ void lost_close(struct conn *c)
 	} else if (c->id) {
 		id = conn_take_id(c, &dev);
 	}
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	if (ep && !part)
 		endpoint_put(ep, true);
 	if (id)

@@ -31,11 +31,11 @@ void memory_start(struct prov *p)
 
 struct prov *memory_prov(void)
 {
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	struct prov *p = prov_process.live;
 	if (p)
 		atomic_fetch_add(&p->refs, 1);
-	pthread_mutex_unlock(&prov_process.lock);
+	wsd_unlock(&prov_process.lock);
 	return p;
 }
 

@@ -109,7 +109,7 @@ static void disown_unlock(struct name *n)
 	struct prov *p = n->p;
 	n->busy = false;
 	prov_wake_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 /* Destroys the id, if there is one. The owner, under the lock, which it gives up meanwhile. */
@@ -118,9 +118,9 @@ static void drop_id_locked(struct name *n, enum name_state state)
 	struct rdma_cm_id *id = n->id;
 	if (id) {
 		gate_enter_locked(n->p);
-		pthread_mutex_unlock(&n->p->lock);
+		wsd_unlock(&n->p->lock);
 		rdma_destroy_id(id);
-		pthread_mutex_lock(&n->p->lock);
+		wsd_lock(&n->p->lock);
 		gate_leave_locked(n->p);
 		dev_release_locked(n->dev);
 	}
@@ -133,9 +133,9 @@ static void drop_id_locked(struct name *n, enum name_state state)
 static int make_dormant_locked(struct name *n)
 {
 	uint32_t max_msg;
-	pthread_mutex_unlock(&n->p->lock);
+	wsd_unlock(&n->p->lock);
 	int err = dev_probe(n->p, n->addr_be, &max_msg);
-	pthread_mutex_lock(&n->p->lock);
+	wsd_lock(&n->p->lock);
 	if (err)
 		return err;
 	n->state = NAME_DORMANT;
@@ -171,17 +171,17 @@ static int bind_locked(struct name *n)
 	int err = gate_enter_channel_locked(p, &channel);
 	if (err)
 		return err;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	err = ask_bind(n, channel, &id);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	/* The common case is a device that is known. */
 	struct dev *dev = err ? NULL : dev_count_locked(p, id->verbs);
 	if (!dev && !err) {
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		err = dev_take(p, id, n->addr_be, &dev);
 		if (err)
 			rdma_destroy_id(id);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 	}
 	gate_leave_locked(p);
 	if (err == -EADDRINUSE || err == -EADDRNOTAVAIL)
@@ -203,9 +203,9 @@ static int listen_locked(struct name *n)
 		err = bind_locked(n);
 	if (err || n->state != NAME_BOUND)
 		return err;
-	pthread_mutex_unlock(&n->p->lock);
+	wsd_unlock(&n->p->lock);
 	err = rdma_listen(n->id, PROV_KERNEL_BACKLOG) ? -errno : 0;
-	pthread_mutex_lock(&n->p->lock);
+	wsd_lock(&n->p->lock);
 	if (!err) {
 		n->state = NAME_LISTENING;
 	} else if (err == -EADDRINUSE || err == -EADDRNOTAVAIL) {
@@ -245,7 +245,7 @@ static bool is_quiet(const struct name *n)
 int name_join(struct use *u, uint32_t addr_be, uint16_t port_be, bool tolerant)
 {
 	struct prov *p = u->s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct name *n = NULL;
 	int err = tolerant || served_find(p, p->snap, addr_be) ? -ENOMEM : -EADDRNOTAVAIL;
 	if (err == -ENOMEM) {
@@ -254,7 +254,7 @@ int name_join(struct use *u, uint32_t addr_be, uint16_t port_be, bool tolerant)
 			n = make_locked(p, addr_be, port_be);
 	}
 	if (!n) {
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		return err;
 	}
 	n->refs++;
@@ -288,7 +288,7 @@ int name_listen_unlock(struct name *n)
 /* After a listen that failed. */
 void name_quiet(struct name *n)
 {
-	pthread_mutex_lock(&n->p->lock);
+	wsd_lock(&n->p->lock);
 	own_locked(n);
 	if (is_quiet(n))
 		name_forget_retry_locked(n);
@@ -330,7 +330,7 @@ void name_leave_unlock(struct name *n)
 
 void name_put(struct name *n)
 {
-	pthread_mutex_lock(&n->p->lock);
+	wsd_lock(&n->p->lock);
 	name_leave_unlock(n);
 }
 
@@ -339,7 +339,7 @@ void name_put(struct name *n)
 /* The name's device was removed. */
 void name_lost(struct name *n, const struct dev *dev)
 {
-	pthread_mutex_lock(&n->p->lock);
+	wsd_lock(&n->p->lock);
 	own_locked(n);
 	if (n->dev == dev) {
 		drop_id_locked(n, NAME_DOWN);
@@ -357,7 +357,7 @@ bool name_retry(struct name *n)
 {
 	struct prov *p = n->p;
 	int err = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	own_locked(n);
 	bool here = served_find(p, p->snap, n->addr_be);
 	if (here && !is_quiet(n))

@@ -15,7 +15,7 @@ static int get_max_msg(struct sock *s, uint32_t *ret)
 	int code = 0;
 	uint32_t min = 0;
 	const struct conn *c = atomic_load(&s->conn);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (s->state == SS_CONNECTED && c->dev)
 		min = c->dev->max_msg;
 	for (const struct use *u = min ? NULL : s->uses; u; u = u->next) {
@@ -30,7 +30,7 @@ static int get_max_msg(struct sock *s, uint32_t *ret)
 	for (const struct dev *d = min ? NULL : p->devs; d; d = d->next)
 		if (!d->gone && (!min || d->max_msg < min))
 			min = d->max_msg;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!code)
 		*ret = min ? min : PROV_MSG_UNBOUND;
 	return code;

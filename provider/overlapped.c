@@ -101,10 +101,10 @@ static void leave_late(struct conn *c)
 	pthread_t deliverer = t->deliverer;
 	t->late = true;
 	pthread_mutex_unlock(&c->lock);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	upcall_begin(p, c->s, &t->late_upcall);
 	t->late_upcall.thread = deliverer;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	pthread_mutex_lock(&c->lock);
 	t->late_begun = true;
 	pthread_cond_broadcast(&t->cond);

@@ -31,6 +31,7 @@
 #include "conf.h"
 #include "errmap.h"
 #include "handle.h"
+#include "lock.h"
 #include "nic.h"
 #include "state.h"
 
@@ -66,7 +67,7 @@ struct memory;
 
 /* The only mutable global of the module. */
 extern struct prov_process {
-	pthread_mutex_t lock;   /* the start lock */
+	struct wsd_lock lock;   /* the start lock */
 	struct prov *live;      /* NULL: not started */
 	struct prov *all;       /* whose descriptors are open: live, and those on their way out */
 	struct prov *abandoned; /* by the parents of forks */
@@ -128,9 +129,9 @@ struct request {
 };
 
 struct sock {
-	pthread_mutex_t call; /* stays initialised while the memory is spare */
-	struct sock *spare;   /* the next spare one */
-	struct prov *p;       /* a reference */
+	struct wsd_lock call;
+	struct sock *spare; /* the next spare one */
+	struct prov *p;     /* a reference */
 	atomic_uint refs;
 	SOCKET descriptor;            /* ours */
 	SOCKET switch_handle;         /* the switch's: for upcalls only [PROV-SOCKET-3] */
@@ -221,9 +222,11 @@ struct prov {
 	_Atomic uint64_t memory_serial; /* of handles and of addresses that the NIC knows */
 
 	pthread_mutex_t dev_op;
-	pthread_mutex_t lock;
+	struct wsd_lock lock;
+	unsigned waiters;        /* threads at cond */
+	pthread_mutex_t changed; /* a leaf */
 	pthread_cond_t cond;
-	unsigned waiters;                   /* threads at cond */
+	uint64_t changes;                   /* under changed */
 	struct rdma_event_channel *channel; /* made when the first device is needed */
 	struct name **buckets;
 	size_t bucket_count, names;

@@ -20,17 +20,17 @@ enum {
 
 static void request_unref(struct prov *p, struct request *r)
 {
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	bool last = --r->refs == 0;
 	if (!last && !r->s)
 		prov_wake_locked(p); /* request_own() may wait */
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!last)
 		return;
 	gate_destroy_id(p, r->id); /* tells the peer, if nothing else did */
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	dev_release_locked(r->dev);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	free(r);
 }
 
@@ -116,11 +116,11 @@ bool request_alive(struct request *r, struct ibv_qp_attr *attr, int *ret_mask)
 struct rdma_cm_id *request_own(struct prov *p, struct request *r, struct dev **ret_dev)
 {
 	struct rdma_cm_id *id = r->id;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	while (r->refs > 1)
 		prov_wait_locked(p);
 	*ret_dev = r->dev;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	free(r);
 	return id;
 }
@@ -165,7 +165,7 @@ static enum fate enqueue(struct prov *p, struct name *n, struct request *r, stru
 {
 	enum fate fate = NOBODY;
 	*ret_event = WSA_INVALID_EVENT;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	struct use *first = name_first_listener(n);
 	struct sock *s = first ? first->s : NULL;
 	if (s && !r->dev->gone)
@@ -186,7 +186,7 @@ static enum fate enqueue(struct prov *p, struct name *n, struct request *r, stru
 			upcall_begin(p, s, u);
 		}
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	*ret_s = s;
 	return fate;
 }
@@ -232,16 +232,16 @@ static void queue_or_refuse(struct prov *p, struct name *n, struct request *r)
 static int take_device(struct prov *p, struct request *r)
 {
 	int err = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	r->dev = dev_count_locked(p, r->id->verbs);
 	if (!r->dev) {
 		gate_enter_locked(p);
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		err = dev_take(p, r->id, r->local.sin_addr.s_addr, &r->dev);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		gate_leave_locked(p);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return err;
 }
 
@@ -262,9 +262,9 @@ struct request *request_read(struct prov *p, const struct rdma_cm_event *event, 
 		r->id = event->id;
 		r->refs = 1;
 	}
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	n->refs++;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	*ret_n = n;
 	return r;
 }
@@ -289,7 +289,7 @@ void request_purge(struct prov *p, const struct sock *only)
 	uint64_t pass = ++p->purge_pass;
 	do {
 		n = 0;
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		for (struct request *r = p->requests; r && n < PURGE_BATCH; r = r->pnext) {
 			if (r->pass == pass || (only && r->s != only))
 				continue;
@@ -297,16 +297,16 @@ void request_purge(struct prov *p, const struct sock *only)
 			r->refs++;
 			batch[n++] = r;
 		}
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		for (unsigned i = 0; i < n; i++) {
 			struct ibv_qp_attr attr;
 			int mask;
 			bool dead = !request_alive(batch[i], &attr, &mask);
-			pthread_mutex_lock(&p->lock);
+			wsd_lock(&p->lock);
 			dead = dead && batch[i]->s;
 			if (dead)
 				dequeue_locked(p, batch[i]);
-			pthread_mutex_unlock(&p->lock);
+			wsd_unlock(&p->lock);
 			if (dead)
 				request_unref(p, batch[i]);
 			request_unref(p, batch[i]);
@@ -318,7 +318,7 @@ void request_purge(struct prov *p, const struct sock *only)
 void request_drop_device(struct prov *p, const struct dev *dev)
 {
 	struct request *list = NULL;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	for (struct request *r = p->requests, *next; r; r = next) {
 		next = r->pnext;
 		if (r->dev != dev)
@@ -327,6 +327,6 @@ void request_drop_device(struct prov *p, const struct dev *dev)
 		r->next = list;
 		list = r;
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	request_refuse(p, list, false);
 }

@@ -34,18 +34,16 @@ void sock_unref(struct sock *s)
 		return;
 	struct prov *p = s->p;
 	conn_free(atomic_load(&s->conn));
-	pthread_mutex_lock(&prov_process.lock);
+	wsd_lock(&prov_process.lock);
 	bool keep = prov_process.live && prov_process.spare_count < PROV_SPARES;
 	if (keep) {
 		s->spare = prov_process.spares;
 		prov_process.spares = s;
 		prov_process.spare_count++;
 	}
-	pthread_mutex_unlock(&prov_process.lock);
-	if (!keep) {
-		pthread_mutex_destroy(&s->call);
+	wsd_unlock(&prov_process.lock);
+	if (!keep)
 		free(s);
-	}
 	prov_put(p);
 }
 
@@ -54,7 +52,6 @@ void sock_free_spares_locked(void)
 	while (prov_process.spares) {
 		struct sock *s = prov_process.spares;
 		prov_process.spares = s->spare;
-		pthread_mutex_destroy(&s->call);
 		free(s);
 	}
 	prov_process.spare_count = 0;
@@ -74,7 +71,7 @@ int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret)
 	struct sock *s = sock_find(descriptor);
 	if (!s)
 		return WSAENOTSOCK;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	int code = sock_check(s->state, call == SC_COUNT ? SC_QUERY : call);
 	if (call == SC_COUNT && s->state != SS_CLOSED)
 		code = 0;
@@ -88,7 +85,7 @@ int sock_enter(SOCKET descriptor, enum sock_call call, struct sock **ret)
 
 void sock_leave(struct sock *s)
 {
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	sock_unref(s);
 }
 
@@ -115,10 +112,9 @@ int sock_create(struct prov *p, struct sock *spare, struct sock **ret, struct hs
 	if (!s)
 		return -ENOMEM;
 	if (!spare)
-		pthread_mutex_init(&s->call, NULL);
+		wsd_lock_init(&s->call);
 	int err = htable_reserve(&prov_process.handles, ret_slot);
 	if (err) {
-		pthread_mutex_destroy(&s->call);
 		free(s);
 		return err;
 	}

@@ -39,14 +39,14 @@ bool stall_due_locked(struct transfer *t)
 void stall_watch(struct sock *s)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (!s->stalled && !atomic_load(&p->closing)) {
 		s->stalled = true;
 		sock_ref(s);
 		LL_PREPEND2(p->stalls, s, snext);
 		cm_timer_locked(p, LOOK_MS);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 /* True: look again. */
@@ -82,18 +82,18 @@ static bool look(struct conn *c)
 void stall_look(struct prov *p)
 {
 	struct sock *s, *due;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	due = p->stalls;
 	p->stalls = NULL;
 	while ((s = due)) {
 		due = s->snext;
 		s->stalled = false;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 		struct conn *c = atomic_load(&s->conn);
 		if (c && look(c))
 			stall_watch(s);
 		sock_unref(s);
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }

@@ -41,7 +41,7 @@ static void close_handle_now(struct prov *p, struct sock *s)
 void upcall_end(struct prov *p, struct upcall *u)
 {
 	struct sock *s = u->s;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	if (u->prev)
 		u->prev->next = u->next;
 	else
@@ -52,7 +52,7 @@ void upcall_end(struct prov *p, struct upcall *u)
 	if (close)
 		s->close_handle = false;
 	prov_wake_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (close) {
 		close_handle_now(p, s);
 		sock_unref(s); /* the closer's */
@@ -92,9 +92,9 @@ static unsigned others(const struct prov *p, const struct sock *s, bool *ret_ins
 bool upcall_inside(struct prov *p)
 {
 	bool inside;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	others(p, NULL, &inside);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return inside;
 }
 
@@ -116,10 +116,10 @@ void upcall_complete(struct prov *p, struct sock *s, LPWSAOVERLAPPED overlapped,
 void upcall_drain(struct prov *p, struct sock *s)
 {
 	bool inside;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	while (others(p, s, &inside) && !inside)
 		prov_wait_locked(p);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 }
 
 /*
@@ -131,11 +131,11 @@ void upcall_close_handle(struct prov *p, struct sock *s, bool quiet)
 	bool inside;
 	unsigned n = 0;
 	if (!quiet) {
-		pthread_mutex_lock(&p->lock);
+		wsd_lock(&p->lock);
 		while ((n = others(p, s, &inside)) && !inside)
 			prov_wait_locked(p);
 		s->close_handle = n > 0;
-		pthread_mutex_unlock(&p->lock);
+		wsd_unlock(&p->lock);
 	}
 	if (!n) {
 		close_handle_now(p, s);

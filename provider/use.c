@@ -40,7 +40,7 @@ struct use *use_find(const struct sock *s, uint32_t addr_be)
 /* Takes one name off the socket. Caller holds s->call. */
 void use_remove(struct sock *s, struct use *u)
 {
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	struct use **at = &s->uses;
 	while (*at != u)
 		at = &(*at)->next;

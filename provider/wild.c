@@ -20,7 +20,7 @@ static int add_address(struct sock *s, uint32_t addr_be)
 	if (err || s->state != SS_LISTENING)
 		return err;
 	struct use *u = use_find(s, addr_be);
-	pthread_mutex_lock(&s->p->lock);
+	wsd_lock(&s->p->lock);
 	use_listen_locked(u);
 	name_listen_unlock(u->n);
 	return 0;
@@ -59,11 +59,11 @@ static void drop_vanished(struct sock *s, const struct nic_snapshot *snap)
 int wild_bind(struct sock *s)
 {
 	struct prov *p = s->p;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	/* Before the snapshot is taken: a newer one finds the socket here. */
 	DL_APPEND2(p->wild, s, wprev, wnext);
 	p->wild_count++;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	const struct nic_snapshot *snap = nic_monitor_snapshot(p->nic);
 	int err = add_missing(s, snap);
 	nic_snapshot_unref(snap);
@@ -71,9 +71,9 @@ int wild_bind(struct sock *s)
 		return 0;
 	while (s->uses)
 		use_remove(s, s->uses);
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	wild_leave_locked(s);
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return err;
 }
 
@@ -85,19 +85,19 @@ void wild_leave_locked(struct sock *s)
 
 static void sync_one(struct sock *s, const struct nic_snapshot *snap)
 {
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	if (s->wildcard && s->state != SS_CLOSED) {
 		drop_vanished(s, snap);
 		int err = add_missing(s, snap);
 		if (err) {
 			wsd_log(WSD_LOG_WARNING, "provider: wildcard socket %#lx: %s",
 				(unsigned long)s->descriptor, strerror(-err));
-			pthread_mutex_lock(&s->p->lock);
+			wsd_lock(&s->p->lock);
 			s->p->wild_pending = true;
-			pthread_mutex_unlock(&s->p->lock);
+			wsd_unlock(&s->p->lock);
 		}
 	}
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 }
 
 /* After a change of the NICs. The event thread alone; wild_pending says that it must be called
@@ -105,7 +105,7 @@ static void sync_one(struct sock *s, const struct nic_snapshot *snap)
 void wild_sync(struct prov *p)
 {
 	size_t n = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	p->wild_pending = false;
 	struct sock **list = p->wild_count ? calloc(p->wild_count, sizeof(struct sock *)) : NULL;
 	if (p->wild_count && !list)
@@ -114,7 +114,7 @@ void wild_sync(struct prov *p)
 		sock_ref(s);
 		list[n++] = s;
 	}
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	if (!n) {
 		free(list);
 		return;

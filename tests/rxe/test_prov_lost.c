@@ -30,9 +30,9 @@ static enum sock_state state_of(SOCKET descriptor)
 	struct sock *s = sock_find(descriptor);
 	if (!s)
 		return SS_CLOSED;
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	enum sock_state state = s->state;
-	pthread_mutex_unlock(&s->call);
+	wsd_unlock(&s->call);
 	sock_unref(s);
 	return state;
 }
@@ -52,10 +52,10 @@ static unsigned objects(void)
 {
 	struct prov *p = prov_process.live;
 	unsigned n = 0;
-	pthread_mutex_lock(&p->lock);
+	wsd_lock(&p->lock);
 	for (struct dev *d = p->devs; d; d = d->next)
 		n += d->ids - d->pool_count - d->rest_count;
-	pthread_mutex_unlock(&p->lock);
+	wsd_unlock(&p->lock);
 	return n;
 }
 
@@ -250,9 +250,9 @@ Test(lost, PROV_MEM_08_endpoints_are_recycled)
 	}
 	cr_assert_gt(again, 0, "no queue pair comes again");
 	cr_assert(WSD_UNTIL(({
-				    pthread_mutex_lock(&p->lock);
+				    wsd_lock(&p->lock);
 				    DL_COUNT2(p->endpoints, ep, count, anext);
-				    pthread_mutex_unlock(&p->lock);
+				    wsd_unlock(&p->lock);
 				    count == 4;
 			    }),
 			    SOON_MS),

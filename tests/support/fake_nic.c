@@ -400,7 +400,7 @@ static void make_provider(void)
 {
 	struct prov *p = &fake.p;
 	atomic_init(&p->refs, 100);
-	pthread_mutex_init(&p->lock, NULL);
+	wsd_lock_init(&p->lock);
 	pthread_mutex_init(&p->memory_lock, NULL);
 	pthread_mutex_init(&p->dev_op, NULL);
 	pthread_cond_init(&p->cond, NULL);
@@ -500,7 +500,7 @@ HANDLE fake_reg(void *buf, DWORD len, DWORD flags)
 void fake_remove(void)
 {
 	struct conn_news news = {.c = fake.c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
-	pthread_mutex_lock(&fake.s->call);
+	wsd_lock(&fake.s->call);
 	lost_event(fake.c, &news);
 	sock_unref(fake.s);
 }

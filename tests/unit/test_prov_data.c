@@ -192,9 +192,9 @@ Test(prov_data, PROV_CLOSE_01_pending_is_aborted_whoever_finds_it)
 		cr_assert_eq(fake_recv(&r[i], mem, 10, i % 2), WSA_IO_PENDING);
 		cr_assert_eq(fake_send(&w[i], mem, 10, i % 2), WSA_IO_PENDING);
 	}
-	pthread_mutex_lock(&fake.s->call);
+	wsd_lock(&fake.s->call);
 	lost_close_begin(fake.c);
-	pthread_mutex_unlock(&fake.s->call);
+	wsd_unlock(&fake.s->call);
 	struct fake_op late;
 	cr_assert_eq(fake_recv(&late, mem, 10, true), WSAENOTSOCK);
 	transfer_on_channel(fake.c);
@@ -221,7 +221,7 @@ Test(prov_data, PROV_CLOSE_04_a_removed_devices_descriptor_is_closed_once)
 	fake_reg(mem, SIZE, MEM_READWRITE);
 	first_message();
 	cr_assert_eq(fake_recv(&r, mem, 10, true), WSA_IO_PENDING);
-	pthread_mutex_lock(&s->call);
+	wsd_lock(&s->call);
 	lost_close_begin(c);
 	sock_move(s, SC_CLOSE);
 	struct conn_news news = {.c = c, .event = RDMA_CM_EVENT_DEVICE_REMOVAL};
@@ -515,9 +515,9 @@ static BOOL WSPAPI set_event(WSAEVENT event, LPINT code)
 		old_events++;
 		return TRUE;
 	}
-	pthread_mutex_lock(&fake.p.lock);
+	wsd_lock(&fake.p.lock);
 	fake.s->queued++;
-	pthread_mutex_unlock(&fake.p.lock);
+	wsd_unlock(&fake.p.lock);
 	*code = WSA_INVALID_HANDLE;
 	return FALSE;
 }
