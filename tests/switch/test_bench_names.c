@@ -111,6 +111,7 @@ Test(bench_names, options_that_make_no_sense)
 		{"bind --backlog 3", "backlog", 2},
 		{"refuse --beside nobody", "nobody", 2},
 		{"bind --address 127.0.0.1 --threads 65", "at most 64 threads", 1},
+		{"bind --address 127.0.0.1 --out_json_file=/none/x.json", "cannot write /none", 1},
 		{"listen --address 127.0.0.1 --layer provider --beside none", "RDMA", 1},
 	};
 	WSD_TEST_BEGIN();

@@ -167,3 +167,27 @@ Test(bench_control, nobody_there_is_said_with_the_name)
 	cr_assert_not_null(strstr(why, "nobody.invalid"), "%s", why);
 	WSD_TEST_END();
 }
+
+/* It has time to say something, and later as much as it likes. */
+Test(bench_control, one_who_says_nothing_is_not_waited_for, .timeout = 60)
+{
+	WSD_TEST_BEGIN();
+	int other;
+	struct control *c = pair(&other);
+	long long start = wsd_check_now_ms();
+	cr_assert_null(control_first(c));
+	cr_assert_eq(errno, ETIMEDOUT, "%s", strerror(errno));
+	cr_assert_geq(wsd_check_now_ms() - start, 5000);
+	PUT(other, "{\"a\":1}\n{\"a\":2}\n");
+	json_t *j = control_first(c);
+	cr_assert_not_null(j);
+	json_decref(j);
+	expect_number(c, "a", 2);
+	struct timeval limit;
+	socklen_t len = sizeof(limit);
+	cr_assert_eq(getsockopt(control_fd(c), SOL_SOCKET, SO_RCVTIMEO, &limit, &len), 0);
+	cr_assert_eq(limit.tv_sec, 0, "for the first only");
+	control_close(c);
+	close(other);
+	WSD_TEST_END();
+}

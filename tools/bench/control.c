@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_ROOM = 4096, PAUSE_MS = 100 };
+enum { FIRST_ROOM = 4096, PAUSE_MS = 100, FIRST_S = 10 };
 
 struct control {
 	int fd;
@@ -226,6 +227,17 @@ json_t *control_recv(struct control *c)
 	json_decref(j);
 	errno = EPROTO;
 	return NULL;
+}
+
+json_t *control_first(struct control *c)
+{
+	struct timeval limit = {.tv_sec = FIRST_S}, none = {0};
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	json_t *j = control_recv(c);
+	int err = errno == EAGAIN ? ETIMEDOUT : errno;
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+	errno = err;
+	return j;
 }
 
 bool control_pending(const struct control *c)

@@ -33,6 +33,8 @@ struct sockaddr_in control_here(const struct control *c);
 int control_send(struct control *c, json_t *j);
 /* The next object; NULL with errno (EPIPE: the other end closed; EPROTO: not JSON, too long). */
 json_t *control_recv(struct control *c);
+/* The first of one who has just come, who has some seconds for it: ETIMEDOUT. */
+json_t *control_first(struct control *c);
 /* Whether a whole line has been read beyond the last object: no poll() tells of it. */
 bool control_pending(const struct control *c);
 /* Asks and waits: the answer, or NULL with a text in @why (the server's own, or what broke). */

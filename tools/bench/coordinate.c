@@ -61,7 +61,7 @@ static void take_in(struct meeting *m, int listening)
 {
 	struct client *k = &m->client[m->count];
 	k->c = control_accept(listening);
-	json_t *j = k->c ? control_recv(k->c) : NULL, *rank = json_object_get(j, "join");
+	json_t *j = k->c ? control_first(k->c) : NULL, *rank = json_object_get(j, "join");
 	const char *host = json_string_value(json_object_get(j, "host"));
 	if (json_is_integer(rank) && host) {
 		k->rank = (int)json_integer_value(rank);

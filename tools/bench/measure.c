@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,20 @@ static int write_json(const struct options *o, const struct results *res)
 	}
 	json_decref(j);
 	return r;
+}
+
+/* Asked before hours are spent on it. */
+static bool can_write(const char *path)
+{
+	char dir[4096];
+	if (!path)
+		return true;
+	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+		errno = ENAMETOOLONG;
+	else if (!access(dirname(dir), W_OK | X_OK))
+		return true;
+	bench_complain("cannot write %s: %s", path, strerror(errno));
+	return false;
 }
 
 /* Whether our own layer was measured at all. */
@@ -221,6 +236,8 @@ int bench_test(const struct test *test, int argc, char **argv)
 	options_parse(&o, argc, argv);
 	if (test->two_ends && !o.here && ranks_look(&ranks))
 		return measure_ranked(&o, &ranks);
+	if (!can_write(o.json_file))
+		return BENCH_FAIL;
 	if (o.count > 1) {
 		bench_complain("several servers need several clients: start it by srun or mpirun");
 		return BENCH_USAGE;

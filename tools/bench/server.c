@@ -273,7 +273,7 @@ static int serve(struct server *s)
 {
 	json_t *q;
 	s->met = s->bidden = false;
-	while (!s->bidden && (q = control_recv(s->client))) {
+	while (!s->bidden && (q = (s->met ? control_recv : control_first)(s->client))) {
 		json_t *a = answer(s, q);
 		json_decref(q);
 		if (!a || control_send(s->client, a))
