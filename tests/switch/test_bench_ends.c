@@ -74,7 +74,7 @@ static struct run *greeting(const char *words)
 		 "'%s' bench lat --address 127.0.0.1 -p 23013 >/dev/null 2>&1 & s=$!\n"
 		 "bash -c 'until exec 3<>/dev/tcp/127.0.0.1/23013; do sleep 0.05; done\n"
 		 "echo '\\''%s'\\'' >&3; head -1 <&3' 2>/dev/null; kill -0 $s && echo waits; kill "
-		 "$s\n",
+		 "$s; wait $s\n",
 		 WSD_TOOL, words);
 	FILE *f = r ? popen(script, "re") : NULL;
 	cr_assert_not_null(f);

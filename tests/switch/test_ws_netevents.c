@@ -335,7 +335,8 @@ Test(netevents, WS_CONNECT_3_the_end_of_a_connect)
 {
 	WS_BEGIN();
 	SOCKET listener = pair_listener(5), s = ws_tcp(), refused = ws_tcp();
-	WSAEVENT e = wsd_WSACreateEvent();
+	/* two: s hears that nobody accepts it, whenever that is */
+	WSAEVENT e = wsd_WSACreateEvent(), e2 = wsd_WSACreateEvent();
 	unsigned port = ws_port(listener);
 	WS_OK(wsd_WSAEventSelect(s, e, FD_CONNECT | STREAM));
 	quiet(s, e);
@@ -344,20 +345,21 @@ Test(netevents, WS_CONNECT_3_the_end_of_a_connect)
 	pair_is_right(s, -1);
 	quiet(s, e);
 	WS_OK(wsd_closesocket(listener));
-	WS_OK(wsd_WSAEventSelect(refused, e, FD_CONNECT | STREAM));
+	WS_OK(wsd_WSAEventSelect(refused, e2, FD_CONNECT | STREAM));
 	for (int i = 0; i < 2; i++) { /* each attempt is told */
 		WS_IS(conn_connect(refused, pair_address(), port), WSAEWOULDBLOCK);
-		expect(refused, e, FD_CONNECT, WSAECONNREFUSED);
-		quiet(refused, e);
+		expect(refused, e2, FD_CONNECT, WSAECONNREFUSED);
+		quiet(refused, e2);
 	}
 	listener = conn_listener(pair_address(), port, 5);
 	WS_IS(conn_connect(refused, pair_address(), port), WSAEWOULDBLOCK);
-	expect(refused, e, FD_CONNECT | FD_WRITE, 0);
+	expect(refused, e2, FD_CONNECT | FD_WRITE, 0);
 	pair_is_right(refused, -1);
 	WS_OK(wsd_closesocket(listener));
 	WS_OK(wsd_closesocket(s));
 	WS_OK(wsd_closesocket(refused));
 	cr_assert(wsd_WSACloseEvent(e));
+	cr_assert(wsd_WSACloseEvent(e2));
 	WS_END();
 }
 
