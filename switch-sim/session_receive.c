@@ -449,7 +449,7 @@ uint32_t session_receive_now(struct session *ss, void *to, uint32_t room)
 	ss_drain(ss);
 	if (ss->seg_first && is_plain(ss))
 		done = take_pieces(ss, to, room);
-	if (done && !ss->buffered) /* nobody else need look */
+	if (done && !ss->buffered && !ss->peer_shut) /* nobody else need look */
 		ss->tell = (ss->tell & ~(unsigned)SW_READY_READ) | told;
 	ss_leave(ss);
 	return done;

@@ -75,6 +75,23 @@ Test(session_now, SW_FLOW_01_a_receive_that_finds_its_bytes_tells_of_the_rest_on
 	WSD_TEST_END();
 }
 
+/* What is gone needs no telling, the end of the stream behind it does: a select for reading sleeps.
+ * Clauses: SW-BLOCK-3, SW-CLOSE-1 */
+Test(session_now, SW_FLOW_01_a_receive_that_finds_the_end_as_well_tells_of_it)
+{
+	WSD_TEST_BEGIN();
+	begin();
+	cr_assert(session_send_now(a->ss, data, SMALL));
+	cr_assert_eq(session_shutdown(a->ss, WSD_SD_SEND), 0);
+	while (a->wire)
+		cr_assert(pair_step(&p, 0));
+	cr_assert_eq(b->ready, 0);
+	cr_assert_eq(session_receive_now(b->ss, room, SMALL), SMALL);
+	cr_assert_eq(b->ready & SW_READY_READ, SW_READY_READ, "the end can be read");
+	pair_free(&p);
+	WSD_TEST_END();
+}
+
 Test(session_now, SW_FLOW_01_what_stands_in_the_way_of_a_send)
 {
 	struct pair_request q;
