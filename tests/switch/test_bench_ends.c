@@ -65,23 +65,46 @@ Test(bench_ends, an_end_that_dies)
 	WSD_TEST_END();
 }
 
+static struct run *shell(const char *script)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	FILE *f = r ? popen(script, "re") : NULL;
+	cr_assert_not_null(f);
+	size_t n = fread(r->text, 1, sizeof(r->text) - 1, f);
+	r->text[n] = '\0';
+	r->status = pclose(f);
+	return r;
+}
+
+/* Its port is open, but nobody speaks there: nor does another client while the first is served. */
+Test(bench_ends, a_client_of_a_server_that_says_nothing_can_be_interrupted)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell(
+		"out=$(mktemp); t='" WSD_TOOL "'\n"
+		"trap 'kill -9 $s $c 2>/dev/null; rm $out' EXIT\n"
+		"\"$t\" bench lat --address 127.0.0.1 -p 23014 >$out & s=$!\n"
+		"until grep -q waiting $out; do kill -0 $s || exit 9; sleep 0.05; done\n"
+		"kill -STOP $s\n"
+		"\"$t\" bench lat --address 127.0.0.1 -p 23014 -F --beside tcp 127.0.0.1 & c=$!\n"
+		"sleep 3; kill -TERM $c; (sleep 20; kill -9 $c) >/dev/null 2>&1 & k=$!\n"
+		"wait $c; echo client=$?; kill $k\n");
+	BENCH_SAYS(r, "client=143");
+	free(r);
+	WSD_TEST_END();
+}
+
 /* What a client says first, and what the server answers. */
 static struct run *greeting(const char *words)
 {
 	char script[1024];
-	struct run *r = calloc(1, sizeof(*r));
 	snprintf(script, sizeof(script),
 		 "'%s' bench lat --address 127.0.0.1 -p 23013 >/dev/null 2>&1 & s=$!\n"
 		 "bash -c 'until exec 3<>/dev/tcp/127.0.0.1/23013; do sleep 0.05; done\n"
 		 "echo '\\''%s'\\'' >&3; head -1 <&3' 2>/dev/null; kill -0 $s && echo waits; kill "
 		 "$s; wait $s\n",
 		 WSD_TOOL, words);
-	FILE *f = r ? popen(script, "re") : NULL;
-	cr_assert_not_null(f);
-	size_t n = fread(r->text, 1, sizeof(r->text) - 1, f);
-	r->text[n] = '\0';
-	pclose(f);
-	return r;
+	return shell(script);
 }
 
 Test(bench_ends, a_client_that_does_not_fit_is_turned_away_and_another_waited_for)

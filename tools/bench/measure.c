@@ -152,14 +152,18 @@ static int start_server(const struct options *o, pid_t *ret_child)
 	return -1;
 }
 
+/* Nothing is measured yet that would have to be told: a signal ends this process, whoever hangs. */
 static int reach_server(struct run *r, char *why, size_t size)
 {
 	const struct options *o = r->o;
 	char here[INET_ADDRSTRLEN];
 	const char *name = o->here ? here : o->servers[0];
 	inet_ntop(AF_INET, &o->address.sin_addr, here, sizeof(here));
+	run_unblock();
 	r->control = control_connect(name, o->port, SERVER_WAIT_S, why, size);
-	return r->control ? greet(r, why, size) : -1;
+	int status = r->control ? greet(r, why, size) : -1;
+	run_block();
+	return status;
 }
 
 static int told(struct run *r)

@@ -31,13 +31,23 @@ double bench_now_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-void run_block(void)
+static void mask(int how)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(how, &set, NULL);
+}
+
+void run_block(void)
+{
+	mask(SIG_BLOCK);
+}
+
+void run_unblock(void)
+{
+	mask(SIG_UNBLOCK);
 }
 
 /* ---- batches ---- */

@@ -93,6 +93,7 @@ void run_stop(struct run *r);
  * the process must end by _exit(). */
 int run_points(struct run *r, bool *ret_stuck);
 void run_block(void);
+void run_unblock(void);
 
 /* Monotonic, in ns. */
 double bench_now_ns(void);
