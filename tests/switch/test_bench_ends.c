@@ -94,6 +94,24 @@ Test(bench_ends, a_client_of_a_server_that_says_nothing_can_be_interrupted)
 	WSD_TEST_END();
 }
 
+#define LAT "\"$t\" bench lat --local --address 127.0.0.1 -p 23015 -F --beside tcp -n 5 --repeat 1 "
+
+/* Whoever runs this as root has /dev/null to lose. */
+Test(bench_ends, the_json_file_may_be_a_link_or_no_file_at_all)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell(
+		"t='" WSD_TOOL "'; d=$(mktemp -d); cd $d; trap 'rm -r $d' EXIT\n"
+		"echo old >file; ln -s file link; mkfifo pipe\n" LAT
+		"--out_json_file=link >/dev/null; echo $? $(readlink link) $(head -c 1 file)\n"
+		"timeout 20 cat pipe >came &\n" LAT
+		"--out_json_file=pipe >/dev/null; echo $?; wait $!\n"
+		"test -p pipe && head -c 1 came; echo $(ls)\n");
+	BENCH_SAYS(r, "0 file {\n0\n{came file link pipe\n");
+	free(r);
+	WSD_TEST_END();
+}
+
 /* What a client says first, and what the server answers. */
 static struct run *greeting(const char *words)
 {

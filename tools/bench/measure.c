@@ -12,6 +12,7 @@
 #include "run.h"
 #include "server.h"
 #include "show.h"
+#include "whole.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -55,28 +56,21 @@ static void warn_of_cpu(const struct options *o, const struct host *h)
 			       h->governor);
 }
 
-/* The file is whole or not there. */
 static int write_json(const struct options *o, const struct results *res)
 {
 	json_t *j = results_to_json(res);
-	char path[4096];
-	int r = -1;
-	if (!j)
-		return -1;
-	if (!o->json_file) {
-		r = json_dumpf(j, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-		putchar('\n');
-	} else if (snprintf(path, sizeof(path), "%s.new", o->json_file) < (int)sizeof(path)) {
-		r = json_dump_file(j, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-		if (!r)
-			r = rename(path, o->json_file);
-		if (r) {
-			bench_complain("cannot write %s: %s", o->json_file, strerror(errno));
-			unlink(path);
-		}
-	}
+	char *text = j ? json_dumps(j, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+	int err = text ? 0 : -ENOMEM;
+	if (!err && o->json_file)
+		err = whole_write(o->json_file, text, strlen(text));
+	else if (!err)
+		err = puts(text) < 0 ? -EIO : 0;
+	if (err)
+		bench_complain("cannot write %s: %s", o->json_file ? o->json_file : "JSON",
+			       strerror(-err));
+	free(text);
 	json_decref(j);
-	return r;
+	return err;
 }
 
 /* Asked before hours are spent on it. */

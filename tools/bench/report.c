@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * report.c - `wsd bench report`: reads results, and writes what report_FORMAT.c makes of them. The
- * file appears whole or not at all. No state but argp's.
+ * report.c - `wsd bench report`: reads results, and writes what report_FORMAT.c makes of them. No
+ * state but argp's.
  */
 #include "report.h"
 
 #include "bench.h"
+#include "whole.h"
 
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct format {
 	const char *name; /* and the ending */
@@ -117,75 +115,6 @@ static struct results *read_one(const char *file)
 
 /* ---- writing ---- */
 
-static int write_all(FILE *f, const char *text, size_t size)
-{
-	errno = 0;
-	if (fwrite(text, 1, size, f) != size || fflush(f))
-		return errno ? -errno : -EIO;
-	return 0;
-}
-
-/* Into a file beside @path that then takes its name; with the rights that a new file would have, or
- * those of the one it replaces. */
-static int replace(const char *path, const struct stat *old, const char *text, size_t size)
-{
-	char *beside;
-	mode_t mask = umask(0);
-	umask(mask);
-	if (asprintf(&beside, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	int fd = mkostemp(beside, O_CLOEXEC), err;
-	if (fd < 0) {
-		err = -errno;
-		free(beside);
-		return err;
-	}
-	FILE *f = fdopen(fd, "w");
-	err = f ? write_all(f, text, size) : -errno;
-	if (!err && fchmod(fd, old ? old->st_mode & 0777 : 0666 & ~mask))
-		err = -errno;
-	if (f ? fclose(f) : close(fd))
-		err = err ? err : -errno;
-	if (!err && rename(beside, path))
-		err = -errno;
-	if (err)
-		unlink(beside);
-	free(beside);
-	return err;
-}
-
-/* What is no ordinary file (a pipe, /dev/null) cannot be replaced and is written to. */
-static int write_special(const char *path, const char *text, size_t size)
-{
-	FILE *f = fopen(path, "we");
-	if (!f)
-		return -errno;
-	int err = write_all(f, text, size);
-	if (fclose(f) && !err)
-		err = -errno;
-	return err;
-}
-
-static int put(const char *output, const char *text, size_t size)
-{
-	struct stat st;
-	if (!strcmp(output, "-"))
-		return write_all(stdout, text, size);
-	if (stat(output, &st))
-		return errno == ENOENT ? replace(output, NULL, text, size) : -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return write_special(output, text, size);
-	if (access(output,
-		   W_OK)) /* a name that may be replaced, but not a file that may be written */
-		return -errno;
-	char *real = realpath(output, NULL); /* a link stays one */
-	int err = real ? replace(real, &st, text, size) : -errno;
-	free(real);
-	return err;
-}
-
 static int write_report(const struct asked *a, const struct report *r)
 {
 	char *text = NULL;
@@ -198,7 +127,8 @@ static int write_report(const struct asked *a, const struct report *r)
 	if (fclose(f))
 		err = -ENOMEM;
 	if (!err)
-		err = put(a->output, text, size);
+		err = strcmp(a->output, "-") != 0 ? whole_write(a->output, text, size)
+						  : whole_print(stdout, text, size);
 	free(text);
 	return err;
 }
