@@ -112,6 +112,16 @@ Test(bench_ends, the_json_file_may_be_a_link_or_no_file_at_all)
 	WSD_TEST_END();
 }
 
+Test(bench_ends, the_json_file_is_there_though_nobody_reads_the_tables)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell("t='" WSD_TOOL "'; d=$(mktemp -d); cd $d; trap 'rm -r $d' EXIT\n" LAT
+			      "-n 2000 -U --out_json_file=file | head -1\nhead -c 1 file\n");
+	BENCH_SAYS(r, "Round trips of messages\n{");
+	free(r);
+	WSD_TEST_END();
+}
+
 /* What a client says first, and what the server answers. */
 static struct run *greeting(const char *words)
 {

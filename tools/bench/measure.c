@@ -103,11 +103,15 @@ int measure_tell(const struct options *o, struct results *res)
 		bench_complain("no memory");
 		return BENCH_FAIL;
 	}
+	/* the file first: nobody may be left to read the rest, and then SIGPIPE is the end */
+	int err = o->json_file ? write_json(o, res) : 0;
 	if (o->output)
 		show_bare(stdout, o, res);
 	else if (!only_json)
 		show_results(stdout, o, res);
-	if (o->json && write_json(o, res))
+	if (only_json)
+		err = write_json(o, res);
+	if (err)
 		return BENCH_FAIL;
 	if (fflush(stdout) || ferror(stdout)) {
 		bench_complain("cannot write: %s", strerror(errno));
