@@ -122,6 +122,16 @@ Test(bench_ends, the_json_file_is_there_though_nobody_reads_the_tables)
 	WSD_TEST_END();
 }
 
+/* Descriptor 1 would be one of the run's own then, and get the tables. */
+Test(bench_ends, a_standard_output_that_is_closed_is_an_error)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell("exec 2>&1; t='" WSD_TOOL "'\n" LAT "1>&-; echo status=$? >&2\n");
+	BENCH_SAYS(r, "cannot write: Bad file descriptor\nstatus=1\n");
+	free(r);
+	WSD_TEST_END();
+}
+
 /* What a client says first, and what the server answers. */
 static struct run *greeting(const char *words)
 {

@@ -8,8 +8,10 @@
 #include "role.h"
 #include "run.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb {
 	const char *name, *help;
@@ -36,9 +38,20 @@ static int usage(FILE *f)
 	return f == stdout ? BENCH_OK : BENCH_USAGE;
 }
 
+/* Of those that were closed none becomes a descriptor of the run's own: printing fails instead. */
+static void fill_standard(void)
+{
+	int fd;
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[64];
+	fill_standard();
 	if (argc < 2)
 		return usage(stderr);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?"))
