@@ -132,6 +132,24 @@ Test(bench_ends, a_standard_output_that_is_closed_is_an_error)
 	WSD_TEST_END();
 }
 
+/* A port scan, or a client that hangs. */
+Test(bench_ends, who_comes_and_says_nothing_does_not_keep_a_client_away)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell(
+		"t='" WSD_TOOL "'; exec 2>/dev/null\n"
+		"\"$t\" bench lat --address 127.0.0.1 -p 23016 >&2 & s=$!; trap 'kill -9 $s $b' "
+		"EXIT\n"
+		"bash -c 'until exec 3<>/dev/tcp/127.0.0.1/23016; do sleep 0.05; done; exec sleep "
+		"60' "
+		">&2 & b=$!\n"
+		"sleep 2; timeout 40 \"$t\" bench lat --address 127.0.0.1 -p 23016 -F --beside tcp "
+		"-n 5 --repeat 1 127.0.0.1 >&2; echo client=$?; wait $s; echo server=$?\n");
+	BENCH_SAYS(r, "client=0\nserver=0\n");
+	free(r);
+	WSD_TEST_END();
+}
+
 /* What a client says first, and what the server answers. */
 static struct run *greeting(const char *words)
 {

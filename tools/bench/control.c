@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_ROOM = 4096, PAUSE_MS = 100, FIRST_S = 10 };
+enum { FIRST_ROOM = 4096, PAUSE_MS = 100 };
 
 struct control {
 	int fd;
@@ -111,6 +111,12 @@ struct control *control_accept(int listening)
 		return NULL;
 	keep_alive(fd);
 	return control_new(fd);
+}
+
+void control_patience(struct control *c, int seconds)
+{
+	struct timeval t = {.tv_sec = seconds};
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
 void control_close(struct control *c)
@@ -227,17 +233,6 @@ json_t *control_recv(struct control *c)
 	json_decref(j);
 	errno = EPROTO;
 	return NULL;
-}
-
-json_t *control_first(struct control *c)
-{
-	struct timeval limit = {.tv_sec = FIRST_S}, none = {0};
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	json_t *j = control_recv(c);
-	int err = errno == EAGAIN ? ETIMEDOUT : errno;
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
-	errno = err;
-	return j;
 }
 
 bool control_pending(const struct control *c)

@@ -23,6 +23,8 @@ struct control *control_connect(const char *name, unsigned port, double seconds,
 struct control *control_accept(int listening); /* NULL with errno */
 /* Over any connected stream socket, which is taken: closed on failure, too. NULL with errno. */
 struct control *control_new(int fd);
+/* control_recv waits so long for each part of a line (EAGAIN); 0: for ever, as at first. */
+void control_patience(struct control *c, int seconds);
 void control_close(struct control *c);
 int control_fd(const struct control
 		       *c); /* readable or hung up when nothing is asked: the other end died */
@@ -33,8 +35,6 @@ struct sockaddr_in control_here(const struct control *c);
 int control_send(struct control *c, json_t *j);
 /* The next object; NULL with errno (EPIPE: the other end closed; EPROTO: not JSON, too long). */
 json_t *control_recv(struct control *c);
-/* The first of one who has just come, who has some seconds for it: ETIMEDOUT. */
-json_t *control_first(struct control *c);
 /* Whether a whole line has been read beyond the last object: no poll() tells of it. */
 bool control_pending(const struct control *c);
 /* Asks and waits: the answer, or NULL with a text in @why (the server's own, or what broke). */

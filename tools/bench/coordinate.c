@@ -17,7 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { JOIN_S = 60 };
+enum {
+	JOIN_S = 60,
+	SAY_S = 10, /* for whoever has come to say who it is */
+};
 
 struct client {
 	struct control *c;
@@ -61,12 +64,15 @@ static void take_in(struct meeting *m, int listening)
 {
 	struct client *k = &m->client[m->count];
 	k->c = control_accept(listening);
-	json_t *j = k->c ? control_first(k->c) : NULL, *rank = json_object_get(j, "join");
+	if (k->c)
+		control_patience(k->c, SAY_S);
+	json_t *j = k->c ? control_recv(k->c) : NULL, *rank = json_object_get(j, "join");
 	const char *host = json_string_value(json_object_get(j, "host"));
 	if (json_is_integer(rank) && host) {
 		k->rank = (int)json_integer_value(rank);
 		snprintf(k->host, sizeof(k->host), "%s", host);
 		k->is = AT_WORK;
+		control_patience(k->c, 0);
 		m->count++;
 	} else if (k->c) {
 		control_close(k->c);

@@ -14,8 +14,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 enum { FAREWELL_S = 10 };
 
@@ -71,10 +69,9 @@ int server_greet(struct run *r, char *why, size_t size)
 void server_farewell(struct run *r)
 {
 	char why[160];
-	static const struct timeval patience = {.tv_sec = FAREWELL_S};
 	if (!r->control)
 		return;
-	setsockopt(control_fd(r->control), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	control_patience(r->control, FAREWELL_S);
 	json_decref(control_ask(r->control, json_pack("{s:s}", "op", "end"), why, sizeof(why)));
 	control_close(r->control);
 	r->control = NULL;

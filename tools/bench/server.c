@@ -28,11 +28,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512 };
+enum {
+	BACKLOG = 512,
+	GREET_S = 10, /* for a client to say who it is */
+};
 
 struct server {
 	const struct options *o;
-	bool quiet;
+	bool quiet, patient; /* says nothing; waits for its client's first word for ever */
 	int listening;
 	struct control *client;
 	bool met, bidden; /* it said who it is; it said goodbye */
@@ -240,6 +243,7 @@ static json_t *greet(struct server *s, const json_t *q)
 	struct sockaddr_in peer = control_peer(s->client);
 	say(s, "serving %s", address_text(&peer, from));
 	s->met = true;
+	control_patience(s->client, 0);
 	s->here = data_address(s);
 	return meet(s, q);
 }
@@ -273,7 +277,9 @@ static int serve(struct server *s)
 {
 	json_t *q;
 	s->met = s->bidden = false;
-	while (!s->bidden && (q = (s->met ? control_recv : control_first)(s->client))) {
+	if (!s->patient)
+		control_patience(s->client, GREET_S);
+	while (!s->bidden && (q = control_recv(s->client))) {
 		json_t *a = answer(s, q);
 		json_decref(q);
 		if (!a || control_send(s->client, a))
@@ -292,7 +298,7 @@ static int serve(struct server *s)
 		return say(s, "done"), 0;
 	if (s->met)
 		return 1;
-	return say(s, "somebody came who does not speak our language"), -1;
+	return say(s, "somebody came who says nothing, or not in our language"), -1;
 }
 
 static int serve_one(struct server *s)
@@ -329,9 +335,17 @@ static int listen_at(struct sockaddr_in at, unsigned port)
 	return -1;
 }
 
+/* -icount: time leaps while all wait for a page of a program. */
+static bool counts_instructions(const struct options *o)
+{
+	struct host h;
+	host_look(&h, "server", &o->address);
+	return h.icount == 1;
+}
+
 int server_run(const struct options *o)
 {
-	struct server s = {.o = o};
+	struct server s = {.o = o, .patient = counts_instructions(o)};
 	struct sockaddr_in any = {.sin_family = AF_INET};
 	char text[INET_ADDRSTRLEN];
 	s.listening = listen_at(any, o->port);
@@ -348,7 +362,7 @@ int server_run(const struct options *o)
 
 pid_t server_spawn(const struct options *o)
 {
-	struct server s = {.o = o, .quiet = true};
+	struct server s = {.o = o, .quiet = true, .patient = true};
 	pid_t parent = getpid();
 	s.listening = listen_at(o->address, o->port);
 	if (s.listening < 0)
