@@ -98,6 +98,16 @@ Test(bench_names, WS_PORT_06_port_0_while_its_range_is_held)
 	WSD_TEST_END();
 }
 
+Test(bench_names, a_takeover_that_is_killed_leaves_no_file)
+{
+	WSD_TEST_BEGIN();
+	int status = system("'" WSD_TOOL
+			    "' bench takeover --address 127.0.0.1 -F --beside none --repeat 50 "
+			    ">/dev/null 2>&1 & sleep 3; kill -9 $!; ! ls /tmp/wsd-bench-*");
+	cr_assert_eq(status, 0);
+	WSD_TEST_END();
+}
+
 Test(bench_names, options_that_make_no_sense)
 {
 	static const struct {

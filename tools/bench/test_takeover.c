@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,6 +189,14 @@ static int served(struct takeover *t, double *ret, char *why, size_t size)
 
 /* ---- a takeover ---- */
 
+/* A file in memory, which both processes open: nothing is left, whatever ends this one. */
+static int make_trace(struct takeover *t)
+{
+	int fd = memfd_create("wsd-bench-trace", MFD_CLOEXEC);
+	snprintf(t->trace, sizeof(t->trace), "/proc/%d/fd/%d", (int)getpid(), fd);
+	return fd;
+}
+
 /* What the successor has done so far is not read: that would be in its way later. */
 static int open_trace(struct takeover *t, char *why, size_t size)
 {
@@ -204,11 +213,10 @@ static int one(struct batch *b, enum kind kind, char *why, size_t size)
 	struct takeover t = {.batch = b,
 			     .at = names_own(b->run, b->contestant, kind),
 			     .ranks = b->contestant->who == &contend_switch,
-			     .san = has_rdma(&b->run->o->address),
-			     .trace = "/tmp/wsd-bench-XXXXXX"};
+			     .san = has_rdma(&b->run->o->address)};
 	double at = 0;
-	int fd = t.ranks ? mkstemp(t.trace) : -1;
-	int err = t.ranks && fd < 0 ? names_fail(why, size, t.trace) : 0;
+	int fd = t.ranks ? make_trace(&t) : -1;
+	int err = t.ranks && fd < 0 ? names_fail(why, size, "the trace") : 0;
 	if (!err)
 		err = start_roles(&t, why, size);
 	if (!err)
@@ -223,10 +231,8 @@ static int one(struct batch *b, enum kind kind, char *why, size_t size)
 	role_end(&t.heir);
 	if (t.steps)
 		fclose(t.steps);
-	if (fd >= 0) {
+	if (fd >= 0)
 		close(fd);
-		unlink(t.trace);
-	}
 	return err;
 }
 
