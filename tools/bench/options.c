@@ -83,8 +83,8 @@ static const struct option_row rows[] = {
 	{KEY_LAYER, "layer", "NAME", "Measure the library at its 'switch' (default) or 'provider'",
 	 TAKE_LAYER, 0, 0, 0, 0, 3, NULL},
 	{KEY_BESIDE, "beside", "LIST",
-	 "Peers to measure in the same run, in turn: raw,rsockets,tcp or none (default: all that "
-	 "can)",
+	 "Peers to measure in the same run, in turn: raw,rsockets,tcp,... or none (default: all "
+	 "that can; wsd-bench(1) has their names)",
 	 TAKE_BESIDE, 0, 0, 0, 0, 3, NULL},
 
 	{'F', "CPU-freq", NULL, "Do not warn about the CPU's frequency governor", TAKE_FLAG,
