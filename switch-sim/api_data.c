@@ -44,14 +44,6 @@ static BOOL leave_bool(struct sw_process *p, struct trace_span *span, int code)
 	return api_leave(p, span, code) == 0;
 }
 
-/* The buffer of a short form; none has a negative length: WSAEFAULT in its turn. */
-static void one_buffer(struct data_call *c, const char *buffer, int len)
-{
-	c->plain = true;
-	c->one.buf = len < 0 ? NULL : (CHAR *)(uintptr_t)buffer;
-	c->one.len = (ULONG)len;
-}
-
 /* ---- sending ---- */
 
 int wsd_send(SOCKET s, const char *buffer, int len, int flags)
@@ -76,7 +68,7 @@ int wsd_sendto(SOCKET s, const char *buffer, int len, int flags, const struct ws
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("sendto", "s=%s, len=%d, flags=0x%x, to=%s", API_S, len, (unsigned)flags,
 		  API_NAME(to, to_len));
-	one_buffer(&c, buffer, len);
+	data_one_buffer(&c, buffer, len);
 	return move_count(p, s, &c, &span);
 }
 
@@ -157,7 +149,7 @@ int wsd_recvfrom(SOCKET s, char *buffer, int len, int flags, struct wsd_sockaddr
 			      .from_len = from_len};
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("recvfrom", "s=%s, len=%d, flags=0x%x", API_S, len, (unsigned)flags);
-	one_buffer(&c, buffer, len);
+	data_one_buffer(&c, buffer, len);
 	return move_count(p, s, &c, &span);
 }
 
@@ -189,7 +181,7 @@ int wsd_WSARecvEx(SOCKET s, char *buffer, int len, int *flags)
 	DWORD moved = 0;
 	API_ENTER(SOCKET_ERROR);
 	API_TRACE("WSARecvEx", "s=%s, len=%d", API_S, len);
-	one_buffer(&c, buffer, len);
+	data_one_buffer(&c, buffer, len);
 	int code = receive_ex(p, s, &c, flags, &moved);
 	return leave_count(p, &span, code, moved);
 }

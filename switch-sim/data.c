@@ -126,10 +126,8 @@ int data_run(struct sw_socket *s, const struct sw_transport *t, struct data_requ
 	     DWORD timeout_ms)
 {
 	struct sw_request *r = &d->r;
-	if (!heap) {
-		int now = data_wait(s, t, r, timeout_ms);
-		return d->ended || d->message || d->from ? conclude(d, now) : now;
-	}
+	if (!heap)
+		return conclude(d, data_wait(s, t, r, timeout_ms));
 	int code = overlapped_begin(r->overlapped, &d->event);
 	if (code)
 		return code;
@@ -375,12 +373,8 @@ static __attribute__((noinline)) int plain_of(struct sw_socket *s, const char *n
 					      char *buffer, int len, int flags, DWORD *ret_moved)
 {
 	DWORD ignored;
-	/* none has a negative length: WSAEFAULT in its turn */
-	struct data_call c = {.name = name,
-			      .op = op,
-			      .plain = true,
-			      .one = {(ULONG)len, len < 0 ? NULL : buffer},
-			      .flags = (DWORD)flags};
+	struct data_call c = {.name = name, .op = op, .flags = (DWORD)flags};
+	data_one_buffer(&c, buffer, len);
 	return data_of(s, &c, ret_moved, &ignored);
 }
 

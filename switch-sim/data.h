@@ -34,6 +34,14 @@ struct data_call {
 	LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
 };
 
+/* The buffer of a short form; none has a negative length: WSAEFAULT in its turn. */
+static inline void data_one_buffer(struct data_call *c, const char *buffer, int len)
+{
+	c->plain = true;
+	c->one.buf = len < 0 ? NULL : (CHAR *)(uintptr_t)buffer;
+	c->one.len = (ULONG)len;
+}
+
 /* Return: a WSA code; 0 with *ret_moved; WSAEMSGSIZE has moved, too. *ret_flags: MSG_* of a
  * receive. */
 int sw_data(struct sw_process *p, SOCKET handle, const struct data_call *call, DWORD *ret_moved,
