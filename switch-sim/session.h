@@ -24,8 +24,6 @@
 struct session;
 struct reactor;
 
-#define SESSION_SPIN UINT32_MAX
-
 /* The connected SAN socket beneath. */
 struct session_link {
 	struct san_provider *provider;
@@ -79,9 +77,9 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code);
  * happened; as many bytes as are there, or 0. What stands in the way is for session_submit. */
 bool session_send_now(struct session *ss, const void *at, uint32_t n);
 uint32_t session_receive_now(struct session *ss, void *to, uint32_t room);
-/* Harvest completions for at most @spin_us (SESSION_SPIN: as configured), until @r is over (r may
- * be NULL: until any event). */
-void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);
+/* Harvest completions for at most @spin_us, and once at least, until @r is over (r may be NULL:
+ * until any event). True: so it is. */
+bool session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us);
 /* This thread will sleep for @r (or NULL): *ret_fd becomes readable with the next completion, or is
  * -1 when the provider has no such thing and its own thread serves. False: look again first.
  * Balanced by session_attended. */
@@ -92,8 +90,9 @@ void session_attended(struct session *ss);
  * has begun to wait before it can take us for one who looks. True: @r is over. */
 bool session_woken(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
 		   void *ctx);
-/* Whether a caller is to poll before it sleeps; if not, session_attend looks, too. */
-bool session_spins(struct session *ss);
+/* What is worth a try before a sleep for @r: to look for as long as is configured, and to give the
+ * processor away once. True: @r is over. */
+bool session_spin(struct session *ss, const struct sw_request *r);
 /* A call that may have slept is over. The provider's thread attends at once if something pends that
  * nobody's call waits for, or if @others do wait who do not look themselves: none of them is late
  * because this thread had looked. Else it does a moment later; the next call may come first. */

@@ -6,6 +6,8 @@
  */
 #include "session_priv.h"
 
+#include <sched.h>
+
 /* ---- who looks ---- */
 
 void ss_detach(struct session *ss)
@@ -62,18 +64,34 @@ static void relax(void)
 #endif
 }
 
-/* Spinning that was in vain lately is left out, but for a try now and then: on a machine with one
- * processor it only keeps the peer from answering. */
-static unsigned spin_for(struct session *ss)
+/* A turn of others that was worth the wait. */
+enum { YIELD_NS = 2000000 };
+
+/* How often in a row something may be in vain before it is left out, but for one try in so many. */
+struct patience {
+	unsigned tries, again;
+};
+
+/* On a machine with one processor spinning only keeps the peer from answering. */
+static const struct patience for_spinning = {4, 64};
+/* It costs little; and it is well only if both ends do it, which takes them some tries. */
+static const struct patience for_yielding = {8, 16};
+
+static bool is_worth_it(_Atomic unsigned *in_vain, struct patience p)
 {
-	unsigned vain = atomic_load_explicit(&ss->spun_in_vain, memory_order_relaxed);
-	return vain < SESSION_SPIN_TRIES || vain % SESSION_SPIN_AGAIN == 0 ? ss->config.spin_us : 0;
+	unsigned n = atomic_load_explicit(in_vain, memory_order_relaxed);
+	return n < p.tries || n % p.again == 0;
 }
 
-static void spun(struct session *ss, bool well)
+static void was_tried(_Atomic unsigned *in_vain, bool well)
 {
-	unsigned vain = atomic_load_explicit(&ss->spun_in_vain, memory_order_relaxed);
-	atomic_store_explicit(&ss->spun_in_vain, well ? 0 : vain + 1, memory_order_relaxed);
+	unsigned n = atomic_load_explicit(in_vain, memory_order_relaxed);
+	atomic_store_explicit(in_vain, well ? 0 : n + 1, memory_order_relaxed);
+}
+
+static unsigned spin_for(struct session *ss)
+{
+	return is_worth_it(&ss->spun_in_vain, for_spinning) ? ss->config.spin_us : 0;
 }
 
 static bool is_over(const struct sw_request *r)
@@ -97,20 +115,11 @@ bool ss_looks(struct session *ss)
 	return !ss->attend || spin_for(ss);
 }
 
-bool session_spins(struct session *ss)
-{
-	if (ss_looks(ss))
-		return true;
-	spun(ss, false);
-	return false;
-}
-
-void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
+/* *ret_spun: the first look was not enough. */
+static bool poll_for(struct session *ss, const struct sw_request *r, unsigned spin_us,
+		     bool *ret_spun)
 {
 	uint64_t end = 0, now = 0;
-	bool judged = spin_us == SESSION_SPIN;
-	if (judged)
-		spin_us = spin_for(ss);
 	do {
 		relax();
 		ss_enter(ss);
@@ -118,17 +127,47 @@ void session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
 		if (!over)
 			news = look(ss, r);
 		ss_leave(ss);
-		if (over || (!r && news) || is_over(r)) {
-			if (judged && end)
-				spun(ss, true);
-			return;
-		}
+		if (over || (!r && news) || is_over(r))
+			return true;
+		*ret_spun = true;
 		now = spin_us ? waiter_now_ns() : 0;
 		if (!end)
 			end = now + spin_us * UINT64_C(1000);
 	} while (now < end);
-	if (judged)
-		spun(ss, false);
+	return false;
+}
+
+bool session_poll(struct session *ss, const struct sw_request *r, unsigned spin_us)
+{
+	bool spun;
+	return poll_for(ss, r, spin_us, &spun);
+}
+
+/* A peer that waits for this processor answers meanwhile, and neither end sleeps or is woken: a
+ * third of a short round trip. Where the turn goes to a stranger for long, sleeping is better: who
+ * is woken has a right to the processor, who has given it away has none. */
+static void give_way(struct session *ss, const struct sw_request *r)
+{
+	bool well = false;
+	if (is_worth_it(&ss->yielded_in_vain, for_yielding)) {
+		uint64_t begun = waiter_now_ns();
+		sched_yield();
+		well = session_poll(ss, r, 0) && waiter_now_ns() - begun < YIELD_NS;
+	}
+	was_tried(&ss->yielded_in_vain, well);
+}
+
+bool session_spin(struct session *ss, const struct sw_request *r)
+{
+	unsigned spin_us = spin_for(ss);
+	bool over = false, spun = true;
+	if (spin_us || !ss->attend) /* else session_attend looks */
+		over = poll_for(ss, r, spin_us, &spun);
+	if (spun)
+		was_tried(&ss->spun_in_vain, over);
+	if (!over && ss->config.spin_us)
+		give_way(ss, r);
+	return is_over(r);
 }
 
 /* ---- sleeping ---- */

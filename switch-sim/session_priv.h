@@ -28,8 +28,6 @@ enum {
 	SESSION_DIRECT_MIN = 4096, /* a receive below it gets a large transfer by way of a bounce */
 	SESSION_TX_FULL = 8,       /* send buffers once data flows */
 	SESSION_URGENT_MAX = 4096, /* unread urgent bytes; a peer that sends more is cut off */
-	SESSION_SPIN_TRIES = 4,    /* in vain, then seldom */
-	SESSION_SPIN_AGAIN = 64,   /* one in so many */
 	SESSION_PENDING = 0x103,   /* OVERLAPPED.Internal of an operation that runs [PROV-OVL-2] */
 };
 
@@ -187,9 +185,9 @@ struct session {
 	struct wsd_lock lock;
 	_Atomic(struct ss_op *) completions;
 	_Atomic unsigned refs;
-	_Atomic bool handle_closed, handle_seen; /* seen: by a holder of the lock */
-	_Atomic unsigned spun_in_vain;           /* in a row */
-	_Atomic bool time_due;                   /* timers are to be run by who holds the lock */
+	_Atomic bool handle_closed, handle_seen;        /* seen: by a holder of the lock */
+	_Atomic unsigned spun_in_vain, yielded_in_vain; /* in a row */
+	_Atomic bool time_due; /* timers are to be run by who holds the lock */
 
 	/* Constant. */
 	struct session_link link;

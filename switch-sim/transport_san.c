@@ -114,9 +114,7 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 	bool quit = false;
 	if (!ss) /* it has ended r */
 		return WSAEINTR;
-	if (session_spins(ss))
-		session_poll(ss, r, SESSION_SPIN);
-	if (is_over(r))
+	if (session_spin(ss, r))
 		return 0;
 	if (waiter_begin(&w) < 0) {
 		/* no descriptor to sleep on: the processor, then */

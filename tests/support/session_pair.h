@@ -76,6 +76,8 @@ bool pair_step(struct pair *p, unsigned choice);
 void pair_run(struct pair *p);
 /* Time passes; timers fire. */
 void pair_time(struct pair *p, uint32_t ms);
+/* How long a look at the clock takes: else who spins, spins for ever. */
+extern uint64_t pair_look_ns;
 /* The connection is lost under both. */
 void pair_cut(struct pair *p);
 /* The last upcall, where it was kept back. */

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "session_pair.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,107 @@ static void sleep_once(struct pair_end *e)
 	cr_assert(e->attended);
 	session_attended(e->ss);
 	cr_assert(e->attended, "the next call may come soon");
+}
+
+/* ---- before a sleep the processor is given away ---- */
+
+static unsigned yields;
+static uint32_t yield_ms;           /* what a turn of the others takes */
+static struct pair_request *answer; /* what the peer sends in its turn */
+
+/* In place of libc's. */
+int sched_yield(void)
+{
+	yields++;
+	if (yield_ms)
+		pair_time(&p, yield_ms);
+	if (answer) {
+		pair_submit(b, answer);
+		pair_run(&p);
+		answer = NULL;
+	}
+	return 0;
+}
+
+static void begin_spinning(unsigned spin_us)
+{
+	pair_look_ns = 100;
+	pair_new(&p, &(struct pair_options){.config = {{.spin_us = spin_us}}, .attend = true});
+	pair_run(&p);
+}
+
+/* A receive that spins, for 8 bytes. */
+static bool spin_once(struct pair_request *r, char in[8])
+{
+	pair_request(r, SW_OP_RECV, in, 8, 0);
+	return pair_submit(a, r) || session_spin(a->ss, &r->r);
+}
+
+Test(session_wait, SW_BLOCK_01_a_peer_answers_in_its_turn)
+{
+	char in[8], out[8] = "answer";
+	struct pair_request r, s;
+	WSD_TEST_BEGIN();
+	begin_spinning(1);
+	for (unsigned i = 1; i <= 40; i++) {
+		answer = &s;
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		cr_assert(spin_once(&r, in), "no sleep");
+		cr_assert_eq(r.r.done, sizeof(out));
+		cr_assert_eq(yields, i);
+	}
+	pair_free(&p);
+	WSD_TEST_END();
+}
+
+/* In vain, or for the benefit of a stranger: eight times, then one in sixteen. */
+static void expect_seldom(const char *what)
+{
+	char in[8], out[8] = "late";
+	struct pair_request r, s;
+	for (unsigned i = 0; i < 64; i++) {
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		answer = yield_ms ? &s : NULL;
+		if (!spin_once(&r, in)) {
+			answer = NULL;
+			pair_submit(b, &s);
+			pair_run(&p);
+		}
+		cr_assert_eq(r.finished, 1);
+	}
+	cr_assert_eq(yields, 8 + 3, "%s: %u", what, yields);
+}
+
+Test(session_wait, SW_BLOCK_01_turns_that_bring_nothing_are_seldom_given)
+{
+	WSD_TEST_BEGIN();
+	begin_spinning(1);
+	expect_seldom("nobody answers");
+	pair_free(&p);
+	WSD_TEST_END();
+}
+
+Test(session_wait, SW_BLOCK_01_turns_that_take_long_are_seldom_given)
+{
+	WSD_TEST_BEGIN();
+	begin_spinning(1);
+	yield_ms = 3;
+	expect_seldom("a stranger has the processor");
+	pair_free(&p);
+	WSD_TEST_END();
+}
+
+Test(session_wait, SW_BLOCK_01_who_is_not_to_spin_gives_no_turn)
+{
+	char in[8];
+	struct pair_request r;
+	WSD_TEST_BEGIN();
+	begin_spinning(0);
+	cr_assert_not(spin_once(&r, in));
+	cr_assert_eq(yields, 0);
+	cr_assert(session_cancel(a->ss, &r.r, WSAETIMEDOUT));
+	pair_free(&p);
+	WSD_TEST_END();
 }
 
 Test(session_wait, SW_BLOCK_01_the_provider_looks_at_once_for_those_who_do_not)
