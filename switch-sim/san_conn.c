@@ -86,10 +86,12 @@ static void run_end(struct reactor_job *j)
 static void run_step(struct reactor_job *j)
 {
 	struct san_conn *c = CONN_OF(step, j);
+	waiter_hold(); /* who waits for the end of a connect, or accepts, takes the socket's lock */
 	if (c->initiator)
 		san_connect_step(c);
 	else
 		san_accept_step(c);
+	waiter_let_go();
 }
 
 struct san_conn *san_conn_new(struct san *san, struct san_provider *p, struct sw_socket *s,

@@ -15,11 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IDLE_MAX = 64 }; /* eventfds kept for the next waits */
+enum {
+	IDLE_MAX = 64, /* eventfds kept for the next waits */
+	HELD_MAX = 8,  /* wakes that wait for waiter_let_go() */
+};
 
 struct waiter_fd {
 	struct waiter_fd *prev, *next; /* all that are open, for a forked child */
 	struct waiter_fd *next_idle;
+	_Atomic unsigned users; /* the waiter or the pool; those who still have to write */
 	int fd;
 };
 
@@ -28,6 +32,13 @@ static struct {
 	struct waiter_fd *all, *idle;
 	unsigned n_idle;
 } pool = {.lock = WSD_LOCK_INITIALIZER};
+
+/* Of a thread between waiter_hold() and waiter_let_go(). */
+static _Thread_local struct {
+	bool holds;
+	unsigned count;
+	struct waiter_fd *fds[HELD_MAX];
+} held;
 
 /* ---- eventfds ---- */
 
@@ -52,6 +63,7 @@ static int open_fd(struct waiter_fd *f)
 	if (f->fd < 0) {
 		err = -errno;
 	} else {
+		atomic_init(&f->users, 1);
 		wsd_lock(&pool.lock);
 		f->prev = NULL;
 		f->next = pool.all;
@@ -64,8 +76,10 @@ static int open_fd(struct waiter_fd *f)
 	return err;
 }
 
-static void close_fd(struct waiter_fd *f)
+static void put_fd(struct waiter_fd *f)
 {
+	if (atomic_fetch_sub(&f->users, 1) > 1)
+		return;
 	sw_fds_begin();
 	wsd_lock(&pool.lock);
 	if (f->next)
@@ -112,7 +126,7 @@ void waiter_end(struct waiter *w)
 	}
 	wsd_unlock(&pool.lock);
 	if (!keep)
-		close_fd(f);
+		put_fd(f);
 	w->kept = NULL;
 	w->fd = -1;
 }
@@ -121,7 +135,7 @@ void waiter_cleanup(void)
 {
 	struct waiter_fd *f;
 	while ((f = take_idle()))
-		close_fd(f);
+		put_fd(f);
 }
 
 void waiter_after_fork(void)
@@ -135,6 +149,7 @@ void waiter_after_fork(void)
 	}
 	pool.idle = NULL;
 	pool.n_idle = 0;
+	held.count = 0;
 }
 
 /* ---- lists ---- */
@@ -173,13 +188,39 @@ void waiter_unlink(struct waiter_link *link)
 	link->list = NULL;
 }
 
+static void end_sleep(int fd)
+{
+	if (eventfd_write(fd, 1) < 0)
+		return; /* EAGAIN: the counter is full, so it is readable */
+}
+
 /* Under the lock of a list that it is on, so it cannot go meanwhile. */
 static void wake(struct waiter *w, unsigned bits)
 {
 	atomic_fetch_or(&w->woken, bits);
-	/* EAGAIN: the counter is full, so it is readable */
-	if (atomic_exchange(&w->asleep, 0) && eventfd_write(w->fd, 1) < 0)
+	if (!atomic_exchange(&w->asleep, 0))
 		return;
+	if (!held.holds || held.count == HELD_MAX) {
+		end_sleep(w->fd);
+		return;
+	}
+	atomic_fetch_add(&w->kept->users, 1);
+	held.fds[held.count++] = w->kept;
+}
+
+void waiter_hold(void)
+{
+	held.holds = true;
+}
+
+void waiter_let_go(void)
+{
+	held.holds = false;
+	while (held.count) {
+		struct waiter_fd *f = held.fds[--held.count];
+		end_sleep(f->fd);
+		put_fd(f);
+	}
 }
 
 void waiter_list_wake(struct waiter_list *list, unsigned bits)

@@ -72,6 +72,11 @@ void waiter_unlink(struct waiter_link *link); /* no-op when it is not linked */
 /* Wakes those whose want has a bit of @bits. */
 void waiter_list_wake(struct waiter_list *list, unsigned bits);
 
+/* Between these, on one thread, sleeps are ended at the end only: for who gives wakes under locks
+ * that the woken take first, and would meet taken. For a moment: nothing may be waited for. */
+void waiter_hold(void);
+void waiter_let_go(void);
+
 /* Clock: CLOCK_MONOTONIC. */
 uint64_t waiter_now_ns(void);
 /* The deadline @ms from now; WSA_INFINITE: WAITER_FOREVER. */

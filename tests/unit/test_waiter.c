@@ -154,6 +154,65 @@ Test(waiter, SW_BLOCK_4_a_wake_that_is_left_over_ends_no_later_sleep)
 	WSD_TEST_END();
 }
 
+static bool is_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	return poll(&p, 1, 0) == 1;
+}
+
+Test(waiter, SW_BLOCK_4_wakes_that_are_held_back)
+{
+	WSD_TEST_BEGIN();
+	struct waiter_list list = WAITER_LIST_INITIALIZER;
+	struct sleeper s[10]; /* more than are held back */
+	int fds[10], n = 0, woken = 0;
+	for (int i = 0; i < 10; i++) {
+		s[i] = (struct sleeper){&list, SW_READY_CONNECT, 0, 0};
+		pthread_create(&s[i].thread, NULL, sleep_in_thread, &s[i]);
+	}
+	cr_assert(WSD_UNTIL(linked(&list, 10), LONG_MS));
+	wsd_lock(&list.lock);
+	for (struct waiter_link *l = list.first; l; l = l->next)
+		fds[n++] = l->waiter->fd;
+	waiter_hold();
+	wsd_unlock(&list.lock);
+	waiter_list_wake(&list, SW_READY_CONNECT);
+	/* the two last ones are awake, or were: an event that was read is not seen any more */
+	for (int i = 0; i < 8; i++)
+		woken += is_readable(fds[i]);
+	cr_assert_eq(woken, 0);
+	waiter_let_go();
+	for (int i = 0; i < 10; i++) {
+		pthread_join(s[i].thread, NULL);
+		cr_assert_eq(s[i].result, SW_READY_CONNECT);
+	}
+	waiter_cleanup();
+	WSD_TEST_END();
+}
+
+Test(waiter, SW_BLOCK_4_who_is_gone_when_his_wake_comes)
+{
+	WSD_TEST_BEGIN();
+	struct waiter_list list = WAITER_LIST_INITIALIZER;
+	struct waiter w;
+	struct waiter_link link = {.list = NULL};
+	cr_assert_eq(waiter_begin(&w), 0);
+	waiter_link(&list, &link, &w, SW_READY_ALL);
+	atomic_store(&w.asleep, 1); /* as in a sleep whose time is over in this moment */
+	waiter_hold();
+	waiter_list_wake(&list, SW_READY_READ);
+	waiter_unlink(&link);
+	int fd = w.fd;
+	waiter_end(&w);
+	waiter_cleanup();
+	int other = eventfd(0, EFD_CLOEXEC);
+	cr_assert_neq(other, fd, "the number is nobody's yet");
+	waiter_let_go();
+	cr_assert_not(is_readable(other));
+	close(other);
+	WSD_TEST_END();
+}
+
 Test(waiter, SW_BLOCK_4_no_descriptors)
 {
 	WSD_TEST_BEGIN();
