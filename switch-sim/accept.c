@@ -220,14 +220,16 @@ int accept_check(const struct sw_socket *s)
 	return s->state == SW_LISTENING ? 0 : WSAEINVAL;
 }
 
-/* Caller holds s->lock, which is given up meanwhile. */
+/* One look at least. Caller holds s->lock, which is given up meanwhile. */
 static int wait_for_one(struct sw_socket *s, struct sw_socket **ret)
 {
 	struct waiter w;
 	struct waiter_link link = {0};
 	int code = WSAEWOULDBLOCK;
-	if (waiter_begin(&w) < 0)
-		return WSAENOBUFS;
+	if (waiter_begin(&w) < 0) {
+		code = accept_take(s, ret);
+		return code == WSAEWOULDBLOCK ? WSAENOBUFS : code;
+	}
 	waiter_link(&s->waiters, &link, &w, SW_READY_ACCEPT | SW_READY_GONE);
 	while (s->state == SW_LISTENING && (code = accept_take(s, ret)) == WSAEWOULDBLOCK) {
 		struct pollfd fds[2] = {{.fd = (int)s->tcp, .events = POLLIN}};
@@ -322,9 +324,9 @@ static int take(struct sw_socket *s, const struct sw_accept *how, struct sw_sock
 		code = accept_check(s);
 	if (!code && sw_fault_nobufs(s->process, "accept"))
 		code = WSAENOBUFS;
-	if (!code)
-		code = accept_take(s, ret);
-	return code == WSAEWOULDBLOCK && !s->options.nonblocking ? wait_for_one(s, ret) : code;
+	if (code)
+		return code;
+	return s->options.nonblocking ? accept_take(s, ret) : wait_for_one(s, ret);
 }
 
 static int hand_over(struct sw_socket *s, const struct sw_accept *how, struct sw_socket *conn,
