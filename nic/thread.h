@@ -12,7 +12,8 @@
  *
  * The thread takes no signal: those are for the application's threads. Its stack is small, and not
  * what ulimit -s says: 8 MiB can come as huge pages, and clearing the first one is time that a
- * takeover waits for. 0, or -errno of pthread_create, and nothing runs.
+ * takeover waits for. For the same reason it allocates once at its start: the C library maps an
+ * arena for a thread's first allocation. 0, -ENOMEM, or -errno of pthread_create, and nothing runs.
  */
 int wsd_thread_start(pthread_t *ret, void *(*run)(void *), void *arg);
 
