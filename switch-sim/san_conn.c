@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <utlist.h>
 #include <wsd/abi.h>
 
 enum { GRACE_S = 3, STOP_PATIENCE_S = 10 };
@@ -135,13 +136,23 @@ static bool same(const struct wsd_sockaddr_in *a, const struct wsd_sockaddr_in *
 	return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
 }
 
+/* The chain of its names: they differ in their ports, if in anything. */
+static struct san_conn **chain_of(struct san_conn *c)
+{
+	uint32_t ports = (uint32_t)c->link.local.sin_port << 16 | c->link.peer.sin_port;
+	uint32_t hash = (ports ^ c->link.peer.sin_addr.s_addr) * 0x9e3779b9u;
+	return &c->san->named[hash >> 16 & (SAN_NAME_CHAINS - 1)];
+}
+
 bool san_conn_claim(struct san_conn *c)
 {
 	bool taken = false;
+	struct san_conn **chain = chain_of(c);
 	pthread_mutex_lock(&c->san->conns_lock);
-	for (const struct san_conn *o = c->san->conns; o && !taken; o = o->next)
-		taken = o->named && same(&o->link.local, &c->link.local) &&
-			same(&o->link.peer, &c->link.peer);
+	for (const struct san_conn *o = *chain; o && !taken; o = o->nnext)
+		taken = same(&o->link.local, &c->link.local) && same(&o->link.peer, &c->link.peer);
+	if (!taken)
+		DL_APPEND2(*chain, c, nprev, nnext);
 	c->named = !taken;
 	pthread_mutex_unlock(&c->san->conns_lock);
 	return !taken;
@@ -150,6 +161,8 @@ bool san_conn_claim(struct san_conn *c)
 static void unclaim(struct san_conn *c)
 {
 	pthread_mutex_lock(&c->san->conns_lock);
+	if (c->named)
+		DL_DELETE2(*chain_of(c), c, nprev, nnext);
 	c->named = false;
 	pthread_mutex_unlock(&c->san->conns_lock);
 }

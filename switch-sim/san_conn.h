@@ -24,7 +24,8 @@ enum san_conn_phase {
 };
 
 struct san_conn {
-	struct san_conn *prev, *next; /* san->conns */
+	struct san_conn *prev, *next;   /* san->conns */
+	struct san_conn *nprev, *nnext; /* a chain of san->named */
 	struct san *san;
 	struct reactor *reactor;
 	struct san_provider *provider;

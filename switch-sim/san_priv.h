@@ -38,7 +38,8 @@ struct san_listener {
 	size_t n_shadows;
 };
 
-enum { SAN_QUESTIONS = 3 }; /* that follow a change [SW-PNP-2] */
+enum { SAN_QUESTIONS = 3 };      /* that follow a change [SW-PNP-2] */
+enum { SAN_NAME_CHAINS = 1024 }; /* a power of two */
 
 /* A registered provider that did not start; tried again when its entry changes. */
 struct failed_entry {
@@ -91,6 +92,7 @@ struct san {
 	pthread_mutex_t conns_lock; /* the list of connections; a leaf */
 	pthread_cond_t conns_gone;  /* the list is empty */
 	struct san_conn *conns;
+	struct san_conn *named[SAN_NAME_CHAINS]; /* those that a process may have but once */
 
 	struct san *abandoned; /* by the parent of a fork: kept reachable, never touched */
 };
