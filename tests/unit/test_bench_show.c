@@ -51,6 +51,7 @@ static struct results *closed(void)
 {
 	struct results *r = lab_results(1100);
 	snprintf(r->version, sizeof(r->version), "1.2.3");
+	snprintf(r->build, sizeof(r->build), "debug");
 	cr_assert_eq(results_close(r), 0);
 	return r;
 }
@@ -65,7 +66,7 @@ Test(bench_show, parameters_come_first)
 	char *text = told(show_parameters, &o, r);
 
 	fits(text);
-	has(text, "wsd bench lat (wsdirect 1.2.3): there and back\n");
+	has(text, "wsd bench lat (wsdirect 1.2.3, debug): there and back\n");
 	has(text, " measured     switch, beside raw, tcp\n");
 	has(text, " left out     rsockets: librdmacm has none\n");
 	has(text, "a: Linux 6.1.0");

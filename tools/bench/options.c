@@ -65,7 +65,9 @@ static const struct option_row rows[] = {
 	 "it sends no messages of a chosen size"},
 	{'b', "bidirectional", NULL, "Send both ways at once", TAKE_FLAG, FIELD(both_ways), 0, 0,
 	 OPT_BOTH, 2, "it has no direction to double"},
-	{KEY_OPEN, "open", "LIST", "With so many connections (names) held beside (default 0)",
+	{KEY_OPEN, "open", "LIST",
+	 "With so many connections (names) held beside (default 0; memory: of so many the mean, "
+	 "default 100)",
 	 TAKE_LIST, FIELD(open), 0, 10000000, OPT_OPEN, 2, "it holds nothing beside"},
 	{KEY_THREADS, "threads", "LIST", "With so many threads (default 1)", TAKE_LIST,
 	 FIELD(threads), 1, 1024, OPT_THREADS, 2, "it is measured from one thread only"},
@@ -192,6 +194,12 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* Where there is nothing to choose, --layer has one value only. */
+static bool is_shown(const struct test *test, const struct option_row *row)
+{
+	return knows(test, row) && (row->key != KEY_LAYER || (test->options & OPT_PROVIDER));
+}
+
 /* What a test does not know is hidden, not gone: argp would only say "unrecognized". */
 static void describe(const struct test *test, struct argp_option *ret)
 {
@@ -205,7 +213,7 @@ static void describe(const struct test *test, struct argp_option *ret)
 			if (rows[i].group == group)
 				ret[n++] = (struct argp_option){
 					rows[i].name, rows[i].key,
-					rows[i].arg,  knows(test, &rows[i]) ? 0 : OPTION_HIDDEN,
+					rows[i].arg,  is_shown(test, &rows[i]) ? 0 : OPTION_HIDDEN,
 					rows[i].doc,  group};
 	}
 	for (size_t i = 0; i < ROWS; i++)
@@ -226,7 +234,7 @@ static void defaults(struct options *o, const struct test *test)
 		.warmup = 1,
 		.iterations = test->iterations,
 		.backlog = 128,
-		.open = {1, {0}},
+		.open = {1, {(size_t)test->open}},
 		.threads = {1, {1}},
 	};
 	if (test->options & OPT_SIZE)

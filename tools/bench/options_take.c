@@ -366,6 +366,11 @@ void options_finish(struct parsing *p)
 	finish_pin(p);
 	finish_beside(p);
 	finish_output(p);
+	if (o->test->once) {
+		o->repeat = 1;
+		o->warmup = 0;
+		o->iterations = 1;
+	}
 	if (o->unsorted)
 		o->histogram = true;
 	if (o->json_file)

@@ -77,6 +77,13 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		settle(a, state);
 		return 0;
+	case 'h':
+	case '?':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		return 0;
+	case 'V':
+		puts("wsd bench (wsdirect) " WSD_VERSION);
+		exit(BENCH_OK);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -162,9 +169,12 @@ int bench_report(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"output", 'o', "FILE", 0,
-		 "Write to FILE; its ending, .html, .svg or .md, tells the format", 0},
+		 "Write to FILE; its ending, .html, .svg or .md, tells the format", 1},
 		{"format", 'f', "FORMAT", 0,
-		 "html, svg or md, whatever the ending; without -o to standard output", 0},
+		 "html, svg or md, whatever the ending; without -o to standard output", 1},
+		{"help", 'h', NULL, 0, "Show this", -1},
+		{NULL, '?', NULL, OPTION_ALIAS | OPTION_HIDDEN, NULL, -1},
+		{"version", 'V', NULL, 0, "Print the version", -1},
 		{0},
 	};
 	static const struct argp argp = {.options = options,
@@ -175,7 +185,7 @@ int bench_report(int argc, char **argv)
 	struct asked a = {0};
 	struct report *r = calloc(1, sizeof(*r));
 	argp_err_exit_status = BENCH_USAGE;
-	if (!r || argp_parse(&argp, argc, argv, 0, NULL, &a)) {
+	if (!r || argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &a)) {
 		bench_complain("%s", strerror(ENOMEM));
 		free(r);
 		return BENCH_FAIL;

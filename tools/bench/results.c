@@ -21,6 +21,7 @@ struct results *results_new(void)
 		return NULL;
 	}
 	snprintf(r->version, sizeof(r->version), "%s", WSD_VERSION);
+	snprintf(r->build, sizeof(r->build), "%s", WSD_BUILD);
 	return r;
 }
 

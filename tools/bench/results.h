@@ -23,8 +23,9 @@ struct left_out {
 
 struct results {
 	char test[24], version[24], started[32]; /* ISO 8601, UTC */
-	char stopped[160];                       /* why the run was cut short; "": it was not */
-	json_t *parameters;                      /* what it was asked for, as an object */
+	char build[64];     /* "release", "debug, b_sanitize=address"; "": not known */
+	char stopped[160];  /* why the run was cut short; "": it was not */
+	json_t *parameters; /* what it was asked for, as an object */
 	struct host hosts[HOSTS_MAX];
 	int host_count;
 	char ours[24];                      /* the contender that the ratios are of */

@@ -161,12 +161,12 @@ json_t *results_to_json(const struct results *r)
 	for (int i = 0; i < r->contender_count; i++)
 		json_array_append_new(contenders, json_string(r->contenders[i]));
 	return json_pack(
-		"{s:i, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:O, s:s, s:o, s:o, s:{s:b, s:o}, "
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:O, s:s, s:o, s:o, s:{s:b, s:o}, "
 		"s:o}",
-		"schema", (int)RESULTS_SCHEMA, "tool", TOOL, "version", r->version, "test", r->test,
-		"started", r->started, "complete", r->stopped[0] == '\0', "stopped",
-		r->stopped[0] ? json_string(r->stopped) : json_null(), "hosts", hosts, "parameters",
-		r->parameters, "ours", r->ours, "contenders", contenders, "left_out",
+		"schema", (int)RESULTS_SCHEMA, "tool", TOOL, "version", r->version, "build",
+		r->build, "test", r->test, "started", r->started, "complete", r->stopped[0] == '\0',
+		"stopped", r->stopped[0] ? json_string(r->stopped) : json_null(), "hosts", hosts,
+		"parameters", r->parameters, "ours", r->ours, "contenders", contenders, "left_out",
 		out_to_json(r), "absolute", "comparable", (int)comparable, "reason",
 		comparable ? json_null() : json_string(why), "figures", figures_to_json(r));
 }
@@ -453,6 +453,9 @@ static int read_head(const struct reader *in, const json_t *j)
 		return wrong(in, "schema %lld is %s than this program, which knows %d",
 			     (long long)json_integer_value(schema),
 			     json_integer_value(schema) < 1 ? "older" : "newer", RESULTS_SCHEMA);
+	r->build[0] = '\0'; /* results of before do not say */
+	if (json_object_get(j, "build") && copy_word(in, j, "build", r->build, sizeof(r->build)))
+		return -1;
 	if (copy_word(in, j, "version", r->version, sizeof(r->version)) ||
 	    copy_word(in, j, "test", r->test, sizeof(r->test)) ||
 	    copy_word(in, j, "started", r->started, sizeof(r->started)) ||

@@ -49,8 +49,10 @@ bool batch_over(const struct batch *b, long done);
 struct test {
 	const char *name, *help; /* help: one line of `wsd bench --help` */
 	bool two_ends;
-	unsigned options;                /* OPT_* */
-	long iterations;                 /* default of -n */
+	unsigned options; /* OPT_* */
+	long iterations;  /* default of -n */
+	long open;        /* default of --open */
+	bool once; /* each contender is measured once for a point, whatever -n and --repeat say */
 	const struct figure_kind *kinds; /* ends with a NULL name; the first one is the headline */
 	/* The points that these options ask for, at most @max; their number, or -1 with a text. */
 	int (*points)(const struct options *o, struct point *ret, int max, char *why, size_t size);

@@ -105,6 +105,10 @@ static void rounds(FILE *f, const struct options *o)
 {
 	char text[256] = "";
 
+	if (o->test->once) {
+		key(f, "rounds", "one measurement of each contender");
+		return;
+	}
 	add(text, sizeof(text), "", "%d that count%s", o->repeat, o->warmup ? ", after " : "");
 	if (o->warmup)
 		add(text, sizeof(text), "", "%d to warm up", o->warmup);
@@ -125,7 +129,7 @@ static void axes(FILE *f, const struct options *o)
 	if (known & OPT_BOTH)
 		key(f, "direction", o->both_ways ? "both ways at once" : "one way");
 	if (known & OPT_OPEN)
-		list(f, "open beside", &o->open);
+		list(f, o->test->once ? "connections" : "open beside", &o->open);
 	if (known & OPT_THREADS)
 		list(f, "threads", &o->threads);
 	if (known & OPT_NICS)
@@ -165,7 +169,8 @@ void show_parameters(FILE *f, const struct options *o, const struct results *r)
 {
 	char address[INET_ADDRSTRLEN] = "?";
 
-	fprintf(f, "wsd bench %s (wsdirect %s): %s\n", r->test, r->version, o->test->help);
+	fprintf(f, "wsd bench %s (wsdirect %s%s%s): %s\n", r->test, r->version,
+		r->build[0] ? ", " : "", r->build, o->test->help);
 	measured(f, r);
 	left_out(f, r, true);
 	for (int i = 0; i < r->host_count; i++)
@@ -208,6 +213,14 @@ static void note(FILE *f, const struct results *r)
 {
 	char why[512] = "", text[768];
 
+	if (r->build[0] && strcmp(r->build, "release") != 0) {
+		snprintf(text, sizeof(text),
+			 "This is no release build (%s): the library's own figures are worse than "
+			 "they need be.",
+			 r->build);
+		fputc('\n', f);
+		show_wrapped(f, 0, text);
+	}
 	if (results_comparable(r, why, sizeof(why)))
 		return;
 	snprintf(text, sizeof(text),
