@@ -215,7 +215,8 @@ Test(bench_results, damaged_json_is_refused_with_a_reason)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		damaged(good, rows[i].name, rows[i].damage);
-	/* each key of the whole but the two that are told for people only, and one that came later */
+	/* each key of the whole but the two that are told for people only, and one that came later
+	 */
 	json_object_foreach(good, key, value)
 	{
 		if (!strcmp(key, "build"))
