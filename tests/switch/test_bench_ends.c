@@ -132,6 +132,24 @@ Test(bench_ends, a_standard_output_that_is_closed_is_an_error)
 	WSD_TEST_END();
 }
 
+/* A terminal that is closed: its whole group gets the signal, the server of --local, too. */
+Test(bench_ends, a_run_that_is_hung_up_leaves_its_json_file)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = shell(
+		"t='" WSD_TOOL
+		"'; d=$(mktemp -d); cd $d; trap 'kill -9 $c 2>/dev/null; rm -r $d' EXIT\n"
+		"for s in 1 3 9 27; do\nsetsid " LAT
+		"-n 1000 --repeat 10000 --out_json_file=file >/dev/null 2>said & c=$!\n"
+		"sleep $s; kill -HUP -$c; wait $c; echo status=$?\n" /* 129: too early */
+		"test -e file && break\ndone\ncat said; grep stopped file; grep -c samples file\n");
+	BENCH_SAYS(r, "status=1\nwsd bench: cut short: interrupted\n \"stopped\": "
+		      "\"interrupted\",\n");
+	cr_assert_null(strstr(r->text, "interrupted\",\n0"), "%s", r->text);
+	free(r);
+	WSD_TEST_END();
+}
+
 /* A port scan, or a client that hangs. */
 Test(bench_ends, who_comes_and_says_nothing_does_not_keep_a_client_away)
 {

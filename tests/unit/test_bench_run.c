@@ -312,19 +312,18 @@ static void *interrupt_soon(void *arg)
 {
 	while (!turns[0])
 		usleep(1000);
-	kill(getpid(), SIGTERM);
+	kill(getpid(), *(int *)arg);
 	return NULL;
 }
 
-Test(bench_run, SIGTERM_in_the_middle_of_a_batch_ends_it_and_its_samples_count)
+static void ends_in_the_middle(int signal)
 {
-	WSD_TEST_BEGIN();
 	struct options o;
 	struct run r;
 	bool stuck = true;
 	pthread_t t;
 	begin(&o, &r, "c");
-	pthread_create(&t, NULL, interrupt_soon, NULL);
+	pthread_create(&t, NULL, interrupt_soon, &signal);
 	how_all = SLOW;
 	o.warmup = 0;
 	o.duration_s = 3600;
@@ -335,6 +334,35 @@ Test(bench_run, SIGTERM_in_the_middle_of_a_batch_ends_it_and_its_samples_count)
 	cr_assert_not(stuck);
 	cr_assert_str_eq(turns, "switch");
 	cr_assert_gt(samples_of(&r, "cycle", "switch", 1), 0);
+	run_stop(&r);
+	results_free(r.results);
+}
+
+Test(bench_run, SIGTERM_in_the_middle_of_a_batch_ends_it_and_its_samples_count)
+{
+	WSD_TEST_BEGIN();
+	ends_in_the_middle(SIGTERM);
+	WSD_TEST_END();
+}
+
+Test(bench_run, SIGHUP_is_no_worse_than_SIGTERM)
+{
+	WSD_TEST_BEGIN();
+	ends_in_the_middle(SIGHUP);
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_SIGHUP_that_is_ignored_ends_nothing)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	signal(SIGHUP, SIG_IGN); /* nohup */
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	kill(getpid(), SIGHUP);
+	cr_assert_eq(run_points(&r, &stuck), 0);
 	run_stop(&r);
 	results_free(r.results);
 	WSD_TEST_END();

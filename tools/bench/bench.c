@@ -4,6 +4,7 @@
  */
 #include "bench.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,4 +17,16 @@ void bench_complain(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+void bench_signals(sigset_t *ret)
+{
+	struct sigaction hup;
+
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+	/* blocked it would come through a signalfd though it is ignored */
+	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
+		sigaddset(ret, SIGHUP);
 }

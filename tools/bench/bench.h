@@ -5,6 +5,8 @@
 #ifndef WSD_BENCH_H
 #define WSD_BENCH_H
 
+#include <signal.h>
+
 struct test;
 
 /* Exit statuses: 0 done, 1 the answer is no or something failed, 2 wrong usage. */
@@ -17,5 +19,9 @@ int bench_compare(int argc, char **argv);
 
 /* Says "wsd bench: ..." on stderr. */
 __attribute__((format(printf, 1, 2))) void bench_complain(const char *format, ...);
+
+/* The signals that end a run, which then tells what it has: SIGINT, SIGTERM, and SIGHUP unless it
+ * is ignored (nohup). */
+void bench_signals(sigset_t *ret);
 
 #endif

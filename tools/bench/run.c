@@ -4,6 +4,7 @@
  */
 #include "run.h"
 
+#include "bench.h"
 #include "control.h"
 #include "progress.h"
 #include "ranks.h"
@@ -34,9 +35,7 @@ double bench_now_ns(void)
 static void mask(int how)
 {
 	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	bench_signals(&set);
 	pthread_sigmask(how, &set, NULL);
 }
 

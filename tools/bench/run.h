@@ -90,7 +90,7 @@ int run_start(struct run *r);
 void run_stop(struct run *r);
 
 /* Runs all points and fills r->results; prints nothing but progress on a terminal. 0 done, -1: it
- * was cut short (r->results->stopped says why). SIGINT and SIGTERM must be blocked (run_block()):
+ * was cut short (r->results->stopped says why). bench_signals() must be blocked (run_block()):
  * they end the run. A batch that does not come back leaves its thread behind: then *@ret_stuck, and
  * the process must end by _exit(). */
 int run_points(struct run *r, bool *ret_stuck);

@@ -371,7 +371,10 @@ pid_t server_spawn(const struct options *o)
 	pid_t pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signal(SIGINT, SIG_IGN); /* the client's, which tells what it has first */
+		/* the client's, which tells what it has first, and then ends us */
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
 		_exit(getppid() == parent ? serve_one(&s) : BENCH_FAIL);
 	}
 	int err = errno;

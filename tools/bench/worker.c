@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 
+#include "bench.h"
 #include "run.h"
 
 #include <errno.h>
@@ -61,9 +62,7 @@ struct worker *worker_new(int watched, int processor)
 	pthread_attr_t attr;
 	if (!w)
 		return NULL;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	bench_signals(&set);
 	w->watched = watched;
 	w->given = eventfd(0, EFD_CLOEXEC);
 	w->done = eventfd(0, EFD_CLOEXEC);

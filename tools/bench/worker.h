@@ -11,7 +11,7 @@ struct worker;
 enum worker_news {
 	WORKER_DONE,        /* the job's return value is in @ret */
 	WORKER_LATE,        /* not done @timeout_ms after it was given */
-	WORKER_INTERRUPTED, /* SIGINT or SIGTERM */
+	WORKER_INTERRUPTED, /* one of bench_signals() */
 	WORKER_HUNG_UP,     /* @watched: the other end went away */
 	WORKER_TICK,        /* a fifth of a second has passed */
 };
