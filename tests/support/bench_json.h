@@ -84,6 +84,12 @@ __attribute__((unused)) static void bench_assert(json_t *j, const char *kind, co
 		  median);
 }
 
+/* How many rounds of it, in ns, counted. */
+__attribute__((unused)) static size_t bench_rounds(json_t *j, const char *kind, const char *who)
+{
+	return json_array_size(json_object_get(bench_figure(j, kind, who, NULL), "rounds_ns"));
+}
+
 /* Why a contender is left out (at a mode); "": it is not. */
 __attribute__((unused)) static const char *bench_reason(json_t *j, const char *who,
 							const char *mode)

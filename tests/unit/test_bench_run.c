@@ -11,6 +11,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
@@ -86,7 +87,16 @@ const struct contender *contender_find(const char *name)
 /* ---- the test: writes down whose turn it was; misbehaves as it is told ---- */
 
 static char turns[512];
-static enum { WELL, FAILS, HANGS, SLOW, PREPARE_FAILS } how_c, how_all;
+static enum {
+	WELL,
+	FAILS,
+	HANGS,
+	SLOW,
+	PREPARE_FAILS,
+	NO_NUMBER,
+	SILENT,
+} how_c,
+	how_all;
 static int prepared, finished;
 static atomic_bool release; /* never: the thread stays behind */
 
@@ -97,13 +107,13 @@ static void turn(const char *who)
 
 static int points(const struct options *o, struct point *ret, int max, char *why, size_t size)
 {
-	if (max < 2 || o->open.n != 2) {
+	if (max < 2 || o->open.n < 2) {
 		snprintf(why, size, "no points");
 		return -1;
 	}
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < o->open.n; i++)
 		ret[i] = (struct point){.open = (int)o->open.v[i]};
-	return 2;
+	return o->open.n;
 }
 
 static int prepare(struct run *r, struct contestant *c, const struct point *p, char *why,
@@ -126,6 +136,12 @@ static int batch(struct batch *b, char *why, size_t size)
 		usleep(1000);
 	}
 	if (!strcmp(name, "c")) {
+		if (how_c == NO_NUMBER)
+			batch_sample(b, 0, INFINITY);
+		if (how_c == SILENT) {
+			b->contestant->silences++;
+			return -1;
+		}
 		if (how_c == FAILS) {
 			batch_sample(b, 0, 1);
 			snprintf(why, size, "c has had enough");
@@ -264,6 +280,45 @@ Test(bench_run, a_batch_that_fails_leaves_its_contender_out_of_the_point)
 	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0, "half a batch does not count");
 	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
 	cr_assert_eq(finished, 6, "also of the one that failed");
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, a_figure_that_is_no_number_leaves_its_contender_out_of_the_point)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	how_c = NO_NUMBER;
+	begin(&o, &r, "c");
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
+	cr_assert_eq(r.results->out_count, 2, "once a point");
+	cr_assert_str_eq(r.results->out[1].reason, "what was measured is no number");
+	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0);
+	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, who_had_to_be_ended_twice_is_left_out_of_all)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	how_c = SILENT;
+	begin(&o, &r, "c");
+	o.open = (struct list){3, {1, 2, 3}};
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
+	cr_assert_eq(r.results->out_count, 2);
+	cr_assert_not(r.results->out[0].everywhere);
+	cr_assert(r.results->out[1].everywhere);
+	cr_assert_eq(samples_of(&r, "cycle", "b", 3), 6);
 	run_stop(&r);
 	results_free(r.results);
 	WSD_TEST_END();

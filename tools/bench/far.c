@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FAREWELL_S = 10 };
+enum {
+	FAREWELL_S = 10,
+	TOOL_TRIES = 5, /* of a tool that tells no number */
+};
 
 /* ---- hello and goodbye ---- */
 
@@ -211,20 +214,46 @@ bool far_is_tool(const struct contender *who)
 	return who == &contend_perftest || who == &contend_rstream;
 }
 
-int far_tool(struct run *r, const struct contestant *c, struct tool_job j, double *ret, char *why,
-	     size_t size)
+/* Starts the server's end, and runs ours. */
+static enum tool_end tool_once(struct run *r, const struct contestant *c, struct tool_job *j,
+			       double *ret, char *why, size_t size)
 {
-	j.contender = c->who->name;
 	json_t *a =
 		far_ask(r, c, "tool",
-			json_pack("{s:I, s:I, s:b, s:b}", "size", (json_int_t)j.size, "iterations",
-				  (json_int_t)j.iterations, "stream", j.stream, "both", j.both),
+			json_pack("{s:I, s:I, s:b, s:b}", "size", (json_int_t)j->size, "iterations",
+				  (json_int_t)j->iterations, "stream", j->stream, "both", j->both),
 			why, size);
 	if (!a)
-		return -1;
-	j.port = (int)json_integer_value(json_object_get(a, "port"));
+		return TOOL_FAILED;
+	j->port = (int)json_integer_value(json_object_get(a, "port"));
 	json_decref(a);
-	return tool_run(&j, &r->o->address, &c->to, ret, why, size);
+	return tool_run(j, &r->o->address, &c->to, ret, why, size);
+}
+
+int far_tool(struct run *r, struct contestant *c, struct tool_job j, double *ret, char *why,
+	     size_t size)
+{
+	enum tool_end end = TOOL_NO_NUMBER;
+	char ignored[160];
+	j.contender = c->who->name;
+	j.end = &r->stopping;
+	/* under -icount time leaps: there only the runner's limit holds */
+	int limit = r->patience_ms ? r->patience_ms / 2 : tool_limit_ms(&j);
+	double until = bench_now_ns() + limit * 1e6;
+	for (int i = 0; i < TOOL_TRIES && end == TOOL_NO_NUMBER; i++) {
+		double left_ms = (until - bench_now_ns()) / 1e6;
+		if (i && left_ms < limit / 2.0)
+			break;
+		j.limit_ms = i ? (int)left_ms : limit;
+		end = tool_once(r, c, &j, ret, why, size);
+	}
+	if (end == TOOL_DONE)
+		return 0;
+	if (end == TOOL_SILENT && !atomic_load(&r->stopping))
+		c->silences++;
+	/* the server's end may wait for ours for ever */
+	json_decref(far_ask(r, c, "tool_end", NULL, ignored, sizeof(ignored)));
+	return -1;
 }
 
 int far_on_san(const struct run *r, const struct contestant *c, char *why, size_t size)

@@ -48,9 +48,10 @@ int far_stop(struct run *r, struct contestant *c, char *why, size_t size);
 /* The server's end starts anew, on another port. */
 int far_renew(struct run *r, struct contestant *c, char *why, size_t size);
 
-/* Runs a reference program at both ends; as tool_run(). */
+/* Runs a reference program at both ends, which have ended when this returns: ns, or bytes a second.
+ * One that tells no number is run again. */
 bool far_is_tool(const struct contender *who);
-int far_tool(struct run *r, const struct contestant *c, struct tool_job j, double *ret, char *why,
+int far_tool(struct run *r, struct contestant *c, struct tool_job j, double *ret, char *why,
 	     size_t size);
 
 /* Any question about @c: @more is taken. The answer, or NULL with a text. */

@@ -12,6 +12,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ enum {
 	POINTS_MAX = 256,
 	JOB_MS = 60000,      /* what a job may take beside */
 	ITERATION_MS = 100,  /* each of its iterations, and each connection held */
+	BYTES_PER_MS = 1049, /* and the bytes of its messages: 1 MiB/s */
 	COME_BACK_MS = 3000, /* what a job may take to see that the run was stopped */
 };
 
@@ -53,7 +55,9 @@ void run_unblock(void)
 
 void batch_sample(struct batch *b, int kind, double value)
 {
-	if (samples_add(&b->staged[kind], value))
+	if (!isfinite(value))
+		b->no_number = true;
+	else if (samples_add(&b->staged[kind], value))
 		abort();
 }
 
@@ -104,7 +108,10 @@ static int job_batch(void *arg)
 	const struct options *o = b->run->o;
 	b->until = o->duration_s > 0 ? bench_now_ns() + o->duration_s * 1e9 : 0;
 	errno = 0;
-	return job_end(j, j->test->batch(b, j->why, sizeof(j->why)));
+	int r = j->test->batch(b, j->why, sizeof(j->why));
+	if (!r && b->no_number)
+		snprintf(j->why, sizeof(j->why), "what was measured is no number");
+	return job_end(j, r || b->no_number ? -1 : 0);
 }
 
 static int job_finish(void *arg)
@@ -166,8 +173,10 @@ static int job_timeout_ms(const struct loop *l)
 {
 	const struct options *o = l->run->o;
 	double n = o->iterations ? (double)o->iterations : (double)l->test->iterations;
+	const struct point *p = l->point;
 	double ms = (l->run->patience_ms ? l->run->patience_ms : JOB_MS) + o->duration_s * 2000 +
-		    ITERATION_MS * (n + (l->point ? l->point->open : 0));
+		    ITERATION_MS * (n + (p ? p->open : 0)) +
+		    2 * n * (p ? (double)p->size : 0) / BYTES_PER_MS;
 	return ms < 1e9 ? (int)ms : (int)1e9;
 }
 
@@ -244,7 +253,7 @@ static void run_job(struct loop *l, struct contestant *c, int (*fn)(void *arg), 
 	if (left)
 		return;
 	if (r && !stopped(l))
-		leave_out(l, c, l->point, j->why);
+		leave_out(l, c, c->silences > 1 ? NULL : l->point, j->why);
 	for (int k = 0; count && !r && l->test->kinds[k].name; k++) {
 		struct figure *f =
 			results_figure(l->run->results, &l->test->kinds[k], c->who->name, l->point);

@@ -25,6 +25,7 @@ struct contestant {
 	struct sockaddr_in to; /* two ends: where the server listens for it */
 	char left_out[160];    /* why it does not take part (any more); "" while it does */
 	bool started;          /* run_stop() is to stop it */
+	int silences;          /* how often it had to be ended; left out of all the second time */
 };
 
 enum { KINDS_MAX = 12 }; /* figures of one test */
@@ -36,6 +37,7 @@ struct batch {
 	const struct point *point;
 	long iterations;                  /* how many; with -D: as many as fit until batch_over() */
 	double until;                     /* the runner's: -D's end by bench_now_ns(), or 0 */
+	bool no_number;                   /* the runner's: a sample was none */
 	struct samples staged[KINDS_MAX]; /* the runner's: counted once the batch is over */
 };
 /* Adds a sample to the figure that is the @kind-th of the test's kinds. Not from several threads at

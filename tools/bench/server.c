@@ -269,6 +269,10 @@ static json_t *answer(struct server *s, const json_t *q)
 		return restart(s, a, q);
 	if (!strcmp(op, "tool"))
 		return tools_serve(a->who->name, &s->here, q);
+	if (!strcmp(op, "tool_end")) {
+		tools_end();
+		return json_pack("{s:b}", "ok", 1);
+	}
 	return relay(s, a, q);
 }
 

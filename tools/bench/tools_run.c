@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,9 +18,21 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ARGS_MAX = 32, OUTPUT_MAX = 16384, LISTEN_MS = 10000, RSTREAM_MS = 500, STEP_MS = 20 };
+enum {
+	ARGS_MAX = 32,
+	OUTPUT_MAX = 16384,
+	LISTEN_MS = 10000,
+	RSTREAM_MS = 500,
+	STEP_MS = 20,
+	LOOK_MS = 100,       /* how soon a run that is to end is noticed */
+	REAP_MS = 3000,      /* for one that was killed: the kernel may hold its queue pair */
+	BEGIN_MS = 30000,    /* a run: to start, to connect, to tell what was, */
+	ITERATION_MS = 20,   /* each of its messages, */
+	BYTES_PER_MS = 1049, /* and their bytes: 1 MiB/s */
+};
 
 extern char **environ;
 
@@ -244,12 +258,18 @@ static bool listens(int port)
 	return found;
 }
 
+/* One that does not die is left behind. */
+static void reap(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	for (int left = REAP_MS; left > 0 && !waitpid(pid, NULL, WNOHANG); left -= STEP_MS)
+		usleep(STEP_MS * 1000);
+}
+
 void tools_end(void)
 {
-	if (server > 0) {
-		kill(server, SIGKILL);
-		waitpid(server, NULL, 0);
-	}
+	if (server > 0)
+		reap(server);
 	server = 0;
 }
 
@@ -283,47 +303,97 @@ json_t *tools_serve(const char *contender, const struct sockaddr_in *here, const
 	return json_pack("{s:s}", "error", "the tool does not come up at the server");
 }
 
-/* All that it prints; it is waited for. Its status, or -1. */
-static int output_of(char *const *argv, char *text)
+static double now_ms(void)
 {
-	int out[2], status = -1;
-	size_t len = 0;
-	ssize_t got;
-	if (pipe2(out, O_CLOEXEC))
-		return -1;
-	pid_t pid = start(argv, out[1]);
-	int err = errno;
-	close(out[1]);
-	while (pid > 0 && (got = read(out[0], text + len, OUTPUT_MAX - 1 - len)) > 0)
-		len += (size_t)got;
-	text[len] = '\0';
-	close(out[0]);
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	errno = err;
-	return status;
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-int tool_run(const struct tool_job *j, const struct sockaddr_in *here, const struct sockaddr_in *to,
-	     double *ret, char *why, size_t size)
+int tool_limit_ms(const struct tool_job *j)
+{
+	double n = (double)j->iterations;
+	double ms = BEGIN_MS + n * ITERATION_MS + 2 * n * (double)j->size / BYTES_PER_MS;
+	return ms < 1e9 ? (int)ms : (int)1e9;
+}
+
+static bool over(const struct tool_job *j, double until)
+{
+	return now_ms() >= until || (j->end && atomic_load(j->end));
+}
+
+/* All that it prints until it closes its output. false: the limit came first, or the end. */
+static bool gather(int fd, const struct tool_job *j, double until, char *text)
+{
+	size_t len = 0;
+	text[0] = '\0';
+	while (!over(j, until)) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		if (poll(&p, 1, LOOK_MS) <= 0)
+			continue;
+		ssize_t got = read(fd, text + len, OUTPUT_MAX - 1 - len);
+		if (got <= 0)
+			return true;
+		len += (size_t)got;
+		text[len] = '\0';
+	}
+	return false;
+}
+
+/* TOOL_DONE: it has ended by itself, with this status. */
+static enum tool_end output_of(char *const *argv, const struct tool_job *j, char *text, int *ret)
+{
+	double until = now_ms() + j->limit_ms;
+	int out[2];
+	if (pipe2(out, O_CLOEXEC))
+		return TOOL_FAILED;
+	pid_t pid = start(argv, out[1]);
+	close(out[1]);
+	bool ended = pid > 0 && gather(out[0], j, until, text);
+	close(out[0]);
+	if (pid < 0)
+		return TOOL_FAILED;
+	while (ended && !waitpid(pid, ret, WNOHANG)) {
+		usleep(STEP_MS * 1000);
+		ended = !over(j, until);
+	}
+	if (ended)
+		return TOOL_DONE;
+	reap(pid);
+	return TOOL_SILENT;
+}
+
+enum tool_end tool_run(const struct tool_job *j, const struct sockaddr_in *here,
+		       const struct sockaddr_in *to, double *ret, char *why, size_t size)
 {
 	static char text[OUTPUT_MAX];
 	const struct tool *t = tool_find(j->contender);
 	struct command c = {.n = 0};
 	char address[INET_ADDRSTRLEN];
+	int status = 0;
 	inet_ntop(AF_INET, &to->sin_addr, address, sizeof(address));
 	t->command(&c, j, here);
 	if (t->client)
 		add(&c, t->client);
 	add(&c, address);
-	int status = output_of(c.argv, text);
-	if (status) {
+	enum tool_end end = output_of(c.argv, j, text, &status);
+	if (end == TOOL_DONE && status)
+		end = TOOL_FAILED;
+	if (end == TOOL_SILENT)
+		snprintf(why, size, "%s told nothing within %d s", c.argv[0], j->limit_ms / 1000);
+	else if (WIFSIGNALED(status))
+		snprintf(why, size, "%s died: %s", c.argv[0], strsignal(WTERMSIG(status)));
+	else if (end == TOOL_FAILED)
 		snprintf(why, size, "%s ends with status %d", c.argv[0],
-			 status > 0 ? WEXITSTATUS(status) : -1);
-		return -1;
+			 status ? WEXITSTATUS(status) : -1);
+	if (end != TOOL_DONE)
+		return end;
+	if (t->says(j, text, ret)) {
+		snprintf(why, size, "%s says nothing that is understood", c.argv[0]);
+		return TOOL_FAILED;
 	}
-	if (!t->says(j, text, ret))
-		return 0;
-	snprintf(why, size, "%s says nothing that is understood", c.argv[0]);
-	return -1;
+	if (isfinite(*ret) && *ret > 0)
+		return TOOL_DONE;
+	snprintf(why, size, "%s cannot tell its clock's rate, the machine is too busy", c.argv[0]);
+	return TOOL_NO_NUMBER;
 }
