@@ -30,11 +30,28 @@ int control_fd(const struct control *c)
 
 static int ranks_waited;
 static char ranks_keys[64][200];
-int ranks_wait(struct ranks *r, const char *key)
+static int ranks_end = 6, ranks_brought;
+static atomic_bool called_off;
+int ranks_wait(struct ranks *r, const char *key, int ms, char *why, size_t size)
 {
-	(void)r;
+	cr_assert_gt(ms, 0);
 	snprintf(ranks_keys[ranks_waited % 64], sizeof(ranks_keys[0]), "%s", key);
-	return ranks_waited++ >= 6 ? -1 : 0;
+	snprintf(why, size, "the coordinator went away");
+	return ranks_waited++ >= ranks_end ? -1 : 0;
+}
+
+bool ranks_off(struct ranks *r, char *why, size_t size)
+{
+	snprintf(why, size, "somebody died");
+	return atomic_load(&called_off);
+}
+
+int ranks_bring(struct ranks *r, const struct results *res, bool last, char *why, size_t size)
+{
+	cr_assert_not(last);
+	cr_assert_eq(res->figures[0].stats.n, 6, "closed");
+	ranks_brought++;
+	return 0;
 }
 
 /* ---- the contenders: ours, two peers, one that cannot start ---- */
@@ -503,6 +520,55 @@ Test(bench_run, several_clients_wait_for_each_other_before_each_batch)
 	cr_assert_str_eq(turns, "switchb", "the seventh wait failed");
 	cr_assert_not_null(strstr(ranks_keys[2], "contestant 2"), "also for who is left out here");
 	cr_assert_str_neq(ranks_keys[3], ranks_keys[6]);
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+Test(bench_run, one_of_several_clients_brings_its_results_after_each_point)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck;
+	begin(&o, &r, "c");
+	r.ranks = (struct ranks *)&r;
+	ranks_end = 1000;
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), 0);
+	cr_assert_eq(ranks_brought, 1, "but after the last one, when all is brought");
+	cr_assert_eq(ranks_waited, 2 * 4 * 3 + 1, "together, too");
+	cr_assert_eq(samples_of(&r, "cycle", "c", 2), 6);
+	run_stop(&r);
+	results_free(r.results);
+	WSD_TEST_END();
+}
+
+static void *call_off_soon(void *arg)
+{
+	while (!turns[0])
+		usleep(1000);
+	atomic_store(&called_off, true);
+	return NULL;
+}
+
+Test(bench_run, a_run_that_is_called_off_ends_in_the_middle_of_a_batch)
+{
+	WSD_TEST_BEGIN();
+	struct options o;
+	struct run r;
+	bool stuck = true;
+	pthread_t t;
+	begin(&o, &r, "c");
+	r.ranks = (struct ranks *)&r;
+	how_all = SLOW;
+	o.duration_s = 3600;
+	pthread_create(&t, NULL, call_off_soon, NULL);
+	cr_assert_eq(run_start(&r), 0);
+	cr_assert_eq(run_points(&r, &stuck), -1);
+	pthread_join(t, NULL);
+	cr_assert_not(stuck);
+	cr_assert_str_eq(r.results->stopped, "somebody died");
 	run_stop(&r);
 	results_free(r.results);
 	WSD_TEST_END();

@@ -117,6 +117,7 @@ void control_patience(struct control *c, int seconds)
 {
 	struct timeval t = {.tv_sec = seconds};
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
 void control_close(struct control *c)

@@ -23,7 +23,8 @@ struct control *control_connect(const char *name, unsigned port, double seconds,
 struct control *control_accept(int listening); /* NULL with errno */
 /* Over any connected stream socket, which is taken: closed on failure, too. NULL with errno. */
 struct control *control_new(int fd);
-/* control_recv waits so long for each part of a line (EAGAIN); 0: for ever, as at first. */
+/* control_recv and control_send wait so long for each part of a line (EAGAIN); 0: for ever, as at
+ * first. */
 void control_patience(struct control *c, int seconds);
 void control_close(struct control *c);
 int control_fd(const struct control

@@ -168,9 +168,11 @@ static int told(struct run *r)
 {
 	if (!r->ranks)
 		return measure_tell(r->o, r->results);
-	if (!results_close(r->results) && !ranks_bring(r->ranks, r->results))
+	char why[160] = "no memory";
+	if (!results_close(r->results) &&
+	    !ranks_bring(r->ranks, r->results, true, why, sizeof(why)))
 		return BENCH_OK;
-	bench_complain("client %d: the coordinator is gone", r->ranks->client);
+	bench_complain("client %d: %s", r->ranks->client, why);
 	return BENCH_FAIL;
 }
 

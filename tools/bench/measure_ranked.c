@@ -6,9 +6,9 @@
 #include "measure.h"
 
 #include "bench.h"
-#include "control.h"
 #include "ranks.h"
 #include "results.h"
+#include "run.h"
 #include "server.h"
 #include "show.h"
 
@@ -22,6 +22,11 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum {
+	PART_STEP_US = 50000,
+	PART_S = 30, /* for clients that have brought all to say goodbye */
+};
 
 /* Of client @k; the coordinator's port is before them. */
 static unsigned client_port(const struct options *o, int k)
@@ -76,11 +81,59 @@ static int coordinate(struct options *o, const struct ranks *ranks)
 	return status;
 }
 
-static int be_server(struct options *o, const struct ranks *ranks)
+/* How many of them still run; who ended badly makes @status bad. */
+static int still_there(pid_t *child, int n, int *status)
+{
+	int left = 0, one;
+	for (int k = 0; k < n; k++) {
+		if (child[k] <= 0)
+			continue;
+		left++;
+		if (waitpid(child[k], &one, WNOHANG) != child[k])
+			continue;
+		child[k] = 0;
+		left--;
+		if (one)
+			*status = BENCH_FAIL;
+	}
+	return left;
+}
+
+/* Waits for the servers of single clients, until @until; the rest is killed. */
+static int part(pid_t *child, int n, double until, int status)
+{
+	while (still_there(child, n, &status) && bench_now_ns() < until)
+		usleep(PART_STEP_US);
+	for (int k = 0; k < n; k++)
+		if (child[k] > 0) {
+			if (status == BENCH_OK)
+				bench_complain("the server of client %d does not end", k);
+			status = BENCH_FAIL;
+			kill(child[k], SIGKILL);
+		}
+	return status;
+}
+
+/* A server other than the coordinator: as long as that is there. */
+static int accompany(struct options *o, struct ranks *ranks, pid_t *child)
+{
+	char why[160] = "";
+	int status = BENCH_OK;
+	if (ranks_join(ranks, o, why, sizeof(why))) {
+		bench_complain("rank %d: %s", ranks->rank, why);
+		return part(child, ranks->clients, 0, BENCH_FAIL);
+	}
+	while (!ranks_done(ranks, PART_STEP_US / 1000))
+		still_there(child, ranks->clients, &status);
+	ranks_leave(ranks);
+	return part(child, ranks->clients, bench_now_ns() + PART_S * 1e9, status);
+}
+
+static int be_server(struct options *o, struct ranks *ranks)
 {
 	pid_t *child = calloc((size_t)ranks->clients, sizeof(*child));
 	char why[160] = "no memory";
-	int status = BENCH_OK, one;
+	int status;
 	if (!child || own_address(o, o->servers[ranks->server], why, sizeof(why))) {
 		bench_complain("%s", why);
 		free(child);
@@ -88,15 +141,14 @@ static int be_server(struct options *o, const struct ranks *ranks)
 	}
 	for (int k = ranks->server; k < ranks->clients; k += o->count)
 		child[k] = serve(o, k);
-	if (ranks->server == 0)
+	if (ranks->server) {
+		status = accompany(o, ranks, child);
+	} else {
 		status = coordinate(o, ranks);
-	for (int k = 0; k < ranks->clients; k++) {
-		if (child[k] <= 0)
-			continue;
-		if (status != BENCH_OK) /* who never came is not waited for */
-			kill(child[k], SIGTERM);
-		if (waitpid(child[k], &one, 0) == child[k] && one)
-			status = BENCH_FAIL;
+		run_unblock();
+		/* who never came, or was cut off, is not waited for */
+		double until = status == BENCH_OK ? bench_now_ns() + PART_S * 1e9 : 0;
+		status = part(child, ranks->clients, until, status);
 	}
 	free(child);
 	return status;
@@ -115,6 +167,7 @@ int measure_ranked(struct options *o, struct ranks *ranks)
 		return be_server(o, ranks);
 	if (ranks_join(ranks, o, why, sizeof(why))) {
 		bench_complain("rank %d: %s", ranks->rank, why);
+		ranks_leave(ranks);
 		return BENCH_FAIL;
 	}
 	o->port = client_port(o, ranks->client);
@@ -122,6 +175,6 @@ int measure_ranked(struct options *o, struct ranks *ranks)
 	o->servers = server;
 	o->count = 1;
 	int status = measure_run(o, ranks);
-	control_close(ranks->coordinator);
+	ranks_leave(ranks);
 	return status;
 }

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * ranks.c - see ranks.h: the environment, the role, a client's side. The coordinator's is
+ * ranks.c - see ranks.h: the environment, the role, the side of all but
+ * the coordinator. The coordinator's is
  * coordinate.c.
  */
 #include "ranks.h"
 
+#include "bench.h"
 #include "control.h"
 #include "results.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netdb.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { COORDINATOR_WAIT_S = 60 };
+enum {
+	COORDINATOR_WAIT_S = 60,
+	JOIN_S = 90,    /* for the answer, which comes when all have joined */
+	PART_S = 10,    /* between the parts of a line */
+	PATIENCE_S = 60 /* more than a job that did not come back takes to be given up */
+};
 
 /* What launchers set in the processes that they start. Slurm's SLURM_NTASKS is not among them: a
  * batch script has it, too, though nobody else was started with it. */
@@ -41,7 +51,8 @@ static int number(const char *name, int otherwise)
 
 bool ranks_look(struct ranks *r)
 {
-	*r = (struct ranks){.local = -1, .server = -1, .client = -1};
+	*r = (struct ranks){
+		.local = -1, .server = -1, .client = -1, .signals = -1, .patience_s = PATIENCE_S};
 	for (size_t i = 0; i < sizeof(launchers) / sizeof(launchers[0]); i++) {
 		const struct launcher *l = &launchers[i];
 		int rank = number(l->rank, -1), size = number(l->size, 0);
@@ -112,40 +123,129 @@ unsigned ranks_port(const struct options *o)
 	return o->port + 1;
 }
 
-/* ---- a client ---- */
+/* ---- a client, or another server ---- */
 
 int ranks_join(struct ranks *r, const struct options *o, char *why, size_t size)
 {
 	char host[65] = "";
+	sigset_t set;
+	bench_signals(&set);
 	gethostname(host, sizeof(host) - 1);
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->coordinator =
 		control_connect(o->servers[0], ranks_port(o), COORDINATOR_WAIT_S, why, size);
 	if (!r->coordinator)
 		return -1;
-	json_t *a = control_ask(r->coordinator,
-				json_pack("{s:i, s:s}", "join", r->rank, "host", host), why, size);
+	control_patience(r->coordinator, JOIN_S);
+	json_t *a = control_ask(
+		r->coordinator,
+		json_pack("{s:i, s:i, s:s}", "join", r->rank, "server", r->server, "host", host),
+		why, size);
 	if (!a)
 		return -1;
 	r->client = (int)json_integer_value(json_object_get(a, "client"));
+	snprintf(r->chief, sizeof(r->chief), "rank %d on %.60s",
+		 (int)json_integer_value(json_object_get(a, "rank")), o->servers[0]);
 	json_decref(a);
+	control_patience(r->coordinator, PART_S);
 	return 0;
 }
 
-/* A question whose answer says no more than yes. */
-static int ask(struct ranks *r, json_t *question)
+void ranks_leave(struct ranks *r)
 {
-	char why[160];
-	json_t *a = control_ask(r->coordinator, question, why, sizeof(why));
-	json_decref(a);
-	return a ? 0 : -1;
+	control_close(r->coordinator);
+	if (r->signals >= 0)
+		close(r->signals);
+	r->coordinator = NULL;
+	r->signals = -1;
 }
 
-int ranks_wait(struct ranks *r, const char *key)
+static int fail(struct ranks *r, const char *what, char *why, size_t size)
 {
-	return ask(r, json_pack("{s:s}", "wait", key));
+	snprintf(why, size, "the coordinator (%s) %s", r->chief, what);
+	return -1;
 }
 
-int ranks_bring(struct ranks *r, const struct results *res)
+/* Something can be read. 0, or -1 with a text. */
+static int await(struct ranks *r, char *why, size_t size)
 {
-	return ask(r, json_pack("{s:o}", "results", results_to_json(res)));
+	struct pollfd p[] = {{.fd = control_fd(r->coordinator), .events = POLLIN},
+			     {.fd = r->signals, .events = POLLIN}};
+	struct signalfd_siginfo info;
+	char text[60];
+	int n = 1;
+	if (!control_pending(r->coordinator))
+		while ((n = poll(p, 2, r->patience_s * 1000)) < 0 && errno == EINTR)
+			continue;
+	if (p[1].revents && read(r->signals, &info, sizeof(info)) == sizeof(info)) {
+		snprintf(why, size, "interrupted");
+		return -1;
+	}
+	snprintf(text, sizeof(text), "has said nothing for %d s", r->patience_s);
+	return n > 0 ? 0 : fail(r, text, why, size);
+}
+
+/* Its next word that is not only there to be heard; a run that was called off is remembered. 1: it
+ * says to go on, 0: that the run was called off; or -1 with a text. */
+static int hear(struct ranks *r, char *why, size_t size)
+{
+	for (;;) {
+		if (await(r, why, size))
+			return -1;
+		json_t *j = control_recv(r->coordinator);
+		if (!j)
+			return fail(r, "went away", why, size);
+		const char *off = json_string_value(json_object_get(j, "off"));
+		bool ok = json_is_true(json_object_get(j, "ok"));
+		if (off)
+			snprintf(r->off, sizeof(r->off), "%s", off);
+		json_decref(j);
+		if (ok || off)
+			return ok;
+	}
+}
+
+int ranks_wait(struct ranks *r, const char *key, int ms, char *why, size_t size)
+{
+	if (!r->off[0] &&
+	    control_send(r->coordinator, json_pack("{s:s, s:i}", "wait", key, "ms", ms)))
+		return fail(r, "went away", why, size);
+	int go = r->off[0] ? 0 : hear(r, why, size);
+	if (!go)
+		snprintf(why, size, "%s", r->off);
+	return go > 0 ? 0 : -1;
+}
+
+bool ranks_off(struct ranks *r, char *why, size_t size)
+{
+	struct pollfd p = {.fd = control_fd(r->coordinator), .events = POLLIN};
+	if (!r->off[0] && (control_pending(r->coordinator) || poll(&p, 1, 0) > 0) &&
+	    hear(r, why, size) < 0)
+		return true;
+	snprintf(why, size, "%s", r->off);
+	return r->off[0] != '\0';
+}
+
+int ranks_bring(struct ranks *r, const struct results *res, bool last, char *why, size_t size)
+{
+	int go = 0;
+	if (control_send(r->coordinator,
+			 json_pack("{s:o, s:b}", "results", results_to_json(res), "last", last)))
+		return fail(r, "went away", why, size);
+	while (!go)
+		go = hear(r, why, size);
+	return go > 0 ? 0 : -1;
+}
+
+bool ranks_done(struct ranks *r, int ms)
+{
+	struct pollfd p = {.fd = control_fd(r->coordinator), .events = POLLIN};
+	json_t *j = NULL;
+	while (control_pending(r->coordinator) || poll(&p, 1, ms) > 0) {
+		j = control_recv(r->coordinator);
+		if (!j)
+			return true;
+		json_decref(j);
+	}
+	return false;
 }

@@ -209,6 +209,7 @@ static int do_job(struct loop *l, struct job *j, int (*fn)(void *arg), bool *ret
 {
 	int r = -1, timeout = job_timeout_ms(l);
 	bool hurried = false;
+	char why[160];
 	*ret_left = false;
 	worker_do(l->worker, fn, j);
 	for (;;) {
@@ -225,6 +226,8 @@ static int do_job(struct loop *l, struct job *j, int (*fn)(void *arg), bool *ret
 			stop_run(l, "interrupted");
 		if (news == WORKER_HUNG_UP)
 			stop_run(l, "the server went away");
+		if (l->run->ranks && !stopped(l) && ranks_off(l->run->ranks, why, sizeof(why)))
+			stop_run(l, why);
 		if (stopped(l) && !hurried) {
 			hurried = true;
 			timeout = COME_BACK_MS;
@@ -273,13 +276,28 @@ static void run_job(struct loop *l, struct contestant *c, int (*fn)(void *arg), 
  * for each contestant, also for one that this client leaves out. */
 static void meet(struct loop *l, int contestant, int round)
 {
-	char key[200], where[128];
+	char key[200], where[128], why[160];
 	if (!l->run->ranks || stopped(l))
 		return;
 	point_text(l->point, where, sizeof(where));
 	snprintf(key, sizeof(key), "%s, round %d, contestant %d", where, round, contestant);
-	if (ranks_wait(l->run->ranks, key))
-		stop_run(l, "the coordinator went away");
+	if (ranks_wait(l->run->ranks, key, job_timeout_ms(l), why, sizeof(why)))
+		stop_run(l, why);
+}
+
+/* One of several clients brings what it has, so that it is not lost with it: when all are done with
+ * the point, for nobody is to be disturbed. */
+static void bring(struct loop *l)
+{
+	struct results *res = l->run->results;
+	char why[160];
+	meet(l, 0, l->run->o->repeat);
+	if (!l->run->ranks || stopped(l))
+		return;
+	if (results_close(res))
+		abort();
+	if (ranks_bring(l->run->ranks, res, false, why, sizeof(why)))
+		stop_run(l, why);
 }
 
 static void run_point(struct loop *l)
@@ -329,6 +347,8 @@ int run_points(struct run *r, bool *ret_stuck)
 	for (int i = 0; i < n && !stopped(&l); i++) {
 		l.point = &points[i];
 		run_point(&l);
+		if (i + 1 < n) /* the last ones are brought with all */
+			bring(&l);
 	}
 	progress_end(&l.progress);
 	worker_free(l.worker);
