@@ -270,8 +270,10 @@ Test(bench_ranks_unit, words_that_come_in_between)
 	cr_assert_str_eq(why, "somebody died");
 	cr_assert_eq(ranks_wait(&r, "there", 1, why, sizeof(why)), -1, "without a word");
 	cr_assert_str_eq(why, "somebody died");
-	results_free(res);
 	close(fd);
+	cr_assert_eq(ranks_bring(&r, res, false, why, sizeof(why)), -1);
+	cr_assert_eq(ranks_bring(&r, res, true, why, sizeof(why)), 0, "it wants no more");
+	results_free(res);
 	ranks_leave(&r);
 	WSD_TEST_END();
 }

@@ -2,7 +2,8 @@
  *
  * coordinate.c - ranks_coordinate(): one loop over the others' connections. A client is waiting, or
  * at work, or has brought its last results, or is gone; when nobody is at work, those who wait go
- * on. Once the run is called off, all are told, and have a moment to bring what they have.
+ * on. Once the run is called off, all are told, and have a moment to bring what they have; not
+ * after a signal.
  */
 #include "ranks.h"
 
@@ -29,10 +30,7 @@ enum {
 	TICK_MS = 200,    /* how soon the loop sees that a time has passed */
 	CHEER_MS = 5000,  /* between words to who waits */
 	COME_HOME_MS = 8000, /* after a call-off, for what was measured last */
-	HURRY_MS = 500,      /* the same after a signal: mpirun kills a second after it */
 };
-
-#define INTERRUPTED "interrupted"
 
 struct member {
 	struct control *c;
@@ -180,8 +178,6 @@ static void gone(struct meeting *m, struct member *k, const char *how)
 	char who[120], text[160];
 	k->is = GONE;
 	snprintf(text, sizeof(text), "%s %s", name_of(m, k, who), how);
-	if (!strcmp(m->off, INTERRUPTED)) /* a launcher's signal may come before we see why */
-		snprintf(m->off, sizeof(m->off), INTERRUPTED ", and %.140s", text);
 	call_off(m, text, COME_HOME_MS);
 }
 
@@ -285,8 +281,9 @@ static bool turn(struct meeting *m, struct pollfd *p)
 		if (p[i].revents && is_in(&m->member[i]))
 			hear(m, &m->member[i]);
 	if (p[m->count].revents && read(m->signals, &info, sizeof(info)) == sizeof(info)) {
-		call_off(m, INTERRUPTED, HURRY_MS);
-		m->end = bench_now_ns() + HURRY_MS * 1e6;
+		/* mpirun may kill at any moment now: what is here is told at once */
+		call_off(m, "interrupted", 0);
+		return false;
 	}
 	let_go(m);
 	look_for_silent(m);

@@ -96,7 +96,7 @@ static bool ours_there(const struct results *res)
 	return false;
 }
 
-int measure_tell(const struct options *o, struct results *res)
+int measure_tell(const struct options *o, struct results *res, bool parameters)
 {
 	bool only_json = o->json && !o->json_file;
 	if (results_close(res)) {
@@ -105,6 +105,8 @@ int measure_tell(const struct options *o, struct results *res)
 	}
 	/* the file first: nobody may be left to read the rest, and then SIGPIPE is the end */
 	int err = o->json_file ? write_json(o, res) : 0;
+	if (parameters && !o->output && !only_json)
+		show_parameters(stdout, o, res);
 	if (o->output)
 		show_bare(stdout, o, res);
 	else if (!only_json)
@@ -167,7 +169,7 @@ static int reach_server(struct run *r, char *why, size_t size)
 static int told(struct run *r)
 {
 	if (!r->ranks)
-		return measure_tell(r->o, r->results);
+		return measure_tell(r->o, r->results, false);
 	char why[160] = "no memory";
 	if (!results_close(r->results) &&
 	    !ranks_bring(r->ranks, r->results, true, why, sizeof(why)))

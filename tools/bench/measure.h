@@ -15,8 +15,9 @@ struct results;
  * May end the process. */
 int measure_run(struct options *o, struct ranks *ranks);
 
-/* Prints and writes @res as the options say. The exit status. */
-int measure_tell(const struct options *o, struct results *res);
+/* Writes and prints @res as the options say, @parameters before the tables, too. The exit status.
+ */
+int measure_tell(const struct options *o, struct results *res, bool parameters);
 
 /* A process of a launcher: server, coordinator or client. The exit status. */
 int measure_ranked(struct options *o, struct ranks *ranks);

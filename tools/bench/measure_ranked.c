@@ -10,7 +10,6 @@
 #include "results.h"
 #include "run.h"
 #include "server.h"
-#include "show.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,9 +73,7 @@ static int coordinate(struct options *o, const struct ranks *ranks)
 		bench_complain("%s", why);
 		return BENCH_FAIL;
 	}
-	if (!o->output && (!o->json || o->json_file))
-		show_parameters(stdout, o, res);
-	int status = measure_tell(o, res);
+	int status = measure_tell(o, res, true);
 	results_free(res);
 	return status;
 }
