@@ -108,7 +108,7 @@ Test(bench_ends_rxe, a_reference_program_that_hangs_is_left_out_and_the_others_g
 	cr_assert_eq(bench_rounds(j, "round_trip", "switch"), 2, "the rest of the run");
 	bench_assert(j, "round_trip", "switch", NULL, "tcp");
 	json_decref(j);
-	char left[128];
+	char left[256];
 	snprintf(left, sizeof(left), "test $(wc -l <%s/pids) = 2 && ! kill -0 $(cat %s/pids)", dir,
 		 dir);
 	cr_assert_eq(system(left), 0, "both ends were started, and have been ended");
