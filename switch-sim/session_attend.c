@@ -64,7 +64,7 @@ static void relax(void)
 #endif
 }
 
-/* A turn of others that was worth the wait. */
+/* A turn of others that is worth the wait. */
 enum { YIELD_NS = 2000000 };
 
 /* How often in a row something may be in vain before it is left out, but for one try in so many. */
@@ -74,7 +74,8 @@ struct patience {
 
 /* On a machine with one processor spinning only keeps the peer from answering. */
 static const struct patience for_spinning = {4, 64};
-/* It costs little; and it is well only if both ends do it, which takes them some tries. */
+/* Only turns that take long count: one that nobody takes costs next to nothing, and both ends have
+ * to do it for some trips until the scheduler has them side by side. */
 static const struct patience for_yielding = {8, 16};
 
 static bool is_worth_it(_Atomic unsigned *in_vain, struct patience p)
@@ -148,13 +149,16 @@ bool session_poll(struct session *ss, const struct sw_request *r, unsigned spin_
  * is woken has a right to the processor, who has given it away has none. */
 static void give_way(struct session *ss, const struct sw_request *r)
 {
-	bool well = false;
-	if (is_worth_it(&ss->yielded_in_vain, for_yielding)) {
-		uint64_t begun = waiter_now_ns();
-		sched_yield();
-		well = session_poll(ss, r, 0) && waiter_now_ns() - begun < YIELD_NS;
+	if (!is_worth_it(&ss->yielded_too_long, for_yielding)) {
+		was_tried(&ss->yielded_too_long, false);
+		return;
 	}
-	was_tried(&ss->yielded_in_vain, well);
+	uint64_t begun = waiter_now_ns();
+	sched_yield();
+	bool soon = waiter_now_ns() - begun < YIELD_NS;
+	bool over = session_poll(ss, r, 0);
+	if (over || !soon)
+		was_tried(&ss->yielded_too_long, over && soon);
 }
 
 bool session_spin(struct session *ss, const struct sw_request *r)

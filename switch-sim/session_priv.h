@@ -185,8 +185,8 @@ struct session {
 	struct wsd_lock lock;
 	_Atomic(struct ss_op *) completions;
 	_Atomic unsigned refs;
-	_Atomic bool handle_closed, handle_seen;        /* seen: by a holder of the lock */
-	_Atomic unsigned spun_in_vain, yielded_in_vain; /* in a row */
+	_Atomic bool handle_closed, handle_seen;         /* seen: by a holder of the lock */
+	_Atomic unsigned spun_in_vain, yielded_too_long; /* in a row */
 	_Atomic bool time_due; /* timers are to be run by who holds the lock */
 
 	/* Constant. */
