@@ -2,6 +2,7 @@
 """How guests begin and end: together, interrupted, killed, hung."""
 
 import os
+import re
 import signal
 import time
 
@@ -127,6 +128,13 @@ def test_up_takes_less_than_twenty_seconds():
         equal(soft_roce("down", instance=LIFE).status, 0)
         note("down", time.monotonic() - began)
     check(min(seconds) < 20, seconds)
+
+
+def test_status_names_the_other_instances():
+    need_up(instance=LIFE)
+    for other, there in (("selftest-other", True), (LIFE, False)):
+        text = soft_roce("status", instance=other).out.decode()
+        check(bool(re.search(rf"^also up: instance .*\b{LIFE}\b", text, re.MULTILINE)) == there, text)
 
 
 def test_down_all_ends_every_instance():

@@ -214,10 +214,15 @@ def do_down(options, rest, instance):
     names = {options.instance, *(guest.instances() if options.all else ())}
     for name in sorted(names):
         guest.down(guest.Instance(name), hosts)
-    still = [name for name in guest.instances() if name not in names and guest.Instance(name).running()]
+    still = others_up(names)
     if still:
         say(f"still up: instance {', '.join(still)} (down --all ends these too)")
     return 0
+
+
+def others_up(names):
+    """The instances of this checkout that have a guest up, but those of @names."""
+    return [name for name in guest.instances() if name not in names and guest.Instance(name).running()]
 
 
 def do_status(options, rest, instance):
@@ -230,6 +235,9 @@ def do_status(options, rest, instance):
     else:
         for row in rows:
             print_status(row)
+        others = others_up({instance.name}) if rows[0]["mode"] == "guest" else []
+        if others:
+            print(f"also up: instance {', '.join(others)} (--instance NAME tells more, down --all ends all)")
     return 0 if any(row["state"] == "up" for row in rows) else 1
 
 
