@@ -7,6 +7,8 @@
 
 #include "bench_json.h"
 
+#include <arpa/inet.h>
+
 /* A server and a client of `bench lat` at @address and @port; $s and $c are their processes, and
  * the client is being served when @then begins. What the shell says. */
 __attribute__((unused)) static struct run *bench_two(const char *address, int port,
@@ -30,6 +32,24 @@ __attribute__((unused)) static struct run *bench_two(const char *address, int po
 	r->text[n] = '\0';
 	r->status = pclose(f);
 	return r;
+}
+
+/* Connections of kernel TCP with @address (NULL: any) that keep their ports for a minute. */
+__attribute__((unused)) static int bench_in_time_wait(const char *address)
+{
+	char line[256], name[16] = "";
+	int n = 0;
+	FILE *f = fopen("/proc/net/tcp", "re");
+	cr_assert_not_null(f);
+	if (address)
+		snprintf(name, sizeof(name), " %08X:", inet_addr(address));
+	while (fgets(line, sizeof(line), f)) {
+		unsigned state = 0;
+		n += strstr(line, name) && sscanf(line, "%*s %*s %*s %x", &state) == 1 &&
+		     state == 6;
+	}
+	fclose(f);
+	return n;
 }
 
 #define BENCH_SAYS(r, words) \

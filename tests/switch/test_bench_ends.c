@@ -25,6 +25,19 @@ Test(bench_ends, connect_over_tcp_ip)
 	WSD_TEST_END();
 }
 
+/* At an address that no other test uses. */
+Test(bench_ends, connections_of_tcp_ip_use_up_no_ports)
+{
+	static const char there[] = "127.9.8.7";
+	WSD_TEST_BEGIN();
+	int before = bench_in_time_wait(there);
+	json_decref(bench_run("connect --local --address 127.9.8.7 -p 23018 --warm -n 200 "
+			      "--repeat 2 --warmup 0 --beside tcp"));
+	cr_assert_lt(bench_in_time_wait(there) - before, 50,
+		     "control connections, but none of the others");
+	WSD_TEST_END();
+}
+
 Test(bench_ends, data_over_tcp_ip)
 {
 	WSD_TEST_BEGIN();

@@ -130,6 +130,14 @@ static void switch_close(struct conn *c)
 	free(c);
 }
 
+static void switch_reset(struct conn *c)
+{
+	static const struct wsd_linger at_once = {.l_onoff = 1};
+	wsd_setsockopt(c->s, WSD_SOL_SOCKET, WSD_SO_LINGER, (const char *)&at_once,
+		       sizeof(at_once));
+	switch_close(c);
+}
+
 const struct conn_ops switch_conns = {
 	.listen = switch_listen,
 	.unlisten = switch_unlisten,
@@ -139,4 +147,5 @@ const struct conn_ops switch_conns = {
 	.send = switch_send,
 	.recv = switch_recv,
 	.close = switch_close,
+	.reset = switch_reset,
 };

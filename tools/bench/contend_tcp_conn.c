@@ -19,7 +19,6 @@ struct listener {
 
 struct conn {
 	int fd;
-	bool resets;
 };
 
 static int tcp_listen(struct sockaddr_in *at, int backlog, struct listener **ret)
@@ -58,7 +57,6 @@ static int make(int fd, size_t message, struct conn **ret)
 	if (!c || (message && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))))
 		return contend_give_up(c, fd);
 	c->fd = fd;
-	c->resets = false;
 	*ret = c;
 	return 0;
 }
@@ -83,10 +81,7 @@ static int tcp_connect(const struct sockaddr_in *to, size_t message, struct conn
 		return -1;
 	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)))
 		return contend_give_up(NULL, fd);
-	int r = make(fd, message, ret);
-	if (!r)
-		(*ret)->resets = !message;
-	return r;
+	return make(fd, message, ret);
 }
 
 static int tcp_send(struct conn *c, const void *data, size_t n)
@@ -108,15 +103,17 @@ static int tcp_recv(struct conn *c, void *data, size_t n)
 	return r == (ssize_t)n ? 0 : -1;
 }
 
-/* What is only made and closed is closed by a reset: else each keeps its port for a minute
- * (TIME_WAIT), connect() has to look for a free one longer and longer, and soon there is none. */
 static void tcp_close(struct conn *c)
 {
-	static const struct linger reset = {.l_onoff = 1};
-	if (c->resets)
-		(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	close(c->fd);
 	free(c);
+}
+
+static void tcp_reset(struct conn *c)
+{
+	static const struct linger at_once = {.l_onoff = 1};
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	tcp_close(c);
 }
 
 const struct conn_ops tcp_conns = {
@@ -128,4 +125,5 @@ const struct conn_ops tcp_conns = {
 	.send = tcp_send,
 	.recv = tcp_recv,
 	.close = tcp_close,
+	.reset = tcp_reset,
 };

@@ -6,6 +6,8 @@
  */
 #include "far.h"
 
+#include "results.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +116,14 @@ struct job {
 	} * threads;
 };
 
+/* Over TCP/IP by a reset, the switch as well as kernel TCP. */
+static void end(const struct run *r, const struct contestant *c, struct conn *conn)
+{
+	const struct conn_ops *ops = c->who->conns;
+	bool fabric = c->who != &contend_tcp && r->results->hosts[0].device[0];
+	(fabric || !ops->reset ? ops->close : ops->reset)(conn);
+}
+
 static bool over(const struct job *j, long done)
 {
 	bool by_n = j->b->until <= 0 && !atomic_load(&j->b->run->stopping);
@@ -134,7 +144,7 @@ static int cycles(int i, void *arg)
 			return -1;
 		}
 		double up = bench_now_ns();
-		c->who->conns->close(conn);
+		end(j->b->run, c, conn);
 		if (samples_add(&t->connect, up - start))
 			abort();
 		done++;
@@ -149,7 +159,7 @@ static int look(struct run *r, struct contestant *c, char *why, size_t size)
 	if (c->who->conns->connect(&c->to, 0, &conn))
 		return fail("connect", why, size);
 	int result = far_on_san(r, c, why, size);
-	c->who->conns->close(conn);
+	end(r, c, conn);
 	return far_wait(r, c, DUTY_CHURN, 1, why, size) || result ? -1 : 0;
 }
 

@@ -72,7 +72,7 @@ static int once(struct run *r, struct contestant *c, struct batch *b, char *why,
 		snprintf(why, size, "the connection went over the SAN");
 		result = -1;
 	}
-	ops->close(conn);
+	ops->reset(conn);
 	if (!result && b) {
 		batch_sample(b, CONNECT, up - start);
 		batch_sample(b, WORKING, working - start);
