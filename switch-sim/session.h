@@ -91,8 +91,10 @@ void session_attended(struct session *ss);
 bool session_woken(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
 		   void *ctx);
 /* What is worth a try before a sleep for @r: to look for as long as is configured, and to give the
- * processor away once. True: @r is over. */
-bool session_spin(struct session *ss, const struct sw_request *r);
+ * processor away once. True: @r is over, and so is session_quit, if it has to be; @others as there
+ * and in session_woken. */
+bool session_spin(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
+		  void *ctx);
 /* A call that may have slept is over. The provider's thread attends at once if something pends that
  * nobody's call waits for, or if @others do wait who do not look themselves: none of them is late
  * because this thread had looked. Else it does a moment later; the next call may come first. */

@@ -161,7 +161,38 @@ static void give_way(struct session *ss, const struct sw_request *r)
 		was_tried(&ss->yielded_too_long, over && soon);
 }
 
-bool session_spin(struct session *ss, const struct sw_request *r)
+static bool any_overlapped(const struct sw_request *r)
+{
+	while (r && !r->finish)
+		r = r->next;
+	return r;
+}
+
+static void quit(struct session *ss, bool others)
+{
+	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->tx_first))
+		ss_detach(ss);
+	else if (ss->tx_first)
+		ss_lapse_within(ss, SESSION_REST_MS);
+}
+
+/* As a caller that sleeps, so that the provider's thread is not woken for what this one will find.
+ */
+static void attend_awake(struct session *ss)
+{
+	int fd = -1, error = 0;
+	ss_enter(ss);
+	if (ss->attend && !ss->attended && !ss->desc_closed) {
+		int result = ss->attend(ss->link.desc, TRUE, &fd, &error);
+		ss->attended = result == 0 || result == 1;
+	}
+	ss->attend_uses++;
+	ss_lapse_within(ss, SESSION_ATTEND_MS);
+	ss_leave(ss);
+}
+
+bool session_spin(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),
+		  void *ctx)
 {
 	unsigned spin_us = spin_for(ss);
 	bool over = false, spun = true;
@@ -169,8 +200,12 @@ bool session_spin(struct session *ss, const struct sw_request *r)
 		over = poll_for(ss, r, spin_us, &spun);
 	if (spun)
 		was_tried(&ss->spun_in_vain, over);
-	if (!over && ss->config.spin_us)
-		give_way(ss, r);
+	if (over || !ss->config.spin_us)
+		return is_over(r);
+	attend_awake(ss);
+	give_way(ss, r);
+	if (is_over(r))
+		session_quit(ss, others(ctx));
 	return is_over(r);
 }
 
@@ -206,21 +241,6 @@ void session_attended(struct session *ss)
 	ss->attend_uses++;
 	ss_lapse_within(ss, SESSION_ATTEND_MS);
 	ss_leave(ss);
-}
-
-static bool any_overlapped(const struct sw_request *r)
-{
-	while (r && !r->finish)
-		r = r->next;
-	return r;
-}
-
-static void quit(struct session *ss, bool others)
-{
-	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->tx_first))
-		ss_detach(ss);
-	else if (ss->tx_first)
-		ss_lapse_within(ss, SESSION_REST_MS);
 }
 
 bool session_woken(struct session *ss, const struct sw_request *r, bool (*others)(void *ctx),

@@ -114,7 +114,7 @@ static int san_wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline
 	bool quit = false;
 	if (!ss) /* it has ended r */
 		return WSAEINTR;
-	if (session_spin(ss, r))
+	if (session_spin(ss, r, others_wait, s))
 		return 0;
 	if (waiter_begin(&w) < 0) {
 		/* no descriptor to sleep on: the processor, then */

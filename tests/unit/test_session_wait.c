@@ -58,11 +58,18 @@ static void begin_spinning(unsigned spin_us)
 	pair_run(&p);
 }
 
+static bool others;
+
+static bool others_wait(void *ctx)
+{
+	return others;
+}
+
 /* A receive that spins, for 8 bytes. */
 static bool spin_once(struct pair_request *r, char in[8])
 {
 	pair_request(r, SW_OP_RECV, in, 8, 0);
-	return pair_submit(a, r) || session_spin(a->ss, &r->r);
+	return pair_submit(a, r) || session_spin(a->ss, &r->r, others_wait, NULL);
 }
 
 Test(session_wait, SW_BLOCK_01_a_peer_answers_in_its_turn)
@@ -97,6 +104,32 @@ static void receive_64(void)
 		}
 		cr_assert_eq(r.finished, 1);
 	}
+}
+
+/* Else each message wakes the provider's thread as well as it finds the caller awake. */
+Test(session_wait, SW_BLOCK_01_who_looks_awake_attends)
+{
+	char in[8], out[8] = "answer";
+	struct pair_request r, s;
+	WSD_TEST_BEGIN();
+	begin_spinning(1);
+	for (int i = 0; i < 3; i++) {
+		answer = &s;
+		pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+		cr_assert(spin_once(&r, in));
+		cr_assert(a->attended, "the next call may come soon");
+		pair_time(&p, 8);
+	}
+	cr_assert(a->attended, "24 ms after the first, 8 after the last");
+	pair_time(&p, 10);
+	cr_assert_not(a->attended);
+	others = true;
+	answer = &s;
+	pair_request(&s, SW_OP_SEND, out, sizeof(out), 0);
+	cr_assert(spin_once(&r, in));
+	cr_assert_not(a->attended, "another thread waits");
+	pair_free(&p);
+	WSD_TEST_END();
 }
 
 Test(session_wait, SW_BLOCK_01_turns_that_nobody_takes_cost_nothing)
