@@ -144,8 +144,14 @@ Test(bench_ends_rxe, memory_of_an_idle_connection)
 	WSD_TEST_BEGIN();
 	json_t *j = bench_run("memory" FEW "--open 10 --beside raw,rsockets");
 	bench_assert(j, "pinned", "switch", NULL, "raw");
-	bench_assert(j, "pinned", "switch", NULL, "rsockets");
+	bench_assert(j, "first_pinned", "switch", NULL, "rsockets");
 	bench_assert(j, "resident", "switch", NULL, NULL);
+	cr_assert_null(bench_figure(j, "pinned", "rsockets", NULL), "it has a first one only");
+	json_t *f = bench_figure(j, "pinned", "switch", NULL);
+	cr_assert_eq(json_integer_value(json_object_get(f, "connections")), 10);
+	cr_assert_eq(json_integer_value(json_object_get(f, "samples")), 1);
+	f = bench_figure(j, "first_resident", "raw", NULL);
+	cr_assert_eq(json_integer_value(json_object_get(f, "connections")), 1);
 	BENCH_LEFT_OUT(j, "rsockets", NULL, "first connection");
 	json_decref(j);
 	WSD_TEST_END();

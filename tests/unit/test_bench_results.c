@@ -87,6 +87,8 @@ Test(bench_results, json_fits_the_schema_and_comes_back)
 		cr_assert(ratio_of(b, results_find(back, "round_trip", "raw", &f->point), &q));
 	}
 	/* and once more: nothing is lost on the way */
+	cr_assert_not(back->figures[0].binned);
+	cr_assert_eq(back->figures[0].connections, 0);
 	json_t *again = results_to_json(back);
 	cr_assert(json_equal(j, again));
 	json_decref(again);
@@ -186,6 +188,9 @@ SET_FIGURE(bad_round, "rounds_ns", json_pack("[s]", "x"))
 SET_FIGURE(no_hist, "histogram_ns", json_null())
 SET_FIGURE(bad_bucket, "histogram_ns", json_pack("[[i,i]]", 1, 2))
 SET_FIGURE(negative_count, "histogram_ns", json_pack("[[i,i,i]]", 1, 2, -15))
+SET_FIGURE(odd_percentiles, "percentiles", json_string("dice"))
+SET_FIGURE(no_connections, "connections", json_integer(0))
+SET_FIGURE(half_connections, "connections", json_real(2.5))
 SET_FIGURE(empty_bucket, "histogram_ns", json_pack("[[i,i,i]]", 2, 2, 15))
 
 Test(bench_results, damaged_json_is_refused_with_a_reason)
@@ -198,15 +203,17 @@ Test(bench_results, damaged_json_is_refused_with_a_reason)
 	static const struct {
 		const char *name;
 		void (*damage)(json_t *j, json_t *figure);
-	} rows[] = {ROW(other_tool),    ROW(newer),          ROW(zero_schema),  ROW(text_schema),
-		    ROW(no_figures),    ROW(figure_list),    ROW(no_hosts),     ROW(bad_host),
-		    ROW(no_contenders), ROW(twice),          ROW(long_name),    ROW(parameter_list),
-		    ROW(long_test),     ROW(stopped_number), ROW(out_nobody),   ROW(out_point),
-		    ROW(bad_kind),      ROW(bad_unit),       ROW(other_unit),   ROW(no_direction),
-		    ROW(stranger),      ROW(copied),         ROW(no_point),     ROW(bad_size),
-		    ROW(bad_mode),      ROW(no_samples),     ROW(more_samples), ROW(no_median),
-		    ROW(large_median),  ROW(no_rounds),      ROW(bad_round),    ROW(no_hist),
-		    ROW(bad_bucket),    ROW(negative_count), ROW(empty_bucket)};
+	} rows[] = {
+		ROW(other_tool),     ROW(newer),           ROW(zero_schema),  ROW(text_schema),
+		ROW(no_figures),     ROW(figure_list),     ROW(no_hosts),     ROW(bad_host),
+		ROW(no_contenders),  ROW(twice),           ROW(long_name),    ROW(parameter_list),
+		ROW(long_test),      ROW(stopped_number),  ROW(out_nobody),   ROW(out_point),
+		ROW(bad_kind),       ROW(bad_unit),        ROW(other_unit),   ROW(no_direction),
+		ROW(stranger),       ROW(copied),          ROW(no_point),     ROW(bad_size),
+		ROW(bad_mode),       ROW(no_samples),      ROW(more_samples), ROW(no_median),
+		ROW(large_median),   ROW(no_rounds),       ROW(bad_round),    ROW(no_hist),
+		ROW(bad_bucket),     ROW(negative_count),  ROW(empty_bucket), ROW(odd_percentiles),
+		ROW(no_connections), ROW(half_connections)};
 	struct results *r = closed(1100);
 	json_t *good = results_to_json(r);
 	const char *key;
@@ -324,6 +331,10 @@ Test(bench_results, clients_are_put_together)
 	lab_figure(a, 2, "switch", &q, rates, 3);
 	lab_figure(b, 2, "switch", &q, others, 4);
 	lab_figure(a, 3, "tcp", &q, bytes, 1);
+	lab_figure(a, 3, "switch", &q, bytes, 1);
+	lab_figure(b, 3, "switch", &q, bytes, 1);
+	results_find(a, "memory", "switch", &q)->connections = 100;
+	results_find(b, "memory", "switch", &q)->connections = 50;
 	b->hosts[0] = (struct host){.role = "client 1", .name = "b"};
 	snprintf(b->stopped, sizeof(b->stopped), "interrupted");
 	cr_assert_eq(results_leave_out(b, "raw", &q, "gone"), 0);
@@ -358,6 +369,8 @@ Test(bench_results, clients_are_put_together)
 	lab_near("of sums", f->stats.typical, 220, 1e-9);
 	cr_assert_eq(f->stats.n, 3);
 
+	cr_assert(results_find(a, "round_trip", "switch", &p)->binned && !f->binned);
+	cr_assert_eq(results_find(a, "memory", "switch", &q)->connections, 150);
 	cr_assert_null(results_find(a, "memory", "tcp", &q), "what one of them lacks");
 	cr_assert_eq(a->out_count, 4);
 	cr_assert_str_eq(a->out[2].reason, "gone");
@@ -366,6 +379,11 @@ Test(bench_results, clients_are_put_together)
 	cr_assert_str_eq(a->stopped, "interrupted");
 	j = results_to_json(a);
 	cr_assert(fits(j, why, sizeof(why)), "%s", why);
+	c = results_from_json(j, why, sizeof(why));
+	cr_assert_not_null(c, "%s", why);
+	cr_assert(results_find(c, "round_trip", "switch", &p)->binned);
+	cr_assert_eq(results_find(c, "memory", "switch", &q)->connections, 150);
+	results_free(c);
 	json_decref(j);
 
 	struct results *other = closed(1000);

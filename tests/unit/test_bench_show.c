@@ -185,6 +185,38 @@ Test(bench_show, bandwidth_rates_and_sizes)
 	WSD_TEST_END();
 }
 
+Test(bench_show, means_say_of_how_many_and_percentiles_of_what)
+{
+	WSD_TEST_BEGIN();
+	static const struct point p = {.open = 100};
+	struct results *r = closed();
+	struct options o = options_of();
+	char *text = told(show_results, &o, r);
+	cr_assert_null(strstr(text, "histogram"));
+	free(text);
+	struct figure *f = results_figure(r, &lab_kinds[3], "switch", &p);
+	cr_assert_eq(samples_add(&f->all, 24576), 0);
+	cr_assert_eq(figure_round(f, 0), 0);
+	f->connections = 100;
+	f = results_figure(r, &lab_kinds[3], "raw", &p);
+	cr_assert_eq(samples_add(&f->all, 16384), 0);
+	cr_assert_eq(figure_round(f, 0), 0);
+	f->connections = 100;
+	r->figures[0].binned = true;
+	cr_assert_eq(results_close(r), 0);
+	text = told(show_results, &o, r);
+	fits(text);
+	has(text, "            #bytes connections          each\n");
+	has(text, "\n switch          -         100       24576.0\n");
+	has(text, "\n switch / raw                      1.500                     -             "
+		  "        -         1\n");
+	has(text, "\nSamples of several clients were put together as histograms: medians and "
+		  "percentiles are read from\nthese, to within 1.6 %.");
+	free(text);
+	results_free(r);
+	WSD_TEST_END();
+}
+
 Test(bench_show, histograms_and_samples_when_asked_for)
 {
 	WSD_TEST_BEGIN();

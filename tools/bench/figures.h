@@ -72,6 +72,8 @@ struct figure {
 	struct samples rounds; /* one value each: the median of its samples */
 	struct stats stats;    /* figure_close() */
 	struct hist *merged;   /* of several clients, or read; NULL: `all` holds every sample */
+	bool binned;           /* of several clients: medians and percentiles are the histogram's */
+	long connections;      /* a sample is the mean of so many; 0: it is of one thing */
 };
 /* Ends a round: the samples added to @all since the last one become a value of `rounds`. A round
  * without samples adds none. 0 or -ENOMEM. */

@@ -132,6 +132,11 @@ static void notes_of(const struct report_run *run, say_fn *say, void *arg)
 			 run->results->stopped);
 		say(arg, text);
 	}
+	bool binned = false;
+	for (int i = 0; i < run->results->figure_count; i++)
+		binned |= run->results->figures[i].binned;
+	if (binned)
+		say(arg, RESULTS_BINNED);
 	if (!run->comparable) {
 		snprintf(text, sizeof(text),
 			 "Absolute times are not comparable with other hosts: %s. Ratios are.",
@@ -412,7 +417,10 @@ void words_row(const struct report_run *run, int i, struct cells *ret)
 	words_kind(f->kind, false, ret->text[0], CELL);
 	words_point(run, &f->point, ret->text[1], CELL);
 	snprintf(ret->text[2], CELL, "%s", look_title(f->contender));
-	snprintf(ret->text[3], CELL, "%zu", f->stats.n);
+	if (f->connections)
+		snprintf(ret->text[3], CELL, "mean of %ld", f->connections);
+	else
+		snprintf(ret->text[3], CELL, "%zu", f->stats.n);
 	for (int k = 0; k < 4; k++) {
 		char text[UNIT_TEXT];
 		snprintf(ret->text[FIRST + k], CELL, "%s",

@@ -63,6 +63,12 @@ struct results *results_from_json(const json_t *j, char *why, size_t size);
  * or -1 with a text. */
 int results_merge(struct results *into, const struct results *more, char *why, size_t size);
 
+/* What is said of figures whose percentiles are those of a histogram. */
+#define RESULTS_BINNED                                                                             \
+	"Samples of several clients were put together as histograms: medians and percentiles are " \
+	"read from these, to within 1.6 %. Least, most, average, deviation and sums of rates are " \
+	"exact."
+
 /* Whether absolute times of this run can be compared with another machine's; if not, why. */
 bool results_comparable(const struct results *r, char *why, size_t size);
 

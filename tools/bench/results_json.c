@@ -27,6 +27,9 @@ static const struct {
 };
 enum { STATISTICS = sizeof(statistics) / sizeof(statistics[0]) };
 
+/* Of what medians and percentiles are; of all samples unless told. */
+static const char *const percentile_words[] = {"samples", "histogram"};
+
 static double *statistic(const struct stats *s, int i)
 {
 	return (double *)((char *)(uintptr_t)s + statistics[i].field);
@@ -123,6 +126,9 @@ static json_t *figure_to_json(const struct results *r, const struct figure *f)
 	json_object_set_new(j, key_of("rounds", unit, key, sizeof(key)),
 			    values_to_json(&f->rounds));
 	json_object_set_new(j, key_of("histogram", unit, key, sizeof(key)), hist_to_json(f));
+	json_object_set_new(j, "percentiles", json_string(percentile_words[f->binned]));
+	if (f->connections)
+		json_object_set_new(j, "connections", json_integer(f->connections));
 	if (!strcmp(f->contender, r->ours))
 		json_object_set_new(j, "ratios", ratios_to_json(r, f));
 	return j;
@@ -361,6 +367,22 @@ static bool takes_part(const struct results *r, const char *contender)
 	return false;
 }
 
+/* What results of before do not have. */
+static int read_more(const struct reader *in, const json_t *j, struct figure *f)
+{
+	const json_t *of = json_object_get(j, "percentiles"),
+		     *connections = json_object_get(j, "connections");
+
+	if (of && (!json_is_string(of) || (strcmp(json_string_value(of), percentile_words[0]) &&
+					   strcmp(json_string_value(of), percentile_words[1]))))
+		return wrong(in, "of what the percentiles of '%s' are", f->kind->name);
+	f->binned = of && !strcmp(json_string_value(of), percentile_words[1]);
+	f->connections = (long)json_integer_value(connections);
+	if (connections && (!json_is_integer(connections) || f->connections < 1))
+		return wrong(in, "of how many connections '%s' is", f->kind->name);
+	return 0;
+}
+
 static int read_figure(const struct reader *in, const json_t *j)
 {
 	const char *contender = word_in(j, "contender", 23);
@@ -377,7 +399,7 @@ static int read_figure(const struct reader *in, const json_t *j)
 	struct figure *f = results_figure(in->r, kind, contender, &point);
 	if (!f)
 		return wrong(in, "no memory");
-	if (read_statistics(in, j, f) ||
+	if (read_statistics(in, j, f) || read_more(in, j, f) ||
 	    read_rounds(in, json_object_get(j, key_of("rounds", kind->unit, key, sizeof(key))), f))
 		return -1;
 	return read_hist(in, json_object_get(j, key_of("histogram", kind->unit, key, sizeof(key))),

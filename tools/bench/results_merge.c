@@ -87,6 +87,8 @@ static int merge_samples(struct figure *into, const struct figure *more)
 	samples_free(&into->all);
 	free(into->merged);
 	into->merged = h;
+	into->binned = true;
+	into->connections += more->connections;
 	return 0;
 }
 

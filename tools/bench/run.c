@@ -61,6 +61,12 @@ void batch_sample(struct batch *b, int kind, double value)
 		abort();
 }
 
+void batch_mean(struct batch *b, int kind, double value, long connections)
+{
+	batch_sample(b, kind, value);
+	b->connections[kind] = connections;
+}
+
 void batch_samples(struct batch *b, int kind, const struct samples *s)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -263,6 +269,7 @@ static void run_job(struct loop *l, struct contestant *c, int (*fn)(void *arg), 
 		if (!f)
 			abort();
 		size_t first = f->all.n;
+		f->connections = j->batch.connections[k];
 		for (size_t i = 0; i < j->batch.staged[k].n; i++)
 			if (samples_add(&f->all, j->batch.staged[k].v[i]))
 				abort();

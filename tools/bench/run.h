@@ -37,12 +37,15 @@ struct batch {
 	const struct point *point;
 	long iterations;                  /* how many; with -D: as many as fit until batch_over() */
 	double until;                     /* the runner's: -D's end by bench_now_ns(), or 0 */
+	long connections[KINDS_MAX];      /* batch_mean() */
 	bool no_number;                   /* the runner's: a sample was none */
 	struct samples staged[KINDS_MAX]; /* the runner's: counted once the batch is over */
 };
 /* Adds a sample to the figure that is the @kind-th of the test's kinds. Not from several threads at
  * once: threads of a test collect into struct samples and batch_samples() adds those. */
 void batch_sample(struct batch *b, int kind, double value);
+/* The sample is the mean of so many @connections, which were measured together. */
+void batch_mean(struct batch *b, int kind, double value, long connections);
 void batch_samples(struct batch *b, int kind, const struct samples *s);
 /* Whether to stop after @done iterations: by -n or by -D, or because the run was stopped. Looks at
  * the clock only with -D. Any thread. */

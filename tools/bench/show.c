@@ -209,10 +209,22 @@ static void details(FILE *f, const struct options *o, const struct results *r,
 	}
 }
 
+static bool any_binned(const struct results *r)
+{
+	for (int i = 0; i < r->figure_count; i++)
+		if (r->figures[i].binned)
+			return true;
+	return false;
+}
+
 static void note(FILE *f, const struct results *r)
 {
 	char why[512] = "", text[768];
 
+	if (any_binned(r)) {
+		fputc('\n', f);
+		show_wrapped(f, 0, RESULTS_BINNED);
+	}
 	if (r->build[0] && strcmp(r->build, "release") != 0) {
 		snprintf(text, sizeof(text),
 			 "This is no release build (%s): the library's own figures are worse than "

@@ -85,8 +85,13 @@ static const struct column plain[] = {{"min", NULL, v_min, 14},         {"max", 
 				      {"typical", NULL, v_typical, 14}, {"avg", NULL, v_avg, 14},
 				      {"stdev", NULL, v_stdev, 14},     {0}};
 
+/* Of means of so many connections, of one client. */
+static const struct column mean[] = {{"each", NULL, v_avg, 14}, {0}};
+
 static const struct column *columns_of(const struct figure *f)
 {
+	if (f->connections && f->stats.n == 1)
+		return mean;
 	if (!strcmp(f->kind->unit, "ns"))
 		return latency;
 	return strcmp(f->kind->unit, "bytes_per_s") != 0 ? plain : bandwidth;
@@ -103,7 +108,7 @@ static void number(FILE *f, int width, double v, bool small)
 static void head(FILE *f, const struct figure *of, struct show_unit unit)
 {
 	char text[24];
-	fprintf(f, " %-9s%8s%12s", "", "#bytes", "#iterations");
+	fprintf(f, " %-9s%8s%12s", "", "#bytes", of->connections ? "connections" : "#iterations");
 	for (const struct column *c = columns_of(of); c->title; c++)
 		fprintf(f, "%*s", c->width, c->title);
 	fprintf(f, "\n %-29s", "");
@@ -114,15 +119,16 @@ static void head(FILE *f, const struct figure *of, struct show_unit unit)
 	fputc('\n', f);
 }
 
-static void row(FILE *f, const struct figure *of, struct show_unit unit)
+static void row(FILE *f, const struct figure *of, struct show_unit unit,
+		const struct column *columns)
 {
 	fprintf(f, " %-9s", of->contender);
 	if (of->point.size)
 		fprintf(f, "%8zu", of->point.size);
 	else
 		fprintf(f, "%8s", "-");
-	fprintf(f, "%12zu", of->stats.n);
-	for (const struct column *c = columns_of(of); c->title; c++)
+	fprintf(f, "%12zu", of->connections ? (size_t)of->connections : of->stats.n);
+	for (const struct column *c = columns; c->title; c++)
 		number(f, c->width, c->value(of) / (c->unit ? 1 : unit.by), c->unit != NULL);
 	fputc('\n', f);
 }
@@ -143,6 +149,11 @@ static void ratios(FILE *f, const struct results *r, const struct figure *ours)
 				"least to most", "rounds");
 		first = false;
 		snprintf(name, sizeof(name), "%s / %s", r->ours, r->contenders[i]);
+		if (q.rounds == 1) { /* it has no spread */
+			fprintf(f, " %-29s%10.3f%22s%22s%10zu\n", name, q.median, "-", "-",
+				q.rounds);
+			continue;
+		}
 		fprintf(f, " %-29s%10.3f%12.3f - %7.3f%12.3f - %7.3f%10zu\n", name, q.median, q.low,
 			q.high, q.min, q.max, q.rounds);
 	}
@@ -162,7 +173,7 @@ void show_table(FILE *f, const struct options *o, const struct results *r,
 		const struct figure *of =
 			results_find(r, first->kind->name, r->contenders[i], &first->point);
 		if (of && of->stats.n)
-			row(f, of, unit);
+			row(f, of, unit, columns_of(first));
 	}
 	ratios(f, r, results_find(r, first->kind->name, r->ours, &first->point));
 }

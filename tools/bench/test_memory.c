@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * test_memory.c - what an idle connection keeps pinned and resident, both ends together: the growth
- * of both processes by m connections, after a first one, so that what comes once is not counted.
- * Each contender is measured once for a point: memory that was used before would be used again.
+ * of both processes by m connections, after a first one, so that what comes once is not counted;
+ * and, for itself, that by the first one, with what comes once. Each contender is measured once for
+ * a point: memory that was used before would be used again. So only the first point has a first
+ * connection.
  */
 #include "far.h"
 
@@ -14,18 +16,27 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PINNED, RESIDENT };
+enum { PINNED, RESIDENT, FIRST_PINNED, FIRST_RESIDENT };
 enum { MESSAGE = 64, SETTLE_MS = 200 };
 
 static const struct figure_kind kinds[] = {
 	[PINNED] = {"pinned", "memory pinned by an idle connection, both ends", "bytes", false},
 	[RESIDENT] = {"resident", "resident memory of an idle connection, both ends", "bytes",
 		      false},
+	[FIRST_PINNED] = {"first_pinned",
+			  "memory pinned by the first connection, with what comes once, both ends",
+			  "bytes", false},
+	[FIRST_RESIDENT] = {"first_resident",
+			    "resident memory of the first connection, with what comes once, both "
+			    "ends",
+			    "bytes", false},
 	{NULL, NULL, NULL, false},
 };
 
 struct state {
-	double pinned, resident;
+	struct usage first, all; /* growths by the first, and by @counted more */
+	int counted;
+	bool has_first;
 	int count;
 	struct conn *conns[];
 };
@@ -71,37 +82,35 @@ static int connect_to(struct run *r, struct contestant *c, int count, char *why,
 	return far_wait(r, c, DUTY_HOLD, s->count - before, why, size);
 }
 
-/* Of rsockets the first connection, with all that comes with it: a second one stalls as long as the
- * first is idle (rdma-core 44). */
-static int grow_once(struct run *r, struct contestant *c, const struct point *p, char *why,
-		     size_t size)
+static int grow_by(struct run *r, struct contestant *c, int count, struct usage *ret, char *why,
+		   size_t size)
 {
-	struct state *s = c->state;
-	struct usage before, after;
-	if (results_leave_out(r->results, c->who->name, p,
-			      "but for its first connection, whose figures these are: a second "
-			      "one stalls (rdma-core 44)") ||
-	    total(r, c, &before, why, size) || connect_to(r, c, 1, why, size) ||
-	    total(r, c, &after, why, size))
+	struct usage before;
+	if (total(r, c, &before, why, size) || connect_to(r, c, count, why, size) ||
+	    far_on_san(r, c, why, size) || total(r, c, ret, why, size))
 		return -1;
-	s->pinned = after.pinned - before.pinned;
-	s->resident = after.resident - before.resident;
+	ret->pinned -= before.pinned;
+	ret->resident -= before.resident;
 	return 0;
 }
 
+/* A second connection of rsockets stalls as long as the first is idle. */
 static int grow(struct run *r, struct contestant *c, const struct point *p, char *why, size_t size)
 {
+	static const char stalls[] = "but for its first connection: a second one stalls as long as "
+				     "the first is idle (rdma-core 44)";
 	struct state *s = c->state;
-	struct usage before, after;
-	if (c->who == &contend_rsockets)
-		return grow_once(r, c, p, why, size);
-	if (connect_to(r, c, 1, why, size) || far_on_san(r, c, why, size) ||
-	    total(r, c, &before, why, size) || connect_to(r, c, p->open, why, size) ||
-	    far_on_san(r, c, why, size) || total(r, c, &after, why, size))
+	s->has_first = (size_t)p->open == r->o->open.v[0];
+	if (c->who == &contend_rsockets && !s->has_first) {
+		snprintf(why, size, "%s", stalls);
 		return -1;
-	s->pinned = (after.pinned - before.pinned) / p->open;
-	s->resident = (after.resident - before.resident) / p->open;
-	return 0;
+	}
+	if (s->has_first ? grow_by(r, c, 1, &s->first, why, size) : connect_to(r, c, 1, why, size))
+		return -1;
+	if (c->who == &contend_rsockets)
+		return results_leave_out(r->results, c->who->name, p, stalls);
+	s->counted = p->open;
+	return grow_by(r, c, p->open, &s->all, why, size);
 }
 
 static void release(const struct contestant *c, struct state *s)
@@ -135,8 +144,14 @@ static int batch(struct batch *b, char *why, size_t size)
 {
 	const struct state *s = b->contestant->state;
 	(void)why, (void)size;
-	batch_sample(b, PINNED, s->pinned);
-	batch_sample(b, RESIDENT, s->resident);
+	if (s->counted) {
+		batch_mean(b, PINNED, s->all.pinned / s->counted, s->counted);
+		batch_mean(b, RESIDENT, s->all.resident / s->counted, s->counted);
+	}
+	if (s->has_first) {
+		batch_mean(b, FIRST_PINNED, s->first.pinned, 1);
+		batch_mean(b, FIRST_RESIDENT, s->first.resident, 1);
+	}
 	return 0;
 }
 
