@@ -41,6 +41,7 @@ static bool takes_tcp(const struct contender *who)
 
 static const struct figure_kind times[] = {{"cycle", "a cycle", "ns", false}, {NULL}};
 static const struct figure_kind flows[] = {{"bw", "bandwidth", "bytes_per_s", true}, {NULL}};
+static const struct figure_kind sizes[] = {{"pinned", "memory", "bytes", false}, {NULL}};
 static const struct test tests[] = {
 	{.name = "names", .help = "one end, nothing to choose", .iterations = 100, .kinds = times},
 	{.name = "lat",
@@ -61,11 +62,20 @@ static const struct test tests[] = {
 	 .kinds = times,
 	 .options = OPT_NICS,
 	 .takes = takes_tcp},
+	{.name = "still",
+	 .help = "measured once",
+	 .two_ends = true,
+	 .iterations = 1,
+	 .open = 100,
+	 .once = true,
+	 .kinds = sizes,
+	 .options = OPT_OPEN | OPT_PROVIDER},
 };
+enum { TESTS = sizeof(tests) / sizeof(tests[0]) };
 
 const struct test *test_find(const char *name)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < TESTS; i++)
 		if (!strcmp(tests[i].name, name))
 			return &tests[i];
 	return NULL;

@@ -83,6 +83,39 @@ Test(bench_options, help_shows_what_the_test_knows_only)
 	WSD_TEST_END();
 }
 
+/* Of their values those that the test takes. argp's lines are cut at words. */
+Test(bench_options, help_offers_what_works)
+{
+	static const struct {
+		const char *arguments, *text;
+		bool there;
+	} rows[] = {
+		{"names --help", "out of provider, raw, tcp; or none (default: all but provider)",
+		 true},
+		{"names --help", "--layer", false},
+		{"wide --help", "out of tcp; or none (default: all)", true},
+		{"lat --help", "out of provider, raw, raw-cm, tcp; or none", true},
+		{"lat --help", "with --layer provider switch", true},
+		{"lat --help", "at the first point: latency -U", true},
+		{"bw --help", "at the first point: bandwidth --report_gbits", true},
+		{"still --help", "--output", false},
+		{"still --help", "--repeat", false},
+		{"still --help", "--iters", false},
+		{"still --repeat 7", "\"repeat\":1,\"warmup\":0", true},
+		{"still", "\"open\":[100]", true},
+	};
+	char command[160];
+	WSD_TEST_BEGIN();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(command, sizeof(command), "%s | tr -s ' \n' '  '", rows[i].arguments);
+		struct run *r = run_tool("", command);
+		cr_expect_eq(strstr(r->text, rows[i].text) != NULL, rows[i].there, "%s: '%s': %s",
+			     rows[i].arguments, rows[i].text, r->text);
+		free(r);
+	}
+	WSD_TEST_END();
+}
+
 Test(bench_options, what_makes_no_sense_is_refused_by_name)
 {
 	WSD_TEST_BEGIN();

@@ -56,6 +56,10 @@ int main(int argc, char **argv)
 		return usage(stderr);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?"))
 		return usage(stdout);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("wsd bench (wsdirect) " WSD_VERSION);
+		return BENCH_OK;
+	}
 	if (!strcmp(argv[1], "--role"))
 		return role_main(argc, argv);
 	snprintf(name, sizeof(name), "wsd bench %s", argv[1]);

@@ -84,10 +84,7 @@ static const struct option_row rows[] = {
 
 	{KEY_LAYER, "layer", "NAME", "Measure the library at its 'switch' (default) or 'provider'",
 	 TAKE_LAYER, 0, 0, 0, 0, 3, NULL},
-	{KEY_BESIDE, "beside", "LIST",
-	 "Peers to measure in the same run, in turn: raw,rsockets,tcp,... or none (default: all "
-	 "that can; wsd-bench(1) has their names)",
-	 TAKE_BESIDE, 0, 0, 0, 0, 3, NULL},
+	{KEY_BESIDE, "beside", "LIST", NULL, TAKE_BESIDE, 0, 0, 0, 0, 3, NULL},
 
 	{'F', "CPU-freq", NULL, "Do not warn about the CPU's frequency governor", TAKE_FLAG,
 	 FIELD(no_cpu_warning), 0, 0, 0, 4, NULL},
@@ -101,8 +98,7 @@ static const struct option_row rows[] = {
 	 0, 4, NULL},
 	{KEY_JSON_FILE, "out_json_file", "FILE", "Write JSON to FILE, besides the tables",
 	 TAKE_WORD, FIELD(json_file), 0, 0, 0, 4, NULL},
-	{KEY_OUTPUT, "output", "WHAT", "Print one number: latency, bandwidth or message_rate",
-	 TAKE_WORD, FIELD(output), 0, 0, 0, 4, NULL},
+	{KEY_OUTPUT, "output", "WHAT", NULL, TAKE_WORD, FIELD(output), 0, 0, 0, 4, NULL},
 
 	{'h', "help", NULL, "Show this", TAKE_HELP, 0, 0, 0, 0, -1, NULL},
 	{'?', NULL, NULL, NULL, TAKE_HELP, 0, 0, 0, 0, -1, NULL},
@@ -194,10 +190,37 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* Where there is nothing to choose, --layer has one value only. */
+/* Not shown is what would be refused, or of no effect, whatever its value. */
 static bool is_shown(const struct test *test, const struct option_row *row)
 {
-	return knows(test, row) && (row->key != KEY_LAYER || (test->options & OPT_PROVIDER));
+	char ignored[200];
+	if (!knows(test, row))
+		return false;
+	switch (row->key) {
+	case KEY_LAYER:
+		return test->options & OPT_PROVIDER;
+	case KEY_OUTPUT:
+		return options_outputs(test, ignored, sizeof(ignored)) > 0;
+	case 'n':
+	case KEY_REPEAT:
+	case KEY_WARMUP:
+		return !test->once;
+	default:
+		return true;
+	}
+}
+
+/* Its text in --help: values are those that the test takes. */
+static const char *doc_of(const struct test *test, const struct option_row *row)
+{
+	static char beside[320], outputs[200];
+	if (row->key == KEY_BESIDE) {
+		options_peers(test, beside, sizeof(beside));
+		return beside;
+	}
+	if (row->key == KEY_OUTPUT && options_outputs(test, outputs, sizeof(outputs)))
+		return outputs;
+	return row->doc;
 }
 
 /* What a test does not know is hidden, not gone: argp would only say "unrecognized". */
@@ -212,9 +235,12 @@ static void describe(const struct test *test, struct argp_option *ret)
 		for (size_t i = 0; i < ROWS; i++)
 			if (rows[i].group == group)
 				ret[n++] = (struct argp_option){
-					rows[i].name, rows[i].key,
-					rows[i].arg,  is_shown(test, &rows[i]) ? 0 : OPTION_HIDDEN,
-					rows[i].doc,  group};
+					rows[i].name,
+					rows[i].key,
+					rows[i].arg,
+					is_shown(test, &rows[i]) ? 0 : OPTION_HIDDEN,
+					doc_of(test, &rows[i]),
+					group};
 	}
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].group < 0)

@@ -54,6 +54,9 @@ struct parsing {
 /* All end the program with a message when something is wrong. */
 void options_refuse(const struct parsing *p, const struct option_row *row, const char *why);
 void options_take(struct parsing *p, const struct option_row *row, const char *arg);
+/* The texts of --beside and --output in --help. How many values --output may have. */
+void options_peers(const struct test *test, char *text, size_t size);
+int options_outputs(const struct test *test, char *text, size_t size);
 /* What can be judged only when all have been read. */
 void options_finish(struct parsing *p);
 

@@ -288,12 +288,58 @@ static void finish_beside(struct parsing *p)
 	}
 }
 
+/* Grows a list in words. */
+static void add_word(char *text, size_t size, int before, const char *word)
+{
+	size_t used = strlen(text);
+	snprintf(text + used, size - used, "%s%s", before ? ", " : "", word);
+}
+
+void options_peers(const struct test *test, char *text, size_t size)
+{
+	const struct contender *who;
+	int n = 0;
+	bool provider = false;
+	snprintf(text, size, "Peers to measure in the same run, in turn, out of ");
+	for (int i = 0; (who = contender_at(i)); i++) {
+		if (!takes_part(test, who) || !strcmp(who->name, layers[LAYER_SWITCH]))
+			continue;
+		provider |= !strcmp(who->name, layers[LAYER_PROVIDER]);
+		add_word(text, size, n++, who->name);
+	}
+	size_t used = strlen(text);
+	snprintf(text + used, size - used, "; or none (default: all%s)%s",
+		 provider ? " but provider" : "",
+		 test->options & OPT_PROVIDER ? "; with --layer provider switch, in its place"
+					      : "");
+}
+
+static const struct {
+	const char *word, *unit;
+} outputs[] = {{"latency", "ns"}, {"bandwidth", "bytes_per_s"}, {"message_rate", "per_s"}};
+enum { OUTPUTS = sizeof(outputs) / sizeof(outputs[0]) };
+
+static bool measures(const struct test *test, int output)
+{
+	for (const struct figure_kind *k = test->kinds; k->name; k++)
+		if (!strcmp(k->unit, outputs[output].unit))
+			return true;
+	return false;
+}
+
+int options_outputs(const struct test *test, char *text, size_t size)
+{
+	int n = 0;
+	snprintf(text, size, "Print one number, the average of ours at the first point: ");
+	for (int i = 0; i < OUTPUTS; i++)
+		if (measures(test, i))
+			add_word(text, size, n++, outputs[i].word);
+	return n;
+}
+
 /* --output asks for a figure that the test must have. */
 static void finish_output(const struct parsing *p)
 {
-	static const struct {
-		const char *word, *unit;
-	} outputs[] = {{"latency", "ns"}, {"bandwidth", "bytes_per_s"}, {"message_rate", "per_s"}};
 	const struct options *o = p->o;
 
 	if (!o->output)
@@ -301,12 +347,11 @@ static void finish_output(const struct parsing *p)
 	if (o->json && !o->json_file)
 		argp_error(p->state, "--output and --out_json both want the standard output: "
 				     "use --out_json_file");
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+	for (int i = 0; i < OUTPUTS; i++) {
 		if (strcmp(outputs[i].word, o->output) != 0)
 			continue;
-		for (const struct figure_kind *k = o->test->kinds; k->name; k++)
-			if (!strcmp(k->unit, outputs[i].unit))
-				return;
+		if (measures(o->test, i))
+			return;
 		argp_error(p->state, "--output: '%s' measures no %s", o->test->name, o->output);
 	}
 	argp_error(p->state, "--output: '%s' is none of latency, bandwidth, message_rate",
