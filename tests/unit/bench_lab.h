@@ -57,6 +57,21 @@ __attribute__((unused)) static struct host *lab_host(struct results *r, const ch
 	return h;
 }
 
+/* Without figures and hosts: of switch, beside @names but the first. */
+__attribute__((unused)) static struct results *lab_empty(const char *test, const char *started,
+							 const char *const *names, int n)
+{
+	struct results *r = results_new();
+	cr_assert_not_null(r);
+	snprintf(r->test, sizeof(r->test), "%s", test);
+	snprintf(r->started, sizeof(r->started), "%s", started);
+	snprintf(r->ours, sizeof(r->ours), "switch");
+	for (int i = 0; i < n; i++)
+		snprintf(r->contenders[r->contender_count++], sizeof(r->contenders[0]), "%s",
+			 names[i]);
+	return r;
+}
+
 /* A lat of switch beside raw and tcp at two points, on one soft-RoCE host, not closed. */
 __attribute__((unused)) static struct results *lab_results(double ours)
 {
@@ -64,17 +79,10 @@ __attribute__((unused)) static struct results *lab_results(double ours)
 					      {.size = 4096, .threads = 2, .mode = "warm"}};
 	static const char *const names[] = {"switch", "raw", "tcp"};
 	const double of[] = {ours, 1000, 500};
-	struct results *r = results_new();
-	cr_assert_not_null(r);
+	struct results *r = lab_empty("lat", "2026-11-22T22:00:00Z", names, 3);
 
-	snprintf(r->test, sizeof(r->test), "lat");
-	snprintf(r->started, sizeof(r->started), "2026-11-22T22:00:00Z");
-	snprintf(r->ours, sizeof(r->ours), "switch");
 	json_object_set_new(r->parameters, "repeat", json_integer(5));
 	lab_host(r, "here");
-	for (int i = 0; i < 3; i++)
-		snprintf(r->contenders[r->contender_count++], sizeof(r->contenders[0]), "%s",
-			 names[i]);
 	for (int k = 0; k < 2; k++)
 		for (int i = 0; i < 3; i++) {
 			/* within 2 % of each other */

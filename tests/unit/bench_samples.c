@@ -4,8 +4,8 @@
  */
 #include "bench_samples.h"
 
-#include <criterion/criterion.h>
-#include <math.h>
+#include "bench_lab.h"
+
 #include <stdint.h>
 
 const struct figure_kind made_connect = {"cycle", "connect, accept and close", "ns", false},
@@ -22,51 +22,26 @@ static const struct figure_kind made_bandwidth = {"bandwidth", "bandwidth, one w
 
 struct results *made_results(const char *test, const char *host, bool soft)
 {
-	struct results *r = results_new();
-	cr_assert_not_null(r);
-	snprintf(r->test, sizeof(r->test), "%s", test);
-	snprintf(r->started, sizeof(r->started), "2026-11-22T21:04:05Z");
-	snprintf(r->ours, sizeof(r->ours), "switch");
 	static const char *const names[] = {"switch", "raw", "rsockets", "tcp"};
-	for (int i = 0; i < 4; i++)
-		snprintf(r->contenders[i], sizeof(r->contenders[i]), "%s", names[i]);
-	r->contender_count = 4;
+	struct results *r = lab_empty(test, "2026-11-22T21:04:05Z", names, 4);
+	struct host *h = lab_host(r, "here"); /* soft-RoCE in a guest */
 	json_object_set_new(r->parameters, "repeat", json_integer(20));
-	r->host_count = 1;
-	struct host *h = &r->hosts[0];
-	*h = (struct host){.role = "here",
-			   .kernel = "6.1.0-28-amd64",
-			   .machine = "x86_64",
-			   .cpu = "EPYC 7543",
-			   .cpus = 32,
-			   .icount = -1,
-			   .governor = "performance",
-			   .device = "mlx5_0",
-			   .driver = "mlx5_core",
-			   .firmware = "20.38.1002",
-			   .link = "InfiniBand",
-			   .rate = "200 Gb/s",
-			   .netdev = "ib0",
-			   .mtu = 4096,
-			   .rdma_core = "44.0"};
-	snprintf(h->name, sizeof(h->name), "%s", host);
 	if (!soft)
-		return r;
-	*h = (struct host){.role = "here",
-			   .kernel = "6.1.0-28-amd64",
-			   .machine = "x86_64",
-			   .cpu = "QEMU Virtual CPU",
-			   .cpus = 1,
-			   .guest = "QEMU, software emulation",
-			   .icount = 1,
-			   .device = "rxe0",
-			   .driver = "rdma_rxe",
-			   .link = "Ethernet",
-			   .netdev = "eth0",
-			   .mtu = 1024,
-			   .soft = true,
-			   .rdma_core = "44.0",
-			   .qemu = "7.2.15"};
+		*h = (struct host){.role = "here",
+				   .kernel = "6.1.0-28-amd64",
+				   .machine = "x86_64",
+				   .cpu = "EPYC 7543",
+				   .cpus = 32,
+				   .icount = -1,
+				   .governor = "performance",
+				   .device = "mlx5_0",
+				   .driver = "mlx5_core",
+				   .firmware = "20.38.1002",
+				   .link = "InfiniBand",
+				   .rate = "200 Gb/s",
+				   .netdev = "ib0",
+				   .mtu = 4096,
+				   .rdma_core = "44.0"};
 	snprintf(h->name, sizeof(h->name), "%s", host);
 	return r;
 }

@@ -130,11 +130,9 @@ Test(bench_show, bandwidth_rates_and_sizes)
 	WSD_TEST_BEGIN();
 	static const struct point p = {.size = 65536};
 	static const double flow[] = {100 << 20}, rate[] = {250000}, bytes[] = {12345678};
-	struct results *r = results_new();
+	static const char *const alone[] = {"switch"};
+	struct results *r = lab_empty("bw", "", alone, 1);
 	struct options o = options_of();
-	cr_assert_not_null(r);
-	snprintf(r->ours, sizeof(r->ours), "switch");
-	snprintf(r->contenders[r->contender_count++], sizeof(r->contenders[0]), "switch");
 	lab_figure(r, 1, "switch", &p, flow, 1);
 	lab_figure(r, 2, "switch", &p, rate, 1);
 	lab_figure(r, 3, "switch", &(struct point){.open = 100}, bytes, 1);
