@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """wsd bench between two hosts: its two ends, either of which may die, and many under mpirun."""
 
+import functools
+import itertools
 import json
 import os
 import re
@@ -12,6 +14,7 @@ from hosts import Talker, on
 from runner import TREE, check
 
 LAN_A, LAN_B = "10.78.0.1", "10.78.0.2"
+NUMBERS = itertools.count()
 BENCH_S = 300  # emulation, sanitizers, and five contenders that come up
 
 
@@ -37,9 +40,15 @@ def serve(test, *words):
     return s
 
 
+@functools.cache
+def results():
+    """A folder that both this machine and the guests see; it goes with this process."""
+    return tempfile.TemporaryDirectory(dir=os.path.join(hosts.BUILD, "tests"))
+
+
 def result_file():
-    """A name that both this machine and the guests see."""
-    return tempfile.mktemp(suffix=".json", dir=os.path.join(hosts.BUILD, "tests"))  # nobody else writes there
+    """A name in it that nobody has."""
+    return os.path.join(results().name, f"{next(NUMBERS)}.json")
 
 
 def read(path):
