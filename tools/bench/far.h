@@ -45,6 +45,10 @@ int far_measure(struct run *r, struct contestant *c, struct far_figures *ret, ch
 /* All duties end; what the server cannot end it starts anew. Connections are closed before. */
 int far_stop(struct run *r, struct contestant *c, char *why, size_t size);
 
+/* far_stop(), after @release has closed what c->state has and freed it; c->state is NULL then. Does
+ * nothing where it is NULL already: a tool, or one that was left out. */
+void far_leave(struct run *r, struct contestant *c, void (*release)(const struct contestant *c));
+
 /* The server's end starts anew, on another port. */
 int far_renew(struct run *r, struct contestant *c, char *why, size_t size);
 

@@ -52,8 +52,9 @@ static int points(const struct options *o, struct point *ret, int max, char *why
 	return n;
 }
 
-static void release(const struct contestant *c, struct state *s)
+static void release(const struct contestant *c)
 {
+	struct state *s = c->state;
 	for (long i = 0; i < s->count; i++)
 		c->who->conns->close(s->held[i]);
 	free(s->held);
@@ -89,7 +90,6 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 {
 	struct far_terms terms = {.cold = !strcmp(p->mode, "cold")};
 	struct far_duty duty = {.kind = DUTY_CHURN, .threads = p->threads};
-	char ignored[160];
 	if (c->who == &contend_rsockets && (p->threads > 1 || p->open)) {
 		snprintf(why, size,
 			 "rsockets stall with several connections in a process (rdma-core 44)");
@@ -102,8 +102,7 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 		return -1;
 	if (!hold(r, c, p, why, size) && !far_serve(r, c, &duty, why, size))
 		return 0;
-	release(c, s);
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 	return -1;
 }
 
@@ -219,11 +218,8 @@ static int batch(struct batch *b, char *why, size_t size)
 
 static void finish(struct run *r, struct contestant *c, const struct point *p)
 {
-	char ignored[160];
 	(void)p;
-	release(c, c->state);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 }
 
 const struct test test_connect = {

@@ -36,8 +36,9 @@ static int points(const struct options *o, struct point *ret, int max, char *why
 	return sizes->n;
 }
 
-static void release(const struct contestant *c, struct state *s)
+static void release(const struct contestant *c)
 {
+	struct state *s = c->state;
 	if (s->conn)
 		c->who->conns->close(s->conn);
 	free(s->data);
@@ -49,7 +50,6 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 {
 	const struct far_terms terms = {0};
 	struct far_duty duty = {.kind = DUTY_ECHO, .size = p->size};
-	char ignored[160];
 	if (far_is_tool(c->who))
 		return 0;
 	if (far_start(r, c, &terms, why, size))
@@ -65,8 +65,7 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 		if (!s->conn)
 			snprintf(why, size, "connect: %s", strerror(errno));
 	}
-	release(c, s);
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 	return -1;
 }
 
@@ -124,13 +123,8 @@ static int batch(struct batch *b, char *why, size_t size)
 
 static void finish(struct run *r, struct contestant *c, const struct point *p)
 {
-	char ignored[160];
 	(void)p;
-	if (!c->state) /* a tool */
-		return;
-	release(c, c->state);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 }
 
 static bool takes(const struct contender *who)

@@ -113,8 +113,9 @@ static int grow(struct run *r, struct contestant *c, const struct point *p, char
 	return grow_by(r, c, p->open, &s->all, why, size);
 }
 
-static void release(const struct contestant *c, struct state *s)
+static void release(const struct contestant *c)
 {
+	struct state *s = c->state;
 	for (int i = 0; i < s->count; i++)
 		c->who->conns->close(s->conns[i]);
 	free(s);
@@ -125,7 +126,6 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 {
 	const struct far_terms terms = {.cold = true}; /* nothing is left for the next point */
 	struct far_duty duty = {DUTY_HOLD, MESSAGE, 1, p->open + 1, 1};
-	char ignored[160];
 	if (far_start(r, c, &terms, why, size))
 		return -1;
 	struct state *s = c->state =
@@ -134,9 +134,7 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 		return -1;
 	if (!far_serve(r, c, &duty, why, size) && !grow(r, c, p, why, size))
 		return 0;
-	release(c, s);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 	return -1;
 }
 
@@ -157,11 +155,8 @@ static int batch(struct batch *b, char *why, size_t size)
 
 static void finish(struct run *r, struct contestant *c, const struct point *p)
 {
-	char ignored[160];
 	(void)p;
-	release(c, c->state);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 }
 
 static bool takes(const struct contender *who)

@@ -81,8 +81,9 @@ static int rate_points(const struct options *o, struct point *ret, int max, char
 	return some_points(o, 64, ret, max, why, size);
 }
 
-static void release(const struct contestant *c, struct state *s)
+static void release(const struct contestant *c)
 {
+	struct state *s = c->state;
 	for (int i = 0; i < s->count; i++) {
 		struct line *l = &s->lines[i];
 		if (l->conn)
@@ -125,7 +126,6 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 	long iterations = o->iterations ? o->iterations : o->test->iterations;
 	long window = o->duration_s > 0 ? WINDOW : (iterations + n - 1) / n;
 	struct far_duty duty = {o->both_ways ? DUTY_BOTH : DUTY_SINK, p->size, window, 0, n};
-	char ignored[160];
 	if (far_is_tool(c->who))
 		return 0;
 	if (c->who == &contend_rsockets && (n > 1 || o->both_ways)) {
@@ -143,9 +143,7 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 	s->both = o->both_ways;
 	if (!far_serve(r, c, &duty, why, size) && !open_lines(r, c, p, why, size))
 		return 0;
-	release(c, s);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 	return -1;
 }
 
@@ -331,13 +329,8 @@ static int rate_batch(struct batch *b, char *why, size_t size)
 
 static void finish(struct run *r, struct contestant *c, const struct point *p)
 {
-	char ignored[160];
 	(void)p;
-	if (!c->state) /* a tool */
-		return;
-	release(c, c->state);
-	c->state = NULL;
-	far_stop(r, c, ignored, sizeof(ignored));
+	far_leave(r, c, release);
 }
 
 static bool rate_takes(const struct contender *who)
