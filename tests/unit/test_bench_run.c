@@ -204,51 +204,65 @@ const struct contender *contender_at(int i)
 	return i < 3 ? &contenders[i] : NULL;
 }
 
-static void begin(struct options *o, struct run *r, const char *third)
+/* A run of ours, b and a third, which has begun. */
+struct bed {
+	struct options o;
+	struct run r;
+	bool stuck;
+};
+
+static void begin(struct bed *bed, const char *third)
 {
-	*o = (struct options){.test = &made_up,
-			      .repeat = 2,
-			      .warmup = 1,
-			      .open = {2, {1, 2}},
-			      .beside = {"b", third},
-			      .peers = 2};
-	memset(r, 0, sizeof(*r));
-	r->o = o;
-	r->results = results_new();
-	cr_assert_not_null(r->results);
+	*bed = (struct bed){.o = {.test = &made_up,
+				  .repeat = 2,
+				  .warmup = 1,
+				  .open = {2, {1, 2}},
+				  .beside = {"b", third},
+				  .peers = 2}};
+	bed->r.o = &bed->o;
+	bed->r.results = results_new();
+	cr_assert_not_null(bed->r.results);
 	run_block();
+	cr_assert_eq(run_start(&bed->r), 0);
 }
 
-static size_t samples_of(const struct run *r, const char *kind, const char *who, int open)
+static int go(struct bed *bed)
+{
+	return run_points(&bed->r, &bed->stuck);
+}
+
+static void end(struct bed *bed)
+{
+	run_stop(&bed->r);
+	results_free(bed->r.results);
+}
+
+static size_t samples_of(const struct bed *bed, const char *kind, const char *who, int open)
 {
 	struct point p = {.open = open};
-	struct figure *f = results_find(r->results, kind, who, &p);
+	struct figure *f = results_find(bed->r.results, kind, who, &p);
 	return f ? f->all.n : 0;
 }
 
 Test(bench_run, contenders_take_turns_and_the_warm_up_does_not_count)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck = true;
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_str_eq(r.results->ours, "switch");
-	cr_assert_eq(run_points(&r, &stuck), 0);
-	cr_assert_not(stuck);
+	struct bed bed;
+	begin(&bed, "c");
+	cr_assert_str_eq(bed.r.results->ours, "switch");
+	cr_assert_eq(go(&bed), 0);
+	cr_assert_not(bed.stuck);
 	cr_assert_str_eq(turns, "switchbcswitchbcswitchbc"
 				"switchbcswitchbcswitchbc");
 	cr_assert_eq(prepared, 6);
 	cr_assert_eq(finished, 6);
-	cr_assert_eq(samples_of(&r, "cycle", "b", 1), 6, "two rounds of three");
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 1), 6, "two rounds of three");
 	struct point at = {.open = 2};
-	struct figure *f = results_find(r.results, "cycle", "c", &at);
+	struct figure *f = results_find(bed.r.results, "cycle", "c", &at);
 	cr_assert_eq(f->rounds.n, 2);
 	cr_assert_eq(f->rounds.v[0], 21, "the median of 20, 21, 22");
-	run_stop(&r);
+	end(&bed);
 	cr_assert(stopped[0] == 1 && stopped[1] == 1 && stopped[2] == 1);
-	results_free(r.results);
 	WSD_TEST_END();
 }
 
@@ -261,20 +275,16 @@ Test(bench_run, who_cannot_take_part_is_named_with_the_reason)
 		    {"nobody", "this program was built without it"}};
 	WSD_TEST_BEGIN();
 	for (size_t i = 0; i < 3; i++) {
-		struct options o;
-		struct run r;
-		bool stuck;
-		begin(&o, &r, rows[i].name);
-		cr_assert_eq(run_start(&r), 0);
-		cr_assert_eq(r.results->out_count, 1);
-		cr_assert_str_eq(r.results->out[0].contender, rows[i].name);
-		cr_assert_str_eq(r.results->out[0].reason, rows[i].reason);
-		cr_assert(r.results->out[0].everywhere);
-		cr_assert_eq(run_points(&r, &stuck), 0);
-		cr_assert_eq(r.results->out_count, 1);
-		cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
-		run_stop(&r);
-		results_free(r.results);
+		struct bed bed;
+		begin(&bed, rows[i].name);
+		cr_assert_eq(bed.r.results->out_count, 1);
+		cr_assert_str_eq(bed.r.results->out[0].contender, rows[i].name);
+		cr_assert_str_eq(bed.r.results->out[0].reason, rows[i].reason);
+		cr_assert(bed.r.results->out[0].everywhere);
+		cr_assert_eq(go(&bed), 0);
+		cr_assert_eq(bed.r.results->out_count, 1);
+		cr_assert_eq(samples_of(&bed, "cycle", "b", 2), 6);
+		end(&bed);
 	}
 	WSD_TEST_END();
 }
@@ -282,99 +292,79 @@ Test(bench_run, who_cannot_take_part_is_named_with_the_reason)
 Test(bench_run, a_batch_that_fails_leaves_its_contender_out_of_the_point)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
+	struct bed bed;
 	how_c = FAILS;
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
-	cr_assert_eq(r.results->out_count, 2, "once a point");
-	cr_assert_str_eq(r.results->out[0].reason, "c has had enough");
-	cr_assert_not(r.results->out[0].everywhere);
-	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0, "half a batch does not count");
-	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
+	begin(&bed, "c");
+	cr_assert_eq(go(&bed), 0, "the others go on");
+	cr_assert_eq(bed.r.results->out_count, 2, "once a point");
+	cr_assert_str_eq(bed.r.results->out[0].reason, "c has had enough");
+	cr_assert_not(bed.r.results->out[0].everywhere);
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 1), 0, "half a batch does not count");
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 2), 6);
 	cr_assert_eq(finished, 6, "also of the one that failed");
-	run_stop(&r);
-	results_free(r.results);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, a_figure_that_is_no_number_leaves_its_contender_out_of_the_point)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
+	struct bed bed;
 	how_c = NO_NUMBER;
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
-	cr_assert_eq(r.results->out_count, 2, "once a point");
-	cr_assert_str_eq(r.results->out[1].reason, "what was measured is no number");
-	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0);
-	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
-	run_stop(&r);
-	results_free(r.results);
+	begin(&bed, "c");
+	cr_assert_eq(go(&bed), 0, "the others go on");
+	cr_assert_eq(bed.r.results->out_count, 2, "once a point");
+	cr_assert_str_eq(bed.r.results->out[1].reason, "what was measured is no number");
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 1), 0);
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 2), 6);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, who_had_to_be_ended_twice_is_left_out_of_all)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
+	struct bed bed;
 	how_c = SILENT;
-	begin(&o, &r, "c");
-	o.open = (struct list){3, {1, 2, 3}};
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0, "the others go on");
-	cr_assert_eq(r.results->out_count, 2);
-	cr_assert_not(r.results->out[0].everywhere);
-	cr_assert(r.results->out[1].everywhere);
-	cr_assert_eq(samples_of(&r, "cycle", "b", 3), 6);
-	run_stop(&r);
-	results_free(r.results);
+	begin(&bed, "c");
+	bed.o.open = (struct list){3, {1, 2, 3}};
+	cr_assert_eq(go(&bed), 0, "the others go on");
+	cr_assert_eq(bed.r.results->out_count, 2);
+	cr_assert_not(bed.r.results->out[0].everywhere);
+	cr_assert(bed.r.results->out[1].everywhere);
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 3), 6);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, a_preparation_that_fails_says_errno_and_the_other_points_go_on)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
+	struct bed bed;
 	how_c = PREPARE_FAILS;
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0);
-	cr_assert_eq(r.results->out_count, 1);
-	cr_assert_str_eq(r.results->out[0].reason, strerror(ENOBUFS));
-	cr_assert_eq(r.results->out[0].point.open, 2);
-	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 6);
+	begin(&bed, "c");
+	cr_assert_eq(go(&bed), 0);
+	cr_assert_eq(bed.r.results->out_count, 1);
+	cr_assert_str_eq(bed.r.results->out[0].reason, strerror(ENOBUFS));
+	cr_assert_eq(bed.r.results->out[0].point.open, 2);
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 1), 6);
 	cr_assert_eq(prepared, 5);
 	cr_assert_eq(finished, 5, "what was not prepared is not finished");
-	run_stop(&r);
-	results_free(r.results);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, a_run_that_is_interrupted_begins_nothing_more)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck = true;
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
+	struct bed bed;
+	begin(&bed, "c");
 	kill(getpid(), SIGINT); /* blocked: news for the runner */
-	cr_assert_eq(run_points(&r, &stuck), -1);
-	cr_assert_str_eq(r.results->stopped, "interrupted");
-	cr_assert_not(stuck);
-	cr_assert_eq(samples_of(&r, "cycle", "c", 2), 0, "the rest is not begun");
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_eq(go(&bed), -1);
+	cr_assert_str_eq(bed.r.results->stopped, "interrupted");
+	cr_assert_not(bed.stuck);
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 2), 0, "the rest is not begun");
+	end(&bed);
 	WSD_TEST_END();
 }
 
@@ -388,24 +378,20 @@ static void *interrupt_soon(void *arg)
 
 static void ends_in_the_middle(int signal)
 {
-	struct options o;
-	struct run r;
-	bool stuck = true;
+	struct bed bed;
 	pthread_t t;
-	begin(&o, &r, "c");
+	begin(&bed, "c");
 	pthread_create(&t, NULL, interrupt_soon, &signal);
 	how_all = SLOW;
-	o.warmup = 0;
-	o.duration_s = 3600;
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), -1);
+	bed.o.warmup = 0;
+	bed.o.duration_s = 3600;
+	cr_assert_eq(go(&bed), -1);
 	pthread_join(t, NULL);
-	cr_assert_str_eq(r.results->stopped, "interrupted");
-	cr_assert_not(stuck);
+	cr_assert_str_eq(bed.r.results->stopped, "interrupted");
+	cr_assert_not(bed.stuck);
 	cr_assert_str_eq(turns, "switch");
-	cr_assert_gt(samples_of(&r, "cycle", "switch", 1), 0);
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_gt(samples_of(&bed, "cycle", "switch", 1), 0);
+	end(&bed);
 }
 
 Test(bench_run, SIGTERM_in_the_middle_of_a_batch_ends_it_and_its_samples_count)
@@ -425,120 +411,98 @@ Test(bench_run, SIGHUP_is_no_worse_than_SIGTERM)
 Test(bench_run, a_SIGHUP_that_is_ignored_ends_nothing)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
+	struct bed bed;
 	signal(SIGHUP, SIG_IGN); /* nohup */
-	begin(&o, &r, "c");
-	cr_assert_eq(run_start(&r), 0);
+	begin(&bed, "c");
 	kill(getpid(), SIGHUP);
-	cr_assert_eq(run_points(&r, &stuck), 0);
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_eq(go(&bed), 0);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, a_batch_that_hangs_is_left_behind_and_the_others_go_on)
 {
-	struct options o;
-	struct run r;
-	bool stuck = false;
+	struct bed bed;
 	how_c = HANGS;
-	begin(&o, &r, "c");
-	r.patience_ms = 50;
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0);
-	cr_assert(stuck, "the process must end by _exit()");
-	cr_assert_eq(r.results->out_count, 1, "once, for all points");
-	cr_assert(r.results->out[0].everywhere);
-	cr_assert_not_null(strstr(r.results->out[0].reason, "c did not come back within"));
-	cr_assert_eq(samples_of(&r, "cycle", "c", 1), 0);
-	cr_assert_eq(samples_of(&r, "cycle", "b", 1), 6);
-	cr_assert_eq(samples_of(&r, "cycle", "b", 2), 6);
-	results_free(r.results);
+	begin(&bed, "c");
+	bed.r.patience_ms = 50;
+	cr_assert_eq(go(&bed), 0);
+	cr_assert(bed.stuck, "the process must end by _exit()");
+	cr_assert_eq(bed.r.results->out_count, 1, "once, for all points");
+	cr_assert(bed.r.results->out[0].everywhere);
+	cr_assert_not_null(strstr(bed.r.results->out[0].reason, "c did not come back within"));
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 1), 0);
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 1), 6);
+	cr_assert_eq(samples_of(&bed, "cycle", "b", 2), 6);
+	results_free(bed.r.results);
 }
 
 Test(bench_run, a_server_that_goes_away_ends_the_run)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck = true;
+	struct bed bed;
 	int pair[2];
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	struct control control = {pair[0]};
-	begin(&o, &r, "c");
-	r.control = &control;
+	begin(&bed, "c");
+	bed.r.control = &control;
 	how_c = SLOW;
-	o.iterations = 1000000;
+	bed.o.iterations = 1000000;
 	how_all = SLOW;
-	cr_assert_eq(run_start(&r), 0);
 	close(pair[1]);
-	cr_assert_eq(run_points(&r, &stuck), -1);
-	cr_assert_str_eq(r.results->stopped, "the server went away");
-	cr_assert_not(stuck);
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_eq(go(&bed), -1);
+	cr_assert_str_eq(bed.r.results->stopped, "the server went away");
+	cr_assert_not(bed.stuck);
+	end(&bed);
 	close(pair[0]);
 	WSD_TEST_END();
 }
 
 Test(bench_run, with_two_ends_a_batch_that_hangs_ends_the_run)
 {
-	struct options o;
-	struct run r;
-	bool stuck = false;
+	struct bed bed;
 	int pair[2];
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	struct control control = {pair[0]};
 	how_c = HANGS;
-	begin(&o, &r, "c");
-	r.control = &control;
-	r.patience_ms = 50;
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), -1);
-	cr_assert(stuck);
-	cr_assert_not_null(strstr(r.results->stopped, "c did not come back within"));
+	begin(&bed, "c");
+	bed.r.control = &control;
+	bed.r.patience_ms = 50;
+	cr_assert_eq(go(&bed), -1);
+	cr_assert(bed.stuck);
+	cr_assert_not_null(strstr(bed.r.results->stopped, "c did not come back within"));
 	cr_assert_str_eq(turns, "switchbc", "nobody knows what the server is at");
-	results_free(r.results);
+	results_free(bed.r.results);
 }
 
 Test(bench_run, several_clients_wait_for_each_other_before_each_batch)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
-	begin(&o, &r, "absent");
-	r.ranks = (struct ranks *)&r; /* only looked at by ranks_wait() */
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), -1);
-	cr_assert_str_eq(r.results->stopped, "the coordinator went away");
+	struct bed bed;
+	begin(&bed, "absent");
+	bed.r.ranks = (struct ranks *)&bed; /* only looked at by ranks_wait() */
+	cr_assert_eq(go(&bed), -1);
+	cr_assert_str_eq(bed.r.results->stopped, "the coordinator went away");
 	cr_assert_eq(ranks_waited, 7);
 	cr_assert_str_eq(turns, "switchb", "the seventh wait failed");
 	cr_assert_not_null(strstr(ranks_keys[2], "contestant 2"), "also for who is left out here");
 	cr_assert_str_neq(ranks_keys[3], ranks_keys[6]);
-	run_stop(&r);
-	results_free(r.results);
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, one_of_several_clients_brings_its_results_after_each_point)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
-	begin(&o, &r, "c");
-	r.ranks = (struct ranks *)&r;
+	struct bed bed;
+	begin(&bed, "c");
+	bed.r.ranks = (struct ranks *)&bed;
 	ranks_end = 1000;
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), 0);
+	cr_assert_eq(go(&bed), 0);
 	cr_assert_eq(ranks_brought, 1, "but after the last one, when all is brought");
 	cr_assert_eq(ranks_waited, 2 * 4 * 3 + 1, "together, too");
-	cr_assert_eq(samples_of(&r, "cycle", "c", 2), 6);
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_eq(samples_of(&bed, "cycle", "c", 2), 6);
+	end(&bed);
 	WSD_TEST_END();
 }
 
@@ -553,38 +517,30 @@ static void *call_off_soon(void *arg)
 Test(bench_run, a_run_that_is_called_off_ends_in_the_middle_of_a_batch)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck = true;
+	struct bed bed;
 	pthread_t t;
-	begin(&o, &r, "c");
-	r.ranks = (struct ranks *)&r;
+	begin(&bed, "c");
+	bed.r.ranks = (struct ranks *)&bed;
 	how_all = SLOW;
-	o.duration_s = 3600;
+	bed.o.duration_s = 3600;
 	pthread_create(&t, NULL, call_off_soon, NULL);
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), -1);
+	cr_assert_eq(go(&bed), -1);
 	pthread_join(t, NULL);
-	cr_assert_not(stuck);
-	cr_assert_str_eq(r.results->stopped, "somebody died");
-	run_stop(&r);
-	results_free(r.results);
+	cr_assert_not(bed.stuck);
+	cr_assert_str_eq(bed.r.results->stopped, "somebody died");
+	end(&bed);
 	WSD_TEST_END();
 }
 
 Test(bench_run, without_points_nothing_is_run)
 {
 	WSD_TEST_BEGIN();
-	struct options o;
-	struct run r;
-	bool stuck;
-	begin(&o, &r, "c");
-	o.open.n = 1;
-	cr_assert_eq(run_start(&r), 0);
-	cr_assert_eq(run_points(&r, &stuck), -1);
-	cr_assert_str_eq(r.results->stopped, "no points");
+	struct bed bed;
+	begin(&bed, "c");
+	bed.o.open.n = 1;
+	cr_assert_eq(go(&bed), -1);
+	cr_assert_str_eq(bed.r.results->stopped, "no points");
 	cr_assert_str_eq(turns, "");
-	run_stop(&r);
-	results_free(r.results);
+	end(&bed);
 	WSD_TEST_END();
 }
