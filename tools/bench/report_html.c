@@ -3,19 +3,20 @@
  * report_html.c - a report as one HTML file, which needs nothing else: no network, no scripts. The
  * charts are SVG inside it. No state.
  */
-#include "report.h"
+#include "report_parts.h"
 
-static void say_item(void *arg, const char *text)
-{
-	FILE *f = arg;
-	fputs("<li>", f);
-	svg_escape(f, text);
-	fputs("</li>\n", f);
-}
+static const struct markup html = {
+	.escape = svg_escape,
+	.item = {"<li>", "</li>\n"},
+	.label = {"<h3>", "</h3>\n"},
+	.ran_on = "<section>\n<h2>What it ran on</h2>\n",
+	.facts = {"<div class=\"scroll\"><table><tbody>\n", "</tbody></table></div>\n"},
+	.fact = {"<tr><th scope=\"row\">", "</th><td>", "", "</td></tr>\n"},
+};
 
 /* A note stands out; the frame around all of them comes with the first. */
 struct notes {
-	FILE *f;
+	struct paper *paper;
 	int n;
 };
 
@@ -23,18 +24,8 @@ static void say_note(void *arg, const char *text)
 {
 	struct notes *notes = arg;
 	if (!notes->n++)
-		fputs("<ul class=\"note\" aria-label=\"to be known\">\n", notes->f);
-	say_item(notes->f, text);
-}
-
-static void say_fact(void *arg, const char *name, const char *text)
-{
-	FILE *f = arg;
-	fputs("<tr><th scope=\"row\">", f);
-	svg_escape(f, name);
-	fputs("</th><td>", f);
-	svg_escape(f, text);
-	fputs("</td></tr>\n", f);
+		fputs("<ul class=\"note\" aria-label=\"to be known\">\n", notes->paper->f);
+	markup_item(notes->paper, text);
 }
 
 static void write_chart(FILE *f, const struct section *s, const struct chart *c)
@@ -68,12 +59,12 @@ static void write_section(FILE *f, const struct section *s)
 	fputs("</section>\n", f);
 }
 
-static void write_table(FILE *f, const struct report_run *run)
+static void write_table(const struct paper *p, const struct report_run *run)
 {
+	FILE *f = p->f;
 	struct cells cells;
-	fputs("<h3>", f);
-	svg_escape(f, run->label);
-	fputs("</h3>\n<div class=\"scroll\"><table>\n<thead><tr>", f);
+	markup_put(p, html.label, run->label);
+	fputs("<div class=\"scroll\"><table>\n<thead><tr>", f);
 	for (int c = 0; c < CELLS; c++)
 		fprintf(f, "<th scope=\"col\"%s>%s</th>", cells_number[c] ? " class=\"n\"" : "",
 			cells_head[c]);
@@ -109,27 +100,21 @@ static void write_head(FILE *f, const char *title)
 void report_html(FILE *f, const struct report *r)
 {
 	char title[300];
-	struct notes notes = {f, 0};
+	struct paper paper = {f, &html};
+	struct notes notes = {&paper, 0};
 	words_title(r, title, sizeof(title));
 	write_head(f, title);
 	words_notes(r, say_note, &notes);
 	fputs(notes.n ? "</ul>\n<ul>\n" : "<ul>\n", f);
-	words_findings(r, say_item, f);
+	words_findings(r, markup_item, &paper);
 	fputs("</ul>\n", f);
 	fputs("<main>\n", f);
 	for (int i = 0; i < r->section_count; i++)
 		write_section(f, &r->sections[i]);
 	fputs("</main>\n", f);
-	fputs("<section>\n<h2>What it ran on</h2>\n", f);
-	for (int k = 0; k < r->run_count; k++) {
-		fputs("<h3>", f);
-		svg_escape(f, r->runs[k].label);
-		fputs("</h3>\n<div class=\"scroll\"><table><tbody>\n", f);
-		words_facts(&r->runs[k], say_fact, f);
-		fputs("</tbody></table></div>\n", f);
-	}
+	markup_ran_on(&paper, r);
 	fputs("</section>\n<details>\n<summary>All figures</summary>\n", f);
 	for (int k = 0; k < r->run_count; k++)
-		write_table(f, &r->runs[k]);
+		write_table(&paper, &r->runs[k]);
 	fputs("</details>\n</body>\n</html>\n", f);
 }

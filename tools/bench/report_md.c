@@ -2,7 +2,7 @@
  *
  * report_md.c - a report as Markdown: sentences and tables, with bars of text for ratios. No state.
  */
-#include "report.h"
+#include "report_parts.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,30 +19,19 @@ static void escape(FILE *f, const char *text)
 	}
 }
 
-static void say_item(void *arg, const char *text)
-{
-	FILE *f = arg;
-	fputs("- ", f);
-	escape(f, text);
-	fputc('\n', f);
-}
+static const struct markup md = {
+	.escape = escape,
+	.item = {"- ", "\n"},
+	.label = {"\n### ", "\n\n"},
+	.ran_on = "\n## What it ran on\n",
+	.facts = {"| what | |\n| --- | --- |\n", ""},
+	.fact = {"| ", " | ", "", " |\n"},
+};
 
 static void say_note(void *arg, const char *text)
 {
-	FILE *f = arg;
-	fputs("> **", f);
-	escape(f, text);
-	fputs("**\n>\n", f);
-}
-
-static void say_fact(void *arg, const char *name, const char *text)
-{
-	FILE *f = arg;
-	fputs("| ", f);
-	escape(f, name);
-	fputs(" | ", f);
-	escape(f, text);
-	fputs(" |\n", f);
+	static const char *const around[] = {"> **", "**\n>\n"};
+	markup_put(arg, around, text);
 }
 
 /* Around a line in the middle, which is 1.00x; each step is a fifth of a doubling. */
@@ -76,12 +65,12 @@ static void write_row(FILE *f, const struct cells *cells)
 	}
 }
 
-static void write_table(FILE *f, const struct report_run *run)
+static void write_table(const struct paper *p, const struct report_run *run)
 {
+	FILE *f = p->f;
 	struct cells cells;
-	fputs("\n### ", f);
-	escape(f, run->label);
-	fputs("\n\n|", f);
+	markup_put(p, md.label, run->label);
+	fputs("|", f);
 	for (int c = 0; c < CELLS; c++)
 		fprintf(f, " %s |", cells_head[c]);
 	fputs(" less : more |\n|", f);
@@ -96,26 +85,20 @@ static void write_table(FILE *f, const struct report_run *run)
 
 void report_md(FILE *f, const struct report *r)
 {
+	static const char *const heading[] = {"# ", "\n\n"};
+	struct paper paper = {f, &md};
 	char title[300];
 	words_title(r, title, sizeof(title));
-	fputs("# ", f);
-	escape(f, title);
-	fputs("\n\n", f);
-	words_notes(r, say_note, f);
+	markup_put(&paper, heading, title);
+	words_notes(r, say_note, &paper);
 	fputc('\n', f);
-	words_findings(r, say_item, f);
+	words_findings(r, markup_item, &paper);
 	fputs("\n## Figures\n\nThe last two columns: ours divided by that contender's, round by "
 	      "round, with the middle half of the\n"
 	      "rounds; the bar shows the same, a fifth of a doubling for each `#`. Where less is "
 	      "better, a bar to the left is good.\n",
 	      f);
 	for (int k = 0; k < r->run_count; k++)
-		write_table(f, &r->runs[k]);
-	fputs("\n## What it ran on\n", f);
-	for (int k = 0; k < r->run_count; k++) {
-		fputs("\n### ", f);
-		escape(f, r->runs[k].label);
-		fputs("\n\n| what | |\n| --- | --- |\n", f);
-		words_facts(&r->runs[k], say_fact, f);
-	}
+		write_table(&paper, &r->runs[k]);
+	markup_ran_on(&paper, r);
 }

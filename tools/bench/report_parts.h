@@ -39,6 +39,24 @@ bool report_times_alike(const struct report *r, int a, int b);
  * trend. 0 or -ENOMEM. */
 int report_add(struct chart *c, const struct figure *f, const char *at, enum axis a);
 
+/* The marks of a format, around what is said. */
+struct markup {
+	void (*escape)(FILE *f, const char *text);
+	const char *item[2];  /* a sentence of a list */
+	const char *label[2]; /* the heading of a run */
+	const char *ran_on;   /* the heading of what they ran on */
+	const char *facts[2]; /* a run's */
+	const char *fact[4];  /* around its name, around its text */
+};
+struct paper {
+	FILE *f;
+	const struct markup *markup;
+};
+void markup_put(const struct paper *p, const char *const around[2], const char *text);
+void markup_item(void *arg, const char *text); /* a say_fn; @arg: a struct paper */
+/* What each run ran on, with its heading. */
+void markup_ran_on(struct paper *p, const struct report *r);
+
 /* The ratio of the peer at order[@i] and ours at the same point; false: there is none. */
 bool report_ratio(const struct report_run *run, int i, struct ratio *ret);
 
