@@ -367,16 +367,20 @@ static bool takes_part(const struct results *r, const char *contender)
 	return false;
 }
 
+static bool said(const json_t *j, const char *word)
+{
+	return json_is_string(j) && !strcmp(json_string_value(j), word);
+}
+
 /* What results of before do not have. */
 static int read_more(const struct reader *in, const json_t *j, struct figure *f)
 {
 	const json_t *of = json_object_get(j, "percentiles"),
 		     *connections = json_object_get(j, "connections");
 
-	if (of && (!json_is_string(of) || (strcmp(json_string_value(of), percentile_words[0]) &&
-					   strcmp(json_string_value(of), percentile_words[1]))))
+	f->binned = said(of, percentile_words[true]);
+	if (of && !f->binned && !said(of, percentile_words[false]))
 		return wrong(in, "of what the percentiles of '%s' are", f->kind->name);
-	f->binned = of && !strcmp(json_string_value(of), percentile_words[1]);
 	f->connections = (long)json_integer_value(connections);
 	if (connections && (!json_is_integer(connections) || f->connections < 1))
 		return wrong(in, "of how many connections '%s' is", f->kind->name);

@@ -129,7 +129,7 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 	if (far_start(r, c, &terms, why, size))
 		return -1;
 	struct state *s = c->state =
-		calloc(1, sizeof(*s) + ((size_t)p->open + 1) * sizeof(s->conns[0]));
+		calloc(1, sizeof(*s) + ((size_t)p->open + 1) * sizeof(struct conn *));
 	if (!s)
 		return -1;
 	if (!far_serve(r, c, &duty, why, size) && !grow(r, c, p, why, size))
