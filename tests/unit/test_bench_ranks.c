@@ -55,6 +55,19 @@ static void bring(struct ranks *r, int n, double value, const char *stopped)
 	results_free(res);
 }
 
+/* What the coordinator has given to be kept. */
+static int kept, kept_figures;
+static bool kept_stopped;
+
+static void keep(void *arg, struct results *so_far)
+{
+	kept++;
+	kept_figures = so_far->figure_count;
+	kept_stopped = so_far->stopped[0];
+}
+
+static const struct ranks_keeper keeper = {keep, NULL};
+
 struct coordinator {
 	pthread_t thread;
 	struct results *results;
@@ -64,7 +77,7 @@ struct coordinator {
 static void *coordinate(void *arg)
 {
 	struct coordinator *c = arg;
-	c->results = ranks_coordinate(&ranks[0], &options, c->why, sizeof(c->why));
+	c->results = ranks_coordinate(&ranks[0], &options, &keeper, c->why, sizeof(c->why));
 	return NULL;
 }
 
@@ -132,8 +145,12 @@ Test(bench_ranks_unit, what_all_have_brought_is_told_when_one_goes_away)
 	begin(&c, 23050);
 	both_wait();
 	bring(&ranks[1], 1, 10, "");
+	cr_assert_eq(kept, 0, "not of all yet");
 	bring(&ranks[2], 1, 5, "");
 	both_wait();
+	cr_assert_eq(kept, 1);
+	cr_assert_eq(kept_figures, 1);
+	cr_assert(kept_stopped);
 	ranks_leave(&ranks[2]);
 	cr_assert_eq(ranks_wait(&ranks[1], "the next", 1000, why, sizeof(why)), -1);
 	cr_assert_not_null(strstr(why, "client 1 (rank 2 on "), "%s", why);

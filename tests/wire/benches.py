@@ -140,7 +140,7 @@ def test_SW_CLOSE_6_wsd_bench_under_mpirun_survives_a_rank():
         raise runner.Skip("mpirun is not installed (openmpi-bin)")
     path, rsh = result_file(), start_rsh()
     m = mpirun("3", path, "lat", "--beside", "tcp", "-a", "-D", "1", "--repeat", "2", "--warmup", "0", "10.77.0.1")
-    # 23 points of 4 s: some have been brought, some not
+    # 23 points of 4 s: some have been brought, some not. mpirun may kill the coordinator before that can write: then what it kept counts
     on("a", "sh", "-c", "until pgrep -x wsd-bench; do sleep 0.3; done; sleep 40")
     on("b", "sh", "-c", "kill -9 $(pgrep -x wsd-bench | head -1)")  # the only rank there
     m.finish(None, timeout=BENCH_S)
@@ -148,5 +148,5 @@ def test_SW_CLOSE_6_wsd_bench_under_mpirun_survives_a_rank():
     rsh.finish(None)
     check(os.path.exists(path), f"{m}")
     result = read(path)
-    check(not result["complete"] and re.search(r"client 1 .rank 2 on host-b. went away|interrupted", result["stopped"]), f"{result['stopped']}")
+    check(not result["complete"] and re.search(r"client 1 .rank 2 on host-b. went away|interrupted|had not ended", result["stopped"]), f"{result['stopped']}")
     check(len([f for f in result["figures"] if f["samples"]]) >= 2, f"{result['left_out']}")

@@ -39,6 +39,7 @@ struct member {
 	enum { AT_WORK, WAITING, DONE, GONE } is;
 	double ms, until; /* how long it may say nothing at work, by its own word; and to when */
 	json_t *results;  /* the last that it brought */
+	int times;        /* that it brought some */
 };
 
 struct meeting {
@@ -47,6 +48,8 @@ struct meeting {
 	int count, expected, clients, signals;
 	double cheered, end; /* when those who wait were last spoken to; when the loop ends, or 0 */
 	char off[160];       /* why the run was called off; "": it was not */
+	const struct ranks_keeper *keeper;
+	int kept; /* points */
 };
 
 static int listen_at(unsigned port)
@@ -203,6 +206,7 @@ static void take_results(struct meeting *m, struct member *k, const json_t *j)
 	char who[120], text[160];
 	json_decref(k->results);
 	k->results = json_incref(results);
+	k->times++;
 	at_work(m, k);
 	answer(m, k, json_pack("{s:b}", "ok", 1));
 	if (last && k->is != GONE)
@@ -262,6 +266,27 @@ static void look_for_silent(struct meeting *m)
 
 /* ---- the loop ---- */
 
+static struct results *merge_all(struct meeting *m, char *why, size_t size);
+
+/* A launcher may kill without leaving a moment to write anything. */
+static void keep(struct meeting *m)
+{
+	int points = m->clients ? m->member[0].times : 0;
+	char off[sizeof(m->off)], why[160];
+	for (int i = 0; i < m->clients; i++)
+		points = m->member[i].times < points ? m->member[i].times : points;
+	if (!m->keeper || points <= m->kept || m->off[0])
+		return;
+	m->kept = points;
+	memcpy(off, m->off, sizeof(off));
+	snprintf(m->off, sizeof(m->off), "the run had not ended when this was written");
+	struct results *so_far = merge_all(m, why, sizeof(why));
+	memcpy(m->off, off, sizeof(off));
+	if (so_far)
+		m->keeper->keep(m->keeper->arg, so_far);
+	results_free(so_far);
+}
+
 /* One turn; false: it is over. */
 static bool turn(struct meeting *m, struct pollfd *p)
 {
@@ -286,6 +311,7 @@ static bool turn(struct meeting *m, struct pollfd *p)
 		return false;
 	}
 	let_go(m);
+	keep(m);
 	look_for_silent(m);
 	return true;
 }
@@ -354,10 +380,10 @@ static struct results *merge_all(struct meeting *m, char *why, size_t size)
 	return merged;
 }
 
-struct results *ranks_coordinate(const struct ranks *r, const struct options *o, char *why,
-				 size_t size)
+struct results *ranks_coordinate(const struct ranks *r, const struct options *o,
+				 const struct ranks_keeper *keeper, char *why, size_t size)
 {
-	struct meeting m = {.r = r, .expected = r->size - 1};
+	struct meeting m = {.r = r, .expected = r->size - 1, .keeper = keeper};
 	struct results *merged = NULL;
 	size_t n = (size_t)m.expected + 1;
 	struct pollfd *p = calloc(n, sizeof(*p));

@@ -87,6 +87,12 @@ static bool can_write(const char *path)
 	return false;
 }
 
+void measure_keep(const struct options *o, struct results *so_far)
+{
+	if (!results_close(so_far))
+		write_json(o, so_far);
+}
+
 /* Whether our own layer was measured at all. */
 static bool ours_there(const struct results *res)
 {

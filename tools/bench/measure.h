@@ -19,6 +19,9 @@ int measure_run(struct options *o, struct ranks *ranks);
  */
 int measure_tell(const struct options *o, struct results *res, bool parameters);
 
+/* Writes the JSON file alone, for the case that nothing more can be told. */
+void measure_keep(const struct options *o, struct results *so_far);
+
 /* A process of a launcher: server, coordinator or client. The exit status. */
 int measure_ranked(struct options *o, struct ranks *ranks);
 

@@ -65,10 +65,17 @@ static pid_t serve(const struct options *o, int client)
 	exit(server_run(&own));
 }
 
+static void keep(void *arg, struct results *so_far)
+{
+	measure_keep(arg, so_far);
+}
+
 static int coordinate(struct options *o, const struct ranks *ranks)
 {
 	char why[160] = "";
-	struct results *res = ranks_coordinate(ranks, o, why, sizeof(why));
+	const struct ranks_keeper keeper = {keep, o};
+	struct results *res =
+		ranks_coordinate(ranks, o, o->json_file ? &keeper : NULL, why, sizeof(why));
 	if (!res) {
 		bench_complain("%s", why);
 		return BENCH_FAIL;

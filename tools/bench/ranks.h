@@ -53,12 +53,19 @@ int ranks_bring(struct ranks *r, const struct results *res, bool last, char *why
 /* A server other than the coordinator: whether that has hung up. Waits, @ms at most. */
 bool ranks_done(struct ranks *r, int ms);
 
+/* What all clients have brought so far, each time that it is a point more, while others wait. */
+struct ranks_keeper {
+	void (*keep)(void *arg,
+		     struct results *so_far); /* borrowed; not closed; `stopped` says so */
+	void *arg;
+};
+
 /* The coordinator: meets the others, lets the clients wait for each other, and merges their
  * results. Whoever goes away, says nothing, or stops early ends the run for all: what every client
  * has brought is merged, and the first reason is in `stopped`. A signal does the same at once.
- * bench_signals() are blocked when this returns. NULL with a text. */
-struct results *ranks_coordinate(const struct ranks *r, const struct options *o, char *why,
-				 size_t size);
+ * bench_signals() are blocked when this returns. @keeper may be NULL. NULL with a text. */
+struct results *ranks_coordinate(const struct ranks *r, const struct options *o,
+				 const struct ranks_keeper *keeper, char *why, size_t size);
 
 /* The port of the coordinator. */
 unsigned ranks_port(const struct options *o);
