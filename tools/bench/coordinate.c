@@ -272,18 +272,19 @@ static struct results *merge_all(struct meeting *m, char *why, size_t size);
 static void keep(struct meeting *m)
 {
 	int points = m->clients ? m->member[0].times : 0;
-	char off[sizeof(m->off)], why[160];
+	char why[160];
 	for (int i = 0; i < m->clients; i++)
 		points = m->member[i].times < points ? m->member[i].times : points;
 	if (!m->keeper || points <= m->kept || m->off[0])
 		return;
 	m->kept = points;
-	memcpy(off, m->off, sizeof(off));
-	snprintf(m->off, sizeof(m->off), "the run had not ended when this was written");
 	struct results *so_far = merge_all(m, why, sizeof(why));
-	memcpy(m->off, off, sizeof(off));
-	if (so_far)
-		m->keeper->keep(m->keeper->arg, so_far);
+	m->off[0] = '\0'; /* what cannot be merged is told when all has come */
+	if (!so_far)
+		return;
+	snprintf(so_far->stopped, sizeof(so_far->stopped),
+		 "the run had not ended when this was written");
+	m->keeper->keep(m->keeper->arg, so_far);
 	results_free(so_far);
 }
 

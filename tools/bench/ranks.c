@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ranks.c - see ranks.h: the environment, the role, the side of all but
- * the coordinator. The coordinator's is
- * coordinate.c.
+ * ranks.c - see ranks.h: the environment, the role, the side of all but the coordinator. The
+ * coordinator's is coordinate.c.
  */
 #include "ranks.h"
 
