@@ -15,13 +15,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-double bench_now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 /* ---- a coordinator and its clients, a thread each ---- */
 
 static char *servers[] = {(char *)(uintptr_t) "127.0.0.1"};

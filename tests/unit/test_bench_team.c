@@ -10,13 +10,6 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-double bench_now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 /* ---- progress ---- */
 
 /* What progress writes to @fd as standard error. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 void bench_complain(const char *format, ...)
 {
@@ -17,6 +18,18 @@ void bench_complain(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+}
+
+double bench_now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+void bench_version(void)
+{
+	puts("wsd bench (wsdirect) " WSD_VERSION);
 }
 
 void bench_signals(sigset_t *ret)

@@ -20,6 +20,12 @@ int bench_compare(int argc, char **argv);
 /* Says "wsd bench: ..." on stderr. */
 __attribute__((format(printf, 1, 2))) void bench_complain(const char *format, ...);
 
+/* Monotonic, in ns. */
+double bench_now_ns(void);
+
+/* For -V. */
+void bench_version(void);
+
 /* The signals that end a run, which then tells what it has: SIGINT, SIGTERM, and SIGHUP unless it
  * is ignored (nohup). */
 void bench_signals(sigset_t *ret);

@@ -54,7 +54,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
 	case 'V':
-		puts("wsd bench (wsdirect) " WSD_VERSION);
+		bench_version();
 		exit(0);
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= 2)

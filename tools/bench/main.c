@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?"))
 		return usage(stdout);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("wsd bench (wsdirect) " WSD_VERSION);
+		bench_version();
 		return BENCH_OK;
 	}
 	if (!strcmp(argv[1], "--role"))

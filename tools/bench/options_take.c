@@ -192,7 +192,7 @@ static void take_usage(struct parsing *p, const struct option_row *row, const ch
 static void take_version(struct parsing *p, const struct option_row *row, const char *arg,
 			 void *field)
 {
-	puts("wsd bench (wsdirect) " WSD_VERSION);
+	bench_version();
 	exit(0);
 }
 

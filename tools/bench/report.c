@@ -82,7 +82,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
 	case 'V':
-		puts("wsd bench (wsdirect) " WSD_VERSION);
+		bench_version();
 		exit(BENCH_OK);
 	default:
 		return ARGP_ERR_UNKNOWN;

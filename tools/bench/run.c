@@ -27,13 +27,6 @@ enum {
 	COME_BACK_MS = 3000, /* what a job may take to see that the run was stopped */
 };
 
-double bench_now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static void mask(int how)
 {
 	sigset_t set;

@@ -7,6 +7,7 @@
 #ifndef WSD_BENCH_RUN_H
 #define WSD_BENCH_RUN_H
 
+#include "bench.h"
 #include "contender.h"
 #include "figures.h"
 #include "options.h"
@@ -101,9 +102,6 @@ void run_stop(struct run *r);
 int run_points(struct run *r, bool *ret_stuck);
 void run_block(void);
 void run_unblock(void);
-
-/* Monotonic, in ns. */
-double bench_now_ns(void);
 
 /* Starts @n threads that begin together, waits for them. 0, or -1 with errno when one could not be
  * started (none ran then) or -1 when one's function returned something else than 0. Pins the i-th

@@ -4,6 +4,7 @@
  */
 #include "tools_run.h"
 
+#include "bench.h"
 #include "nic.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -303,13 +303,6 @@ json_t *tools_serve(const char *contender, const struct sockaddr_in *here, const
 	return json_pack("{s:s}", "error", "the tool does not come up at the server");
 }
 
-static double now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 int tool_limit_ms(const struct tool_job *j)
 {
 	double n = (double)j->iterations;
@@ -319,7 +312,7 @@ int tool_limit_ms(const struct tool_job *j)
 
 static bool over(const struct tool_job *j, double until)
 {
-	return now_ms() >= until || (j->end && atomic_load(j->end));
+	return bench_now_ns() >= until || (j->end && atomic_load(j->end));
 }
 
 /* All that it prints until it closes its output. false: the limit came first, or the end. */
@@ -343,7 +336,7 @@ static bool gather(int fd, const struct tool_job *j, double until, char *text)
 /* TOOL_DONE: it has ended by itself, with this status. */
 static enum tool_end output_of(char *const *argv, const struct tool_job *j, char *text, int *ret)
 {
-	double until = now_ms() + j->limit_ms;
+	double until = bench_now_ns() + j->limit_ms * 1e6;
 	int out[2];
 	if (pipe2(out, O_CLOEXEC))
 		return TOOL_FAILED;
