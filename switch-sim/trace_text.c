@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include <wsd/abi.h>
+#include <wsd/attend.h>
+#include <wsd/serve.h>
 
 struct word {
 	long value;
@@ -112,6 +114,8 @@ static const struct {
 	{WSAID_RDMAWRITE, "WSPRdmaWrite"},
 	{WSAID_RDMAREAD, "WSPRdmaRead"},
 	{WSAID_MEMORYREGISTRATIONCACHECALLBACK, "WSPMemoryRegistrationCacheCallback"},
+	{WSAID_WSDATTEND, "WSDAttend"},
+	{WSAID_WSDSERVE, "WSDServe"},
 };
 
 const char *trace_guid(const GUID *guid, char *text, size_t size)

@@ -28,6 +28,7 @@ static const struct wsd_command commands[] = {
 	{"bench",
 	 "what bind, listen, connections and data cost, beside raw librdmacm, rsockets, TCP",
 	 cmd_bench},
+	{"run", "play scenarios: what the switch does in them, call by call", cmd_run},
 	{"broker", "keep the names of this host, in the foreground", cmd_broker},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

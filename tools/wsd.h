@@ -27,6 +27,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_broker(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 
 /* argp_parse() for a subcommand: wrong usage ends the program with WSD_EXIT_USAGE. 0 if all is
  * well. */
@@ -48,6 +49,10 @@ int wsd_conf_load(struct conf **ret_conf);
 
 /* Says "wsd: ..." on stderr. */
 __attribute__((format(printf, 1, 2))) void wsd_complain(const char *format, ...);
+
+/* Goes on as @program (below the build folder's tools, or in libexec/wsdirect); the exit status if
+ * that fails, which is complained about. */
+int wsd_become(const char *program, char **argv);
 
 /* Pushes out what was printed; a failed write (full disk, closed pipe) makes @status a failure. */
 int wsd_finish(int status);

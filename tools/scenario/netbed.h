@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * A network namespace of the test's own, with interfaces and addresses that it can change.
+ * A network namespace of one's own, with interfaces and addresses that it can change.
  * Everything here is about the calling thread's namespace; threads made later inherit it.
  */
-#ifndef WSD_TESTS_NETBED_H
-#define WSD_TESTS_NETBED_H
+#ifndef WSD_SCENARIO_NETBED_H
+#define WSD_SCENARIO_NETBED_H
 
 #include <stdbool.h>
 
-/* A fresh namespace with lo up. False: this machine does not let us (skip the test). */
+/* A fresh namespace with lo up. False: this machine does not let us. */
 bool netbed_enter(void);
 /* Return 0 or -errno. A link is a bridge without ports: it needs no hardware. */
 int netbed_add_link(const char *name);
+int netbed_del_link(const char *name);
 int netbed_set_link(const char *name, bool up); /* addresses stay */
 int netbed_add_addr(const char *link, const char *addr, int prefix_len);
 int netbed_del_addr(const char *link, const char *addr, int prefix_len);

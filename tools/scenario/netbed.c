@@ -116,6 +116,15 @@ int netbed_add_link(const char *name)
 	return err ? err : netbed_set_link(name, true);
 }
 
+int netbed_del_link(const char *name)
+{
+	struct request r;
+	struct ifinfomsg *msg = begin(&r, RTM_DELLINK, 0, sizeof(*msg));
+	msg->ifi_family = AF_UNSPEC;
+	msg->ifi_index = (int)if_nametoindex(name);
+	return msg->ifi_index ? ask(&r) : -ENODEV;
+}
+
 static int change_addr(uint16_t type, uint16_t flags, const char *link, const char *addr,
 		       int prefix_len)
 {

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `wsd run` as a whole: what it says of scenarios that go well, that do not and that make no sense;
+ * --record; and that it leaves nothing behind.
+ */
+#include "check.h"
+#include "run_tool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define LISTENER                   \
+	"nic san0 10.77.0.1/24\n"  \
+	"provider a serves san0\n" \
+	"process app\n"            \
+	"app s = socket()\n"       \
+	"app bind(s, 10.77.0.1:5150) = 0\n"
+
+static char dir[] = "/tmp/wsd-run-test-XXXXXX", path[64], before[128];
+
+static void setup(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/x.wsd", dir);
+	/* the folders of the scenarios go there, too */
+	snprintf(before, sizeof(before), "TMPDIR=%s", dir);
+}
+
+static unsigned files(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir(dir);
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static void write_scenario(const char *text)
+{
+	FILE *f = fopen(path, "we");
+	cr_assert(f && fputs(text, f) >= 0 && !fclose(f));
+}
+
+static void read_scenario(char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	text[fread(text, 1, size - 1, f)] = '\0';
+	fclose(f);
+}
+
+/* Plays @text; the run has to end with @status and to say @said, and leaves nothing. */
+static void plays(const char *options, const char *text, int status, const char *said)
+{
+	char arguments[128];
+	write_scenario(text);
+	snprintf(arguments, sizeof(arguments), "run %s %s", options, path);
+	struct run *r = run_tool(before, arguments);
+	if (r->status == 77)
+		cr_skip_test("no network namespace of one's own");
+	cr_expect_eq(r->status, status, "%d: %s", r->status, r->text);
+	cr_expect(strstr(r->text, said), "not said: %s\n%s", said, r->text);
+	cr_expect_eq(files(), 1);
+	free(r);
+}
+
+static void teardown(void)
+{
+	unlink(path);
+	rmdir(dir);
+}
+
+TestSuite(run, .init = setup, .fini = teardown);
+
+Test(run, goes_well)
+{
+	plays("", LISTENER "app listen(s, 5) = 0\n", 0, "ok ");
+	plays("-v", LISTENER "app listen(s, 5) # no result: it has to work\n", 0,
+	      "app listen(s, 5) = 0");
+}
+
+Test(run, another_result_than_expected)
+{
+	plays("", LISTENER "app listen(s, 5) = WSAEINVAL\n", 1, ":6:1: expected WSAEINVAL, seen 0");
+	plays("", LISTENER "app bind(s, 10.77.0.1:5151)\n", 1,
+	      ":6:1: expected that it works, seen WSAEINVAL");
+}
+
+Test(run, other_calls_than_expected)
+{
+	plays("",
+	      LISTENER
+	      "app listen(s, 5) = 0\ntimeout 50ms\napp calls exactly {\n a WSPSocket = $s\n"
+	      " a WSPListen(s=$s) = 0\n}\n",
+	      1, ":8:1: other calls than expected");
+	plays("",
+	      LISTENER
+	      "app listen(s, 5) = 0\ntimeout 50ms\napp calls exactly {\n a WSPSocket = $s\n"
+	      " a WSPListen(s=$s) = 0\n}\n",
+	      1, "! a WSPListen(s=$s) = 0 ");
+	plays("", LISTENER "app listen(s, 5) = 0\napp calls not {\n a WSPListen\n}\n", 1,
+	      "other calls than expected");
+}
+
+Test(run, a_value_is_the_same_wherever_it_stands)
+{
+	plays("",
+	      LISTENER "app listen(s, 5) = 0\ntimeout 50ms\napp calls in order {\n"
+		       " a WSPSocket = $s\n a WSPBind(s=$s, name=$n) = 0\n}\n",
+	      0, "ok ");
+	plays("",
+	      LISTENER "app listen(s, 5) = 0\ntimeout 50ms\napp calls in order {\n"
+		       " a WSPSocket = $s\n a WSPBind(name=$s) = 0\n}\n",
+	      1, "other calls than expected");
+}
+
+Test(run, a_failure_at_the_second_call)
+{
+	plays("",
+	      "nic san0 10.77.0.1/24 10.77.0.2/24\nprovider a serves san0\nprocess app\n"
+	      "provider a fails WSPListen with WSAENOBUFS after 1\n"
+	      "app s = socket()\napp bind(s, 0.0.0.0:5150)\napp listen(s, 5) = 0\n"
+	      "app calls in order {\n a WSPListen = 0\n a WSPListen = WSAENOBUFS\n}\n",
+	      0, "ok ");
+}
+
+Test(run, files_that_make_no_sense)
+{
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{"nic san0 flies\n", ":1:10: expected gains, loses"},
+		{"app listen(s, 5)\n", ":1:1: there is no process 'app' now"},
+		{"process app\napp dance()\n", ":2:1: there is no call 'dance'"},
+		{"process app\napp bind(s)\n", ":2:1: expected bind(s, 10.77.0.1:5150)"},
+		{"process app\napp listen(s, 5)\n", ":2:1: argument 1, 's', is no handle"},
+		{"process app\napp s = socket()\napp bind(s, here)\n",
+		 ":3:1: argument 2, 'here', is no address"},
+		{"process app\nprocess app\n", ":2:1: there is a process 'app' already"},
+		{"provider a silent\n", ":1:1: there is no provider 'a' yet"},
+		{"provider a serves san9\n", ":1:1: there is no NIC san9"},
+		{"nic san0\nnic san0\n", ":2:1: there is a NIC san0 already"},
+		{"nic san0 loses 10.77.0.1/24\n", ":1:1: there is no NIC san0"},
+		{"process a\na x = listen(s, 5)\n", ":2:1: listen makes no handle"},
+		{"nic san0\nprovider a serves san0\nprocess p\n"
+		 "provider a fails WSPFly with WSAENETDOWN\n",
+		 ":4:1: no such call can fail by a script"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		plays("", rows[i].text, 2, rows[i].said);
+	struct run *r = run_tool("", "run /nowhere/x.wsd");
+	cr_expect_eq(r->status, 2);
+	cr_expect(strstr(r->text, "cannot read /nowhere/x.wsd"), "%s", r->text);
+	free(r);
+}
+
+Test(run, a_call_that_does_not_end)
+{
+	plays("", LISTENER "app listen(s, 5)\ntimeout 100ms\napp c = accept(s)\n", 1,
+	      "it has not ended within 100 ms");
+}
+
+Test(run, a_process_that_is_gone)
+{
+	plays("", LISTENER "app killed\napp listen(s, 5)\n", 2, "there is no process 'app' now");
+}
+
+/* What was recorded is what is seen the next time; what was written stays. */
+Test(run, record_round_trip)
+{
+	static char text[8192], again[8192];
+	const char *source = "# why\n" LISTENER "app listen(s, 5) = WSAEINVAL # a comment\n"
+			     "app calls exactly {\n}\napp getsockname(s)\napp closesocket(s) = 0\n"
+			     "app calls of a exactly { }\n";
+	plays("--record", source, 0, "ok ");
+	read_scenario(text, sizeof(text));
+	cr_expect(strstr(text, "# why\nnic san0"), "%s", text);
+	cr_expect(strstr(text, "app listen(s, 5) = 0 # a comment\n"), "%s", text);
+	cr_expect(
+		strstr(text, "{\n\ta WSPSocket = $a1\n\ta WSPBind(s=$a1, name=10.77.0.1:5150) = 0"),
+		"%s", text);
+	cr_expect(strstr(text, "app getsockname(s) = 10.77.0.1:5150\n"), "%s", text);
+	cr_expect(strstr(text, "\ta WSPCloseSocket(s=$a1) = 0\n}"), "%s", text);
+	plays("", text, 0, "ok ");
+	plays("--record", text, 0, "ok ");
+	read_scenario(again, sizeof(again));
+	cr_expect_str_eq(again, text);
+}
+
+/* Ctrl-C in the middle of a call; SIGKILL of the one that would clean up. */
+Test(run, leaves_nothing_behind_when_it_is_stopped)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGKILL};
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		int status;
+		write_scenario(LISTENER "app listen(s, 5)\ntimeout 60s\napp c = accept(s)\n");
+		pid_t pid = fork();
+		if (pid == 0) {
+			setenv("TMPDIR", dir, 1);
+			execl(WSD_TOOL, WSD_TOOL, "run", path, (char *)NULL);
+			_exit(127);
+		}
+		cr_assert(WSD_UNTIL(files() == 2, 10000), "no folder of the scenario");
+		cr_assert_eq(kill(pid, signals[i]), 0);
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		cr_expect(WSD_UNTIL(files() == 1, 10000), "%u files are left after signal %d",
+			  files(), signals[i]);
+		if (signals[i] != SIGKILL)
+			cr_expect_eq(WEXITSTATUS(status), 130);
+	}
+}

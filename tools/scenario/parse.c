@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The statements of a scenario by recursive descent: one function for each kind of statement, found
+ * by its first word in the table at the end. What a line is made of stands in parse_parts.c.
+ */
+#include "parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- statements that begin with a word of their own ---- */
+
+static int parse_clause(struct parser *p, struct statement *s)
+{
+	s->kind = ST_CLAUSE;
+	return parse_words(p, &s->words, "a clause, as SW-WILD-2");
+}
+
+static int parse_needs(struct parser *p, struct statement *s)
+{
+	static const struct choice needs[] = {{"root", 0}, {"net", 0}, {"scripted", 0}, {0}};
+	int ignored;
+	s->kind = ST_NEEDS;
+	for (const struct token *t = p->at; t->kind == TOKEN_WORD; t++) {
+		struct parser look = *p;
+		look.at = t;
+		int r = parse_choice(&look, needs, &ignored);
+		if (r)
+			return r;
+	}
+	return parse_words(p, &s->words, "root, net or scripted");
+}
+
+static int parse_timeout(struct parser *p, struct statement *s)
+{
+	s->kind = ST_TIMEOUT;
+	return parse_duration(p, &s->number);
+}
+
+static int parse_set(struct parser *p, struct statement *s)
+{
+	s->kind = ST_SET;
+	int r = parse_word(p, &s->name, "a key of the configuration, as connect.san_ms");
+	if (!r)
+		r = parse_mark(p, "=");
+	return r ? r : parse_word(p, &s->text, "its value");
+}
+
+static int parse_nic(struct parser *p, struct statement *s)
+{
+	static const struct choice verbs[] = {
+		{"gains", VERB_GAINS}, {"loses", VERB_LOSES},       {"down", VERB_DOWN},
+		{"up", VERB_UP},       {"vanishes", VERB_VANISHES}, {0},
+	};
+	int verb = VERB_HAS;
+	s->kind = ST_NIC;
+	int r = parse_name(p, &s->name, "the interface's name");
+	if (!r && p->at->kind == TOKEN_WORD && !parse_is_address(p->at->text))
+		r = parse_choice(p, verbs, &verb);
+	s->verb = (enum verb)verb;
+	if (r || verb == VERB_DOWN || verb == VERB_UP || verb == VERB_VANISHES)
+		return r;
+	if (verb == VERB_HAS && p->at->kind != TOKEN_WORD)
+		return 0; /* without an address */
+	for (const struct token *t = p->at; t->kind == TOKEN_WORD; t++)
+		if (!parse_is_address(t->text) || !strchr(t->text, '/'))
+			return parse_expected(p, t, "an address with its length, as 10.77.0.1/24");
+	return parse_words(p, &s->words, "an address with its length, as 10.77.0.1/24");
+}
+
+/* "WSPBind(name=10.77.0.1:5150) with WSAENETDOWN after 1 times 2" */
+static int parse_fails(struct parser *p, struct statement *s)
+{
+	s->patterns = calloc(1, sizeof(*s->patterns));
+	if (!s->patterns)
+		return -ENOMEM;
+	s->n_patterns = 1;
+	s->patterns->place = p->at->place;
+	int r = parse_word(p, &s->patterns->call, "a function of the SPI, as WSPBind");
+	if (!r)
+		r = parse_pairs(p, s->patterns);
+	if (!r)
+		r = parse_keyword(p, "with");
+	if (!r)
+		r = parse_code(p, &s->text);
+	s->number = 0;
+	if (!r && parse_at_word(p, "after")) {
+		p->at++;
+		r = parse_number(p, &s->number, "after how many calls");
+	}
+	return r;
+}
+
+static int parse_provider(struct parser *p, struct statement *s)
+{
+	static const struct choice verbs[] = {
+		{"serves", VERB_SERVES},
+		{"fails", VERB_FAILS},
+		{"works", VERB_WORKS},
+		{"refuses", VERB_REFUSES},
+		{"silent", VERB_SILENT},
+		{"loses", VERB_LOST},
+		{"cuts", VERB_CUTS},
+		{"request", VERB_REQUEST},
+		{"wildcard", VERB_WILDCARD},
+		{"no-read", VERB_NO_READ},
+		{"installed", VERB_INSTALLED},
+		{"removed", VERB_REMOVED},
+		{0},
+	};
+	int verb = VERB_SERVES;
+	s->kind = ST_PROVIDER;
+	int r = parse_name(p, &s->name, "the provider's name");
+	if (!r && parse_at_word(p, "in")) {
+		p->at++;
+		r = parse_name(p, &s->thread, "a process");
+	}
+	if (!r)
+		r = parse_choice(p, verbs, &verb);
+	s->verb = (enum verb)verb;
+	if (r)
+		return r;
+	switch (verb) {
+	case VERB_SERVES:
+		return p->at->kind == TOKEN_LINE ? 0 : parse_words(p, &s->words, "an interface");
+	case VERB_FAILS:
+		return parse_fails(p, s);
+	case VERB_REFUSES:
+		r = parse_code(p, &s->text);
+		s->flag = !r && parse_at_word(p, "now");
+		p->at += s->flag;
+		return r;
+	case VERB_LOST:
+		return parse_words(p, &s->words, "the address of a host that never answers");
+	case VERB_REQUEST:
+		r = parse_word(p, &s->text, "who asks, as 10.77.0.9:4000");
+		return r ? r : parse_words(p, &s->words, "whom, as 10.77.0.1:5150");
+	default:
+		return 0;
+	}
+}
+
+static int parse_process(struct parser *p, struct statement *s)
+{
+	s->kind = ST_PROCESS;
+	s->number = -1;
+	int r = parse_name(p, &s->name, "the process's name");
+	while (!r && p->at->kind == TOKEN_WORD) {
+		if (parse_at_word(p, "bare")) {
+			s->flag = true;
+			p->at++;
+		} else if (parse_at_word(p, "user")) {
+			p->at++;
+			r = parse_number(p, &s->number, "a user's number");
+		} else {
+			r = parse_expected(p, p->at, "bare, user N, or the end of the line");
+		}
+	}
+	return r;
+}
+
+/* ---- statements that begin with a process ---- */
+
+/* "calls of a, b in order {" */
+static int parse_calls(struct parser *p, struct statement *s)
+{
+	static const struct choice modes[] = {
+		{"exactly", VERB_EXACTLY}, {"in", VERB_ORDER}, {"not", VERB_NOT}, {0}};
+	int mode = VERB_EXACTLY, r = 0;
+	s->kind = ST_CALLS;
+	if (parse_at_word(p, "of")) {
+		do {
+			p->at++;
+			r = parse_add_word(p, &s->words, "a provider's name");
+		} while (!r && parse_at_mark(p, ","));
+	}
+	if (!r)
+		r = parse_choice(p, modes, &mode);
+	s->verb = (enum verb)mode;
+	if (!r && mode == VERB_ORDER)
+		r = parse_keyword(p, "order");
+	return r ? r : parse_block(p, s);
+}
+
+static int parse_ends(struct parser *p, struct statement *s)
+{
+	s->kind = ST_ENDS;
+	return parse_result(p, s);
+}
+
+static int parse_life(struct parser *p, struct statement *s)
+{
+	static const struct choice verbs[] = {{"exits", VERB_EXITS},
+					      {"killed", VERB_KILLED},
+					      {"stops", VERB_STOPS},
+					      {"continues", VERB_CONTINUES},
+					      {0}};
+	int verb = VERB_EXITS;
+	s->kind = ST_LIFE;
+	int r = parse_choice(p, verbs, &verb);
+	s->verb = (enum verb)verb;
+	return r;
+}
+
+/* "server", "server.t1" */
+static int parse_who(struct parser *p, struct statement *s)
+{
+	int r = parse_word(p, &s->name, "a statement's first word, or a process");
+	char *dot = r ? NULL : strchr(s->name, '.');
+	if (dot) {
+		*dot = '\0';
+		s->thread = strdup(dot + 1);
+		if (!s->thread)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+static int parse_action(struct parser *p, struct statement *s)
+{
+	static const char *const lives[] = {"exits", "killed", "stops", "continues"};
+	int r = parse_who(p, s);
+	if (r)
+		return r;
+	if (p->at->kind != TOKEN_WORD)
+		return parse_expected(p, p->at, "what the process does");
+	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++)
+		if (parse_at_word(p, lives[i]))
+			return parse_life(p, s);
+	if (parse_at_word(p, "calls")) {
+		p->at++;
+		return parse_calls(p, s);
+	}
+	if (parse_at_word(p, "ends")) {
+		p->at++;
+		return parse_ends(p, s);
+	}
+	return parse_call(p, s);
+}
+
+static const struct {
+	const char *word;
+	int (*parse)(struct parser *p, struct statement *s);
+} statements[] = {
+	{"clause", parse_clause},   {"needs", parse_needs}, {"timeout", parse_timeout},
+	{"set", parse_set},         {"nic", parse_nic},     {"provider", parse_provider},
+	{"process", parse_process},
+};
+
+static int parse_statement(struct parser *p, struct statement *s)
+{
+	s->place = p->at->place;
+	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
+		if (parse_at_word(p, statements[i].word)) {
+			p->at++;
+			return statements[i].parse(p, s);
+		}
+	return parse_action(p, s);
+}
+
+static int parse_all(struct parser *p, struct scenario *sc)
+{
+	struct statement **last = &sc->statements;
+	while (p->at->kind != TOKEN_END) {
+		struct statement *s = calloc(1, sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		*last = s;
+		last = &s->next;
+		int r = parse_statement(p, s);
+		if (!r && p->at->kind != TOKEN_LINE)
+			r = parse_expected(p, p->at, "the end of the line");
+		if (r)
+			return r;
+		s->last_line = p->at->place.line;
+		p->at++;
+	}
+	return 0;
+}
+
+int scenario_parse(const char *path, const char *source, struct scenario **ret,
+		   struct scenario_error *error)
+{
+	struct tokens tokens;
+	struct scenario *sc = calloc(1, sizeof(*sc));
+	int r = sc ? tokens_cut(source, &tokens, error) : -ENOMEM;
+
+	if (!r) {
+		struct parser p = {.at = tokens.at, .error = error};
+		sc->path = strdup(path);
+		sc->source = strdup(source);
+		r = sc->path && sc->source ? parse_all(&p, sc) : -ENOMEM;
+		tokens_free(&tokens);
+	}
+	if (r) {
+		scenario_free(sc);
+		return r;
+	}
+	*ret = sc;
+	return 0;
+}
+
+static int read_all(int fd, char **ret)
+{
+	size_t size = 0, room = 16384;
+	char *text = malloc(room);
+	ssize_t n = 1;
+	while (text && n > 0) {
+		n = read(fd, text + size, room - size - 1);
+		if (n > 0)
+			size += (size_t)n;
+		if (size + 1 == room) {
+			char *more = realloc(text, room *= 2);
+			if (!more)
+				free(text);
+			text = more;
+		}
+	}
+	if (!text)
+		return -ENOMEM;
+	if (n < 0) {
+		free(text);
+		return -errno;
+	}
+	text[size] = '\0';
+	*ret = text;
+	return 0;
+}
+
+int scenario_read(const char *path, struct scenario **ret, struct scenario_error *error)
+{
+	char *source = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = read_all(fd, &source);
+	close(fd);
+	if (!r)
+		r = scenario_parse(path, source, ret, error);
+	free(source);
+	return r;
+}
+
+static void pattern_free(struct pattern *p)
+{
+	for (size_t i = 0; i < p->n_args; i++) {
+		free(p->args[i].key);
+		free(p->args[i].value);
+	}
+	free(p->args);
+	free(p->who);
+	free(p->call);
+	free(p->result);
+}
+
+static void statement_free(struct statement *s)
+{
+	for (size_t i = 0; i < s->words.count; i++)
+		free(s->words.at[i]);
+	for (size_t i = 0; i < s->n_patterns; i++)
+		pattern_free(&s->patterns[i]);
+	free(s->words.at);
+	free(s->patterns);
+	free(s->name);
+	free(s->thread);
+	free(s->call);
+	free(s->text);
+	free(s->variable);
+	free(s->result);
+	free(s);
+}
+
+void scenario_free(struct scenario *sc)
+{
+	for (struct statement *s = sc ? sc->statements : NULL, *next; s; s = next) {
+		next = s->next;
+		statement_free(s);
+	}
+	if (sc) {
+		free(sc->path);
+		free(sc->source);
+	}
+	free(sc);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See play.h. The director: one process for each scenario, one thread.
+ */
+#include "play.h"
+#include "parse.h"
+#include "wsaname.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum play_end play_end(struct play *p, const struct statement *s, enum play_end end,
+		       const char *format, ...)
+{
+	va_list args;
+	fprintf(p->options.complaints, "%s:%u:%u: ", p->scenario->path, s->place.line,
+		s->place.column);
+	va_start(args, format);
+	vfprintf(p->options.complaints, format, args);
+	va_end(args);
+	fputc('\n', p->options.complaints);
+	return end;
+}
+
+/* The statement as it stands in the file, its expectation left out, and what came of it. */
+void play_note(struct play *p, const struct statement *s, const char *result)
+{
+	const char *at = p->scenario->source;
+	FILE *to = p->options.notebook;
+	if (!to)
+		return;
+	for (unsigned line = 1; line < s->place.line; line++)
+		at = strchr(at, '\n') + 1;
+	at += s->place.column - 1;
+	int len = (int)strcspn(at, "#\n");
+	if (s->kind == ST_CALLS)
+		len = (int)strcspn(at, "{\n");
+	else if (result && s->result_place.line)
+		len = (int)(s->result_place.column - s->place.column);
+	while (len > 0 && strchr(" \t", at[len - 1]))
+		len--;
+	fprintf(to, "  %.*s%s%s\n", len, at, result ? " = " : "", result ? result : "");
+}
+
+bool play_find(struct play *p, const struct statement *s, char *text)
+{
+	struct finding *at = realloc(p->findings, (p->n_findings + 1) * sizeof(*at));
+	if (!at || !text) {
+		free(text);
+		return false;
+	}
+	p->findings = at;
+	at[p->n_findings++] = (struct finding){s, text};
+	return true;
+}
+
+struct player *play_player(struct play *p, const struct statement *s)
+{
+	struct player *player = troupe_find(&p->troupe, s->name);
+	if (!player)
+		play_end(p, s, PLAY_WRONG, "there is no process '%s' now", s->name);
+	return player;
+}
+
+/* ---- the stage ---- */
+
+static enum play_end stage_fails(struct play *p, const struct statement *s,
+				 const struct stage_error *e)
+{
+	return play_end(p, s, e->cannot ? PLAY_SKIPPED : PLAY_WRONG, "%s", e->text);
+}
+
+static enum play_end do_needs(struct play *p, const struct statement *s)
+{
+	for (size_t i = 0; i < s->words.count; i++) {
+		const char *need = s->words.at[i];
+		if (!strcmp(need, "root") && geteuid() != 0)
+			return play_end(p, s, PLAY_SKIPPED, "it needs root");
+		if (p->options.real && strcmp(need, "root") != 0)
+			return play_end(p, s, PLAY_SKIPPED,
+					"it needs NICs and providers that it can change");
+	}
+	return PLAY_OK;
+}
+
+static enum play_end do_timeout(struct play *p, const struct statement *s)
+{
+	p->timeout_ms = s->number;
+	return PLAY_OK;
+}
+
+static enum play_end do_set(struct play *p, const struct statement *s)
+{
+	struct stage_error e = {0};
+	return stage_set(&p->stage, s->name, s->text, &e) ? PLAY_OK : stage_fails(p, s, &e);
+}
+
+/* Tells one process; it has to be heard that it was done. */
+static enum play_end tell(struct play *p, const struct statement *s, struct player *player,
+			  const json_t *message)
+{
+	enum play_end end = PLAY_OK;
+	if (!troupe_tell(player, message))
+		return play_end(p, s, PLAY_FAILED, "%s is gone", player->name);
+	json_t *answer = troupe_hear(player, "", troupe_now_ms() + p->timeout_ms);
+	if (!answer && errno == EINTR)
+		return PLAY_INTERRUPTED;
+	const char *wrong = json_string_value(json_object_get(answer, "wrong"));
+	if (!answer)
+		end = play_end(p, s, PLAY_FAILED, "%s does not answer", player->name);
+	else if (wrong)
+		end = play_end(p, s, PLAY_WRONG, "%s", wrong);
+	json_decref(answer);
+	return end;
+}
+
+/* All processes there are, and those that come. */
+static enum play_end tell_all(struct play *p, const struct statement *s,
+			      struct stage_provider *provider, json_t *message)
+{
+	json_object_set_new(message, "do", json_string("provider"));
+	json_object_set_new(message, "module", json_string(provider->module));
+	const char *only = s->kind == ST_PROVIDER ? s->thread : NULL;
+	if (!only)
+		json_array_append(provider->past, message);
+	enum play_end end = PLAY_OK;
+	if (only && !troupe_find(&p->troupe, only))
+		end = play_end(p, s, PLAY_WRONG, "there is no process '%s' now", only);
+	for (size_t i = 0; i < p->troupe.n && end == PLAY_OK; i++) {
+		struct player *player = &p->troupe.players[i];
+		if (player->pid && !player->stopped && (!only || !strcmp(player->name, only)))
+			end = tell(p, s, player, message);
+	}
+	json_decref(message);
+	return end;
+}
+
+/* Its addresses are those of its NICs, now. */
+static enum play_end follow(struct play *p, const struct statement *s,
+			    struct stage_provider *provider)
+{
+	struct stage_error e = {0};
+	if (p->options.real)
+		return PLAY_OK;
+	json_t *addrs =
+		stage_addresses(&p->stage, provider->nics, s->kind == ST_PROVIDER ? &e : NULL);
+	if (!addrs)
+		return stage_fails(p, s, &e);
+	return tell_all(p, s, provider, json_pack("{s:s, s:o}", "verb", "serves", "addrs", addrs));
+}
+
+static enum play_end do_nic(struct play *p, const struct statement *s)
+{
+	struct stage_error e = {0};
+	if (!stage_nic(&p->stage, s, &e))
+		return stage_fails(p, s, &e);
+	/* a link that is down keeps its addresses */
+	for (size_t i = 0; i < p->stage.n_providers; i++) {
+		enum play_end end = follow(p, s, &p->stage.providers[i]);
+		if (end != PLAY_OK)
+			return end;
+	}
+	return PLAY_OK;
+}
+
+/* ---- providers ---- */
+
+static json_t *words_of(const struct words *words)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < words->count; i++)
+		json_array_append_new(list, json_string(words->at[i]));
+	return list;
+}
+
+static int code_of(const char *name)
+{
+	for (size_t i = 0; i < wsaname_count(); i++)
+		if (!strcmp(wsaname_at(i)->name, name))
+			return wsaname_at(i)->code;
+	return 0;
+}
+
+static enum play_end do_serves(struct play *p, const struct statement *s)
+{
+	struct stage_error e = {0};
+	struct stage_provider *provider = stage_find(&p->stage, s->name);
+	if (!provider)
+		provider = stage_provide(&p->stage, s->name, &e);
+	if (!provider)
+		return stage_fails(p, s, &e);
+	json_decref(provider->nics);
+	provider->nics = words_of(&s->words);
+	return follow(p, s, provider);
+}
+
+static json_t *fails_message(const struct statement *s)
+{
+	json_t *pairs = json_object();
+	const struct pattern *pattern = s->patterns;
+	for (size_t i = 0; i < pattern->n_args; i++)
+		json_object_set_new(pairs, pattern->args[i].key,
+				    json_string(pattern->args[i].value));
+	return json_pack("{s:s, s:s, s:o, s:i, s:i}", "verb", "fails", "call", pattern->call,
+			 "pairs", pairs, "code", code_of(s->text), "after", (int)s->number);
+}
+
+static json_t *request_message(const struct statement *s)
+{
+	char from[64], to[64];
+	const char *from_port = strrchr(s->text, ':'), *to_port = strrchr(s->words.at[0], ':');
+	if (!from_port || !to_port)
+		return NULL;
+	snprintf(from, sizeof(from), "%.*s", (int)(from_port - s->text), s->text);
+	snprintf(to, sizeof(to), "%.*s", (int)(to_port - s->words.at[0]), s->words.at[0]);
+	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "verb", "request", "from", from, "from_port",
+			 atoi(from_port + 1), "to", to, "to_port", atoi(to_port + 1));
+}
+
+static json_t *works_message(const struct statement *s)
+{
+	return json_pack("{s:s}", "verb", "works");
+}
+
+static json_t *cuts_message(const struct statement *s)
+{
+	return json_pack("{s:s}", "verb", "cuts");
+}
+
+static json_t *loses_message(const struct statement *s)
+{
+	return json_pack("{s:s, s:o}", "verb", "loses", "addrs", words_of(&s->words));
+}
+
+static json_t *refuses_message(const struct statement *s)
+{
+	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", s->flag ? "refuse-now" : "refuse",
+			 "value", code_of(s->text));
+}
+
+static json_t *silent_message(const struct statement *s)
+{
+	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "silent", "value", 1);
+}
+
+static json_t *wildcard_message(const struct statement *s)
+{
+	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "wildcard", "value", 1);
+}
+
+static json_t *no_read_message(const struct statement *s)
+{
+	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "no-read", "value", 1);
+}
+
+static json_t *(*const messages[])(const struct statement *s) = {
+	[VERB_FAILS] = fails_message,     [VERB_WORKS] = works_message,
+	[VERB_REFUSES] = refuses_message, [VERB_SILENT] = silent_message,
+	[VERB_LOST] = loses_message,      [VERB_CUTS] = cuts_message,
+	[VERB_REQUEST] = request_message, [VERB_WILDCARD] = wildcard_message,
+	[VERB_NO_READ] = no_read_message,
+};
+
+static enum play_end do_provider(struct play *p, const struct statement *s)
+{
+	struct stage_error e = {0};
+	if (s->verb == VERB_SERVES)
+		return do_serves(p, s);
+	struct stage_provider *provider = stage_find(&p->stage, s->name);
+	if (!provider)
+		return play_end(p, s, PLAY_WRONG, "there is no provider '%s' yet", s->name);
+	if (s->verb == VERB_INSTALLED || s->verb == VERB_REMOVED) {
+		provider->installed = s->verb == VERB_INSTALLED;
+		return stage_list(&p->stage, &e) ? PLAY_OK : stage_fails(p, s, &e);
+	}
+	json_t *message = messages[s->verb](s);
+	return message ? tell_all(p, s, provider, message)
+		       : play_end(p, s, PLAY_WRONG,
+				  "a request is from an address with its port "
+				  "to one, as 10.77.0.9:4000 10.77.0.1:5150");
+}
+
+/* ---- processes ---- */
+
+static enum play_end do_process(struct play *p, const struct statement *s)
+{
+	enum play_end end = PLAY_OK;
+	if (troupe_find(&p->troupe, s->name))
+		return play_end(p, s, PLAY_WRONG, "there is a process '%s' already", s->name);
+	if (s->number >= 0 && geteuid() != 0)
+		return play_end(p, s, PLAY_SKIPPED, "another user's process needs root");
+	struct player *player = troupe_add(&p->troupe, s->name, s->number);
+	if (!player)
+		return play_end(p, s, PLAY_FAILED, "no further process: %s", strerror(errno));
+	for (size_t i = 0; i < p->stage.n_providers && end == PLAY_OK; i++) {
+		const json_t *past = p->stage.providers[i].past;
+		for (size_t j = 0; j < json_array_size(past) && end == PLAY_OK; j++)
+			end = tell(p, s, player, json_array_get(past, j));
+	}
+	return end == PLAY_OK && !s->flag ? play_start_up(p, s) : end;
+}
+
+static enum play_end do_life(struct play *p, const struct statement *s)
+{
+	struct player *player = play_player(p, s);
+	if (!player)
+		return PLAY_WRONG;
+	if (s->verb == VERB_STOPS || s->verb == VERB_CONTINUES) {
+		troupe_signal(player, s->verb == VERB_STOPS ? SIGSTOP : SIGCONT);
+		return PLAY_OK;
+	}
+	if (s->verb == VERB_EXITS) {
+		json_t *message = json_pack("{s:s}", "do", "exit");
+		troupe_tell(player, message);
+		json_decref(message);
+		/* it goes by itself: its end of the line says when */
+		json_decref(troupe_hear(player, "(end)", troupe_now_ms() + p->timeout_ms));
+	}
+	troupe_end(player);
+	return PLAY_OK;
+}
+
+/* ---- all of it ---- */
+
+static enum play_end do_nothing(struct play *p, const struct statement *s)
+{
+	return PLAY_OK;
+}
+
+static const struct {
+	enum play_end (*play)(struct play *p, const struct statement *s);
+	bool noted; /* a line of the notebook when it is done */
+} kinds[ST_KIND_COUNT] = {
+	[ST_CLAUSE] = {do_nothing, true},  [ST_NEEDS] = {do_needs, false},
+	[ST_TIMEOUT] = {do_timeout, true}, [ST_SET] = {do_set, true},
+	[ST_NIC] = {do_nic, true},         [ST_PROVIDER] = {do_provider, true},
+	[ST_PROCESS] = {do_process, true}, [ST_LIFE] = {do_life, true},
+	[ST_CALL] = {play_call, false},    [ST_ENDS] = {play_ends, false},
+	[ST_CALLS] = {play_expect, false},
+};
+
+enum play_end play_scenario(struct play *p, const struct scenario *sc, const char *dir,
+			    const struct play_options *options)
+{
+	struct stage_error e = {0};
+	*p = (struct play){.scenario = sc, .options = *options, .timeout_ms = 10000};
+	p->watch.fd = -1;
+	if (!stage_make(&p->stage, dir, options->real, &e) ||
+	    !watch_open(&p->watch, p->stage.trace)) {
+		fprintf(options->complaints, "%s: %s\n", sc->path,
+			e.text[0] ? e.text : strerror(errno));
+		return e.cannot ? PLAY_SKIPPED : PLAY_FAILED;
+	}
+	enum play_end end = PLAY_OK;
+	for (const struct statement *s = sc->statements; s && end == PLAY_OK; s = s->next) {
+		if (troupe_interrupted)
+			return PLAY_INTERRUPTED;
+		end = kinds[s->kind].play(p, s);
+		if (end == PLAY_OK && kinds[s->kind].noted)
+			play_note(p, s, NULL);
+	}
+	return end;
+}
+
+void play_free(struct play *p)
+{
+	troupe_end_all(&p->troupe);
+	for (size_t i = 0; i < TROUPE_MAX; i++)
+		bindings_free(&p->bindings[i]);
+	for (size_t i = 0; i < p->n_findings; i++)
+		free(p->findings[i].text);
+	free(p->findings);
+	watch_close(&p->watch);
+	stage_free(&p->stage);
+}

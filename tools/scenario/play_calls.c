@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls of a scenario's processes, their results, and what the switch calls for them; see play.h.
+ */
+#include "play.h"
+#include "calls.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RECORDS = 4096 };
+
+static const char *thread_of(const struct statement *s)
+{
+	return s->thread ? s->thread : "main";
+}
+
+/* ---- results ---- */
+
+/* How the result of a call that has worked looks in a file. */
+static bool is_error(const char *result)
+{
+	return !strncmp(result, "WSA", 3) || !strncmp(result, "error-", 6);
+}
+
+static bool result_fits(const char *expected, const char *result)
+{
+	char text[CALLS_RESULT];
+	if (!expected)
+		return !is_error(result);
+	if (*expected == '"') { /* the closing mark is the file's */
+		snprintf(text, sizeof(text), "%s\"", expected);
+		if (*result != '"')
+			return false;
+		/* both are compared as they would be written */
+		return !strcmp(text, result);
+	}
+	if (!strcmp(expected, "ok"))
+		return !is_error(result);
+	return !strcmp(expected, result) || fnmatch(expected, result, 0) == 0;
+}
+
+/* What is expected, without the mark of texts. */
+static const char *expected_text(const struct statement *s, char *text, size_t size)
+{
+	if (!s->result)
+		snprintf(text, size, "that it works");
+	else
+		snprintf(text, size, "%s%s", s->result, *s->result == '"' ? "\"" : "");
+	return text;
+}
+
+static enum play_end judge(struct play *p, const struct statement *s, const char *result)
+{
+	char text[CALLS_RESULT];
+	play_note(p, s, result);
+	if (p->options.record) {
+		snprintf(text, sizeof(text), " = %s", result);
+		return play_find(p, s, strdup(text)) ? PLAY_OK : PLAY_FAILED;
+	}
+	if (result_fits(s->result, result))
+		return PLAY_OK;
+	return play_end(p, s, PLAY_FAILED, "expected %s, seen %s",
+			expected_text(s, text, sizeof(text)), result);
+}
+
+/* ---- calls ---- */
+
+static enum play_end begin(struct play *p, const struct statement *s, struct player *player)
+{
+	json_t *args = json_array();
+	for (size_t i = 0; i < s->words.count; i++)
+		json_array_append_new(args, json_string(s->words.at[i]));
+	json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:s*, s:b}", "do", "call", "thread",
+			      thread_of(s), "call", s->call, "args", args, "variable", s->variable,
+			      "begin", s->verb == VERB_BEGINS);
+	bool told = m && troupe_tell(player, m);
+	json_decref(m);
+	return told ? PLAY_OK : play_end(p, s, PLAY_FAILED, "%s is gone", s->name);
+}
+
+/* The result of what runs on the statement's thread. */
+static enum play_end hear(struct play *p, const struct statement *s, struct player *player,
+			  long long deadline_ms, char *result, size_t size)
+{
+	json_t *answer = troupe_hear(player, thread_of(s), deadline_ms);
+	if (!answer && errno == EINTR)
+		return PLAY_INTERRUPTED;
+	if (!answer && errno == ETIMEDOUT)
+		return play_end(p, s, PLAY_FAILED, "it has not ended within %ld ms", p->timeout_ms);
+	if (!answer)
+		return play_end(p, s, PLAY_FAILED, "%s has died", s->name);
+	const char *wrong = json_string_value(json_object_get(answer, "wrong"));
+	enum play_end end = PLAY_OK;
+	if (wrong)
+		end = play_end(p, s, PLAY_WRONG, "%s", wrong);
+	else
+		snprintf(result, size, "%s", json_string_value(json_object_get(answer, "result")));
+	json_decref(answer);
+	return end;
+}
+
+static bool is_asleep(pid_t pid, const char *tid)
+{
+	char path[64], line[256] = "";
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", (int)pid, tid);
+	FILE *f = fopen(path, "re");
+	bool read = f && fgets(line, sizeof(line), f);
+	if (f)
+		fclose(f);
+	const char *end = read ? strrchr(line, ')') : NULL;
+	return end && end[1] == ' ' && end[2] == 'S';
+}
+
+/* Until the call waits inside, or is over: what comes next in the file comes after that. */
+static enum play_end wait_begun(struct play *p, const struct statement *s, struct player *player)
+{
+	char thread[48];
+	long long deadline = troupe_now_ms() + p->timeout_ms;
+	int asleep = 0;
+	snprintf(thread, sizeof(thread), "%s begun", thread_of(s));
+	json_t *answer = troupe_hear(player, thread, deadline);
+	const char *tid = json_string_value(json_object_get(answer, "result"));
+	if (!answer)
+		return errno == EINTR ? PLAY_INTERRUPTED
+				      : play_end(p, s, PLAY_FAILED, "%s does not answer", s->name);
+	while (tid && asleep < 3 && !troupe_answered(player, thread_of(s)) &&
+	       troupe_now_ms() < deadline) {
+		asleep = is_asleep(player->pid, tid) ? asleep + 1 : 0;
+		poll(NULL, 0, 3);
+	}
+	json_decref(answer);
+	play_note(p, s, NULL);
+	return PLAY_OK;
+}
+
+enum play_end play_call(struct play *p, const struct statement *s)
+{
+	char result[CALLS_RESULT];
+	long long deadline = troupe_now_ms() + p->timeout_ms;
+	struct player *player = play_player(p, s);
+	if (!player)
+		return PLAY_WRONG;
+	for (;;) {
+		enum play_end end = begin(p, s, player);
+		if (end == PLAY_OK && s->verb == VERB_BEGINS)
+			return wait_begun(p, s, player);
+		if (end == PLAY_OK)
+			end = hear(p, s, player, deadline, result, sizeof(result));
+		if (end != PLAY_OK)
+			return end;
+		bool again = s->verb == VERB_EVENTUALLY && !result_fits(s->result, result) &&
+			     troupe_now_ms() < deadline;
+		if (!again)
+			return judge(p, s, result);
+		poll(NULL, 0, 5); /* between two looks */
+	}
+}
+
+enum play_end play_ends(struct play *p, const struct statement *s)
+{
+	char result[CALLS_RESULT];
+	struct player *player = play_player(p, s);
+	if (!player)
+		return PLAY_WRONG;
+	enum play_end end =
+		hear(p, s, player, troupe_now_ms() + p->timeout_ms, result, sizeof(result));
+	return end == PLAY_OK ? judge(p, s, result) : end;
+}
+
+enum play_end play_start_up(struct play *p, const struct statement *s)
+{
+	struct statement call = *s;
+	char result[CALLS_RESULT], name[] = "WSAStartup";
+	struct player *player = play_player(p, s);
+	call.call = name;
+	call.words.count = 0;
+	enum play_end end = begin(p, &call, player);
+	if (end == PLAY_OK)
+		end = hear(p, &call, player, troupe_now_ms() + p->timeout_ms, result,
+			   sizeof(result));
+	if (end == PLAY_OK && strcmp(result, "0") != 0)
+		end = play_end(p, s, PLAY_FAILED, "WSAStartup: %s", result);
+	watch_read(&p->watch);
+	for (size_t i = 0; i < p->watch.n; i++)
+		if (p->watch.records[i].pid == player->pid)
+			p->watch.records[i].seen = true;
+	return end;
+}
+
+/* ---- what the switch calls ---- */
+
+/* Waits until nothing has come for a while: what is there then is what is written down. */
+static size_t settle(struct play *p, const struct statement *s, pid_t pid, struct record **records)
+{
+	int quiet = 0;
+	while (quiet < 10 && !troupe_interrupted) {
+		quiet = watch_read(&p->watch) ? 0 : quiet + 1;
+		poll(NULL, 0, 10);
+	}
+	return expect_select(&p->watch, s, pid, records, RECORDS);
+}
+
+static enum play_end record_block(struct play *p, const struct statement *s, pid_t pid,
+				  struct bindings *b)
+{
+	static struct record *records[RECORDS];
+	char line[512], *text = NULL;
+	size_t size = 0, n = settle(p, s, pid, records);
+	FILE *f = open_memstream(&text, &size);
+	for (size_t i = 0; f && i < n; i++) {
+		expect_line(records[i], b, true, line, sizeof(line));
+		fprintf(f, "\t%s\n", line);
+		records[i]->seen = true;
+	}
+	if (f)
+		fclose(f);
+	play_note(p, s, NULL);
+	return play_find(p, s, text) ? PLAY_OK : PLAY_FAILED;
+}
+
+enum play_end play_expect(struct play *p, const struct statement *s)
+{
+	static struct record *records[RECORDS];
+	long long deadline = troupe_now_ms() + p->timeout_ms;
+	struct player *player = NULL;
+	/* also of one that is no more */
+	for (size_t i = 0; i < p->troupe.n; i++)
+		if (!strcmp(p->troupe.players[i].name, s->name))
+			player = &p->troupe.players[i];
+	if (!player)
+		return play_end(p, s, PLAY_WRONG, "there is no process '%s'", s->name);
+	struct bindings *b = &p->bindings[player - p->troupe.players];
+	if (p->options.record && s->verb == VERB_EXACTLY)
+		return record_block(p, s, player->spawned, b);
+	for (;;) {
+		watch_read(&p->watch);
+		size_t n = expect_select(&p->watch, s, player->spawned, records, RECORDS);
+		if (n <= RECORDS && expect_fits(s, records, n, b)) {
+			play_note(p, s, NULL);
+			return PLAY_OK;
+		}
+		if (troupe_interrupted)
+			return PLAY_INTERRUPTED;
+		if (s->verb == VERB_NOT || troupe_now_ms() >= deadline) {
+			play_end(p, s, PLAY_FAILED, "other calls than expected");
+			expect_show(p->options.complaints, s, records, n < RECORDS ? n : RECORDS,
+				    b);
+			return PLAY_FAILED;
+		}
+		poll(NULL, 0, 2);
+	}
+}

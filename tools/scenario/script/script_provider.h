@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scripting provider: a layer in front of any SAN provider whose calls fail when the script
+ * says so. It stands in a file of its own for each provider (NAME.so), and what it stands in front
+ * of is the file NAME.under.so beside it.
+ *
+ * A program opens the module before WSAStartup does (same file, so same state), finds
+ * SCRIPT_CONTROL in it and tells it what to do; at any time, from any thread.
+ */
+#ifndef WSD_SCENARIO_SCRIPT_PROVIDER_H
+#define WSD_SCENARIO_SCRIPT_PROVIDER_H
+
+#include <stddef.h>
+
+struct loop_control;
+
+struct script_pair {
+	const char *key, *value; /* the value may hold * and ? as in file names */
+};
+
+struct script_control {
+	/**
+	 * fail - from now on calls of @call whose arguments are @pairs end with @code
+	 * @call: a function of the SPI, WSPStartupEx too; an extension by name is its query
+	 * @after: so many pass first
+	 * Return: 0; -EINVAL: there is no such call; -ENOSPC: too many rules.
+	 */
+	int (*fail)(const char *call, const struct script_pair *pairs, size_t n_pairs, int code,
+		    unsigned after);
+	void (*heal)(void); /* all of it is forgotten */
+	/* The loop provider's control if that is beneath, else NULL. */
+	struct loop_control *(*loop)(void);
+};
+
+/* The symbol to look up in the module. */
+#define SCRIPT_CONTROL "script_control"
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The processes of a scenario, from the director's side.
+ */
+#ifndef WSD_SCENARIO_TROUPE_H
+#define WSD_SCENARIO_TROUPE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { TROUPE_MAX = 16 };
+
+struct player {
+	char name[16];
+	pid_t pid;     /* 0: it is no more */
+	pid_t spawned; /* which it had */
+	int fd;
+	bool stopped;
+	json_t *answers; /* that nobody has asked for yet: by thread */
+};
+
+struct troupe {
+	struct player players[TROUPE_MAX];
+	size_t n;
+};
+
+struct player *troupe_find(struct troupe *t, const char *name); /* NULL: none that lives */
+/* @uid -1: the director's own. NULL with errno set. */
+struct player *troupe_add(struct troupe *t, const char *name, long uid);
+bool troupe_tell(struct player *p, const json_t *message); /* false: it is gone */
+/* The answer of @thread, which has until @deadline_ms of the monotonic clock. NULL: none came; then
+ * ETIMEDOUT, EINTR (somebody wants us to stop) or ECONNRESET (it died). */
+json_t *troupe_hear(struct player *p, const char *thread, long long deadline_ms);
+/* One of @thread is there already. */
+bool troupe_answered(struct player *p, const char *thread);
+void troupe_signal(struct player *p, int signal);
+void troupe_end(struct player *p); /* its end is waited for; it closes nothing */
+void troupe_end_all(struct troupe *t);
+
+long long troupe_now_ms(void);
+
+/* Set by a signal that asks us to stop; troupe_hear looks at it. */
+extern volatile int troupe_interrupted;
+
+#endif
