@@ -302,14 +302,14 @@ static void do_getsockopt(struct made *m)
 static void do_ioctlsocket(struct made *m)
 {
 	long code = number(m, 1), value = m->call->n_args > 2 ? number(m, 2) : 0;
-	u_long inout = (u_long)value;
+	u_long word = (u_long)value;
 	if (m->nonsense)
 		return;
-	int r = ioctlsocket(m->s, code, &inout);
+	int r = ioctlsocket(m->s, code, &word);
 	if (r == SOCKET_ERROR || code == (long)FIONBIO)
 		status(m, r);
 	else
-		snprintf(m->result, m->size, "%lu", (unsigned long)inout);
+		snprintf(m->result, m->size, "%lu", (unsigned long)word);
 }
 
 /* select(s, read|write|except, ms): which of them it is, "none" after the time. */
