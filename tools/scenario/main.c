@@ -8,10 +8,13 @@
 #include <argp.h>
 #include <errno.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,11 +159,11 @@ static int play_file(const struct arguments *a, const struct scenario *sc)
 	char dir[160];
 	int status;
 	pid_t parent = getpid();
-	if (snprintf(dir, sizeof(dir), "%s/wsd-run-XXXXXX", tmp && *tmp ? tmp : "/tmp") >=
-		    (int)sizeof(dir) - 32 ||
-	    !mkdtemp(dir)) {
-		fprintf(stderr, "wsd run: no folder for the scenario in %s: %s\n",
-			tmp ? tmp : "/tmp", strerror(errno));
+	unsigned long long random = 0;
+	if (getrandom(&random, sizeof(random), 0) < 0 ||
+	    snprintf(dir, sizeof(dir), "%s/wsd-run-%016llx", tmp && *tmp ? tmp : "/tmp", random) >=
+		    (int)sizeof(dir) - 32) {
+		fprintf(stderr, "wsd run: no name for a folder in %s\n", tmp ? tmp : "/tmp");
 		return EXIT_FAILED;
 	}
 	fflush(NULL);
@@ -169,16 +172,23 @@ static int play_file(const struct arguments *a, const struct scenario *sc)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != parent)
 			troupe_interrupted = 1;
-		int end = direct(a, sc, dir);
+		/* made here, so that a folder has always somebody who outlives its maker */
+		bool made = mkdir(dir, 0700) == 0;
+		if (!made)
+			fprintf(stderr, "wsd run: no folder %s: %s\n", dir, strerror(errno));
+		int end = made ? direct(a, sc, dir) : EXIT_FAILED;
 		/* nobody else does it when the parent was killed */
 		if (getppid() != parent)
 			remove_folder(dir);
 		fflush(NULL);
 		_exit(end);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	/* looked at now and then: a signal may come just before a wait that would not end by it */
+	for (pid_t ended = 0; pid > 0 && ended != pid; ended = waitpid(pid, &status, WNOHANG)) {
 		if (troupe_interrupted)
 			kill(pid, SIGTERM);
+		poll(NULL, 0, 5);
+	}
 	remove_folder(dir);
 	if (pid < 0 || !WIFEXITED(status)) {
 		fprintf(stderr, "wsd run: %s: its director died\n", sc->path);

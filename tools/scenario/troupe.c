@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SLICE_MS = 100 };
+
 volatile int troupe_interrupted;
 
 long long troupe_now_ms(void)
@@ -97,15 +99,15 @@ static bool take(struct player *p, long long deadline_ms)
 {
 	static char packet[ACTOR_MESSAGE];
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
-	long long left = deadline_ms - troupe_now_ms();
-	int n = poll(&pfd, 1, left > 0 ? (int)left : 0);
-	if (troupe_interrupted || (n < 0 && errno == EINTR)) {
-		errno = EINTR;
-		return troupe_interrupted == 0;
-	}
-	if (n <= 0) {
-		errno = ETIMEDOUT;
-		return false;
+	int n = 0;
+	while (n <= 0) {
+		long long left = deadline_ms - troupe_now_ms();
+		/* a signal that comes just before poll does not end it: hence no long ones */
+		n = poll(&pfd, 1, left > SLICE_MS ? SLICE_MS : left > 0 ? (int)left : 0);
+		if (troupe_interrupted || (n <= 0 && left <= 0)) {
+			errno = troupe_interrupted ? EINTR : ETIMEDOUT;
+			return false;
+		}
 	}
 	ssize_t len = recv(p->fd, packet, sizeof(packet), 0);
 	json_t *answer = len > 0 ? json_loadb(packet, (size_t)len, 0, NULL) : NULL;
