@@ -213,7 +213,8 @@ Test(overlapped, WS_DATA_1_shutdown_behind_pending_sends)
 	WS_OK(wsd_shutdown(p.a, WSD_SD_SEND));
 	cr_assert_eq(pair_recv_all(p.b, 8, BYTES, 100 * KIB), 0);
 	cr_assert_eq(wsd_recv(p.b, &end, 1, 0), 0);
-	cr_assert_eq(result(p.a, &op, true), 0);
+	int code = result(p.a, &op, true);
+	cr_assert_eq(code, 0, "%d", code);
 	cr_assert_eq(op.moved, BYTES);
 	op_end(&op);
 	pair_close(&p);
