@@ -205,7 +205,8 @@ static struct value of_figure(const struct figure *f)
 /* How far the middle half lies apart, of the noisier of both. */
 static double noise_of(const struct value *a, const struct value *b)
 {
-	return fmax((a->high - a->low) / a->median, (b->high - b->low) / b->median);
+	double x = (a->high - a->low) / a->median, y = (b->high - b->low) / b->median;
+	return fmax(isfinite(x) ? x : 0, isfinite(y) ? y : 0);
 }
 
 /* Beyond the noise: the middle halves of the rounds do not meet. */
@@ -223,8 +224,13 @@ static void compare_values(struct comparison *c, const struct figure *f, const c
 	double cost = f->higher ? old->median / new->median : new->median / old->median;
 	bool beyond = apart(old, new), above = c->limit >= 0 && cost - 1 > c->limit;
 
-	if (!isfinite(cost) || !(cost > 0))
+	point_text(&f->point, at, sizeof(at));
+	snprintf(name, sizeof(name), "%s%s%s: %s", f->kind->name, *at ? ", " : "", at, what);
+	if (!(old->median > 0)) { /* as a rate that was not there yet: there is no change to tell */
+		if (new->median > 0)
+			printf(" %-40s %10.4g %10.4g\n", name, old->median, new->median);
 		return;
+	}
 	c->compared++;
 	if (beyond && cost > 1) {
 		verdict = above ? "WORSE" : "worse";
@@ -236,14 +242,28 @@ static void compare_values(struct comparison *c, const struct figure *f, const c
 		verdict = "within the noise";
 		c->hidden += above;
 	}
-	point_text(&f->point, at, sizeof(at));
-	snprintf(name, sizeof(name), "%s%s%s: %s", f->kind->name, *at ? ", " : "", at, what);
 	printf(" %-40s %10.4g %10.4g %+6.1f %%  %s", name, old->median, new->median,
 	       (new->median / old->median - 1) * 100, verdict);
 	if (old->rounds < 2 || new->rounds < 2)
 		printf(" (one round: noise not known)\n");
 	else
 		printf(" (%.1f %%)\n", noise_of(old, new) * 100);
+}
+
+/* A peer that has this figure in the old result only. */
+static void lost_peer(const struct comparison *c, const struct figure *f, const char *peer)
+{
+	const struct results *r = c->new;
+	const char *why = NULL;
+	char at[128];
+
+	for (int i = 0; i < r->out_count && !why; i++)
+		if (!strcmp(r->out[i].contender, peer) &&
+		    (r->out[i].everywhere || point_equal(&r->out[i].point, &f->point)))
+			why = r->out[i].reason;
+	point_text(&f->point, at, sizeof(at));
+	printf(" %s%s%s: %s / %s: not in %s%s%s\n", f->kind->name, *at ? ", " : "", at,
+	       c->old->ours, peer, c->files[1], why ? ": " : "", why ? why : "");
 }
 
 /* The ratio of the figure to each peer that both have. */
@@ -256,9 +276,12 @@ static void compare_ratios(struct comparison *c, const struct figure *old, const
 		const char *peer = c->old->contenders[i];
 		const struct figure *p = results_find(c->old, old->kind->name, peer, &old->point);
 		const struct figure *q = results_find(c->new, old->kind->name, peer, &old->point);
-		if (!strcmp(peer, c->old->ours) || !p || !q || !ratio_of(old, p, &a) ||
-		    !ratio_of(new, q, &b))
+		if (!strcmp(peer, c->old->ours) || !p || !ratio_of(old, p, &a))
 			continue;
+		if (!q || !ratio_of(new, q, &b)) {
+			lost_peer(c, old, peer);
+			continue;
+		}
 		snprintf(what, sizeof(what), "%s / %s", c->old->ours, peer);
 		struct value x = of_ratio(&a), y = of_ratio(&b);
 		compare_values(c, old, what, &x, &y);
