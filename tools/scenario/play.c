@@ -273,10 +273,10 @@ static enum play_end do_provider(struct play *p, const struct statement *s)
 	struct stage_provider *provider = stage_find(&p->stage, s->name);
 	if (!provider)
 		return play_end(p, s, PLAY_WRONG, "there is no provider '%s' yet", s->name);
-	if (s->verb == VERB_INSTALLED || s->verb == VERB_REMOVED) {
-		provider->installed = s->verb == VERB_INSTALLED;
-		return stage_list(&p->stage, &e) ? PLAY_OK : stage_fails(p, s, &e);
-	}
+	if (s->verb == VERB_INSTALLED || s->verb == VERB_REMOVED)
+		return stage_install(&p->stage, provider, s->verb == VERB_INSTALLED, &e)
+			       ? PLAY_OK
+			       : stage_fails(p, s, &e);
 	json_t *message = messages[s->verb](s);
 	return message ? tell_all(p, s, provider, message)
 		       : play_end(p, s, PLAY_WRONG,

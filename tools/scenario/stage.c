@@ -3,6 +3,7 @@
  * See stage.h. The director's only thread.
  */
 #include "stage.h"
+#include "catalog.h"
 #include "netbed.h"
 #include "parse.h"
 
@@ -103,7 +104,7 @@ bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error 
 	unsetenv("WSD_TRACE");
 	/* a busy machine is no reason for TCP/IP */
 	setenv("WSD_CONNECT_SAN_MS", "20000", 1);
-	return stage_list(s, e);
+	return true;
 }
 
 void stage_free(struct stage *s)
@@ -237,47 +238,28 @@ struct stage_provider *stage_find(struct stage *s, const char *name)
 	return NULL;
 }
 
-static bool make_entry(struct stage *s, size_t i, struct stage_error *e)
+static bool make_entry(struct stage *s, const struct stage_provider *p, struct stage_error *e)
 {
-	struct stage_provider *p = &s->providers[i];
 	char path[STAGE_PATH + 32], text[1024];
 	snprintf(path, sizeof(path), "%s/catalog/%s.provider", s->dir, p->name);
 	int n = snprintf(text, sizeof(text),
-			 "# made by wsd run\nid = {5c21000%zu-77aa-4bd1-9c1e-0123456789a%zu}\n"
-			 "name = %s\nmodule = %s\nflags = PFL_HIDDEN\n"
-			 "services = XP1_GUARANTEED_DELIVERY XP1_GUARANTEED_ORDER "
-			 "XP1_MESSAGE_ORIENTED\n",
-			 i, i, p->name, p->module);
+			 "# made by wsd run\nid = %s\nname = %s\nmodule = %s\n"
+			 "flags = PFL_HIDDEN\nservices = XP1_GUARANTEED_DELIVERY "
+			 "XP1_GUARANTEED_ORDER XP1_MESSAGE_ORIENTED\n",
+			 p->id, p->name, p->module);
 	return write_file(path, text, (size_t)n, e);
 }
 
-bool stage_list(struct stage *s, struct stage_error *e)
+bool stage_install(struct stage *s, const struct stage_provider *p, bool install,
+		   struct stage_error *e)
 {
-	unsigned char list[STAGE_PROVIDERS * 16];
-	char path[STAGE_PATH];
-	size_t n = 0;
-	for (size_t i = 0; i < s->n_providers; i++) {
-		const unsigned char id[16] = {(unsigned char)i,
-					      0x00,
-					      0x21,
-					      0x5c,
-					      0xaa,
-					      0x77,
-					      0xd1,
-					      0x4b,
-					      0x9c,
-					      0x1e,
-					      0x01,
-					      0x23,
-					      0x45,
-					      0x67,
-					      0x89,
-					      (unsigned char)(0xa0 + i)};
-		if (s->providers[i].installed)
-			memcpy(list + 16 * n++, id, 16);
-	}
-	snprintf(path, sizeof(path), "%s/catalog/tcp-on-san", s->dir);
-	return write_file(path, list, 16 * n, e);
+	GUID id;
+	char dir[STAGE_PATH];
+	snprintf(dir, sizeof(dir), "%s/catalog", s->dir);
+	int err = catalog_parse_guid(p->id, &id);
+	if (!err)
+		err = (install ? catalog_list_add : catalog_list_remove)(dir, &id);
+	return err ? fail(e, "cannot change the list of providers: %s", strerror(-err)) : true;
 }
 
 struct stage_provider *stage_provide(struct stage *s, const char *name, struct stage_error *e)
@@ -292,8 +274,9 @@ struct stage_provider *stage_provide(struct stage *s, const char *name, struct s
 		fail(e, "a scenario has at most %d providers", STAGE_PROVIDERS);
 		return NULL;
 	}
-	*p = (struct stage_provider){.installed = true, .past = json_array()};
+	*p = (struct stage_provider){.past = json_array()};
 	snprintf(p->name, sizeof(p->name), "%s", name);
+	snprintf(p->id, sizeof(p->id), "{5c21000%zu-77aa-4bd1-9c1e-0123456789ab}", s->n_providers);
 	memcpy(dir, s->dir, sizeof(dir));
 	snprintf(p->module, sizeof(p->module), "%s/%s.so", dir, name);
 	snprintf(under, sizeof(under), "%s/%s.under.so", dir, name);
@@ -306,5 +289,5 @@ struct stage_provider *stage_provide(struct stage *s, const char *name, struct s
 		return NULL;
 	}
 	s->n_providers++;
-	return make_entry(s, s->n_providers - 1, e) && stage_list(s, e) ? p : NULL;
+	return make_entry(s, p, e) && stage_install(s, p, true, e) ? p : NULL;
 }

@@ -21,10 +21,10 @@ struct stage_addr {
 
 struct stage_provider {
 	char name[16];
+	char id[40];
 	char module[STAGE_PATH];
-	bool installed, follows; /* its addresses are those of its NICs */
-	json_t *nics;            /* an array of names */
-	json_t *past;            /* what processes that start later have to be told, in order */
+	json_t *nics; /* an array of names, or of addresses: what it serves */
+	json_t *past; /* what processes that start later have to be told, in order */
 };
 
 struct stage {
@@ -54,9 +54,11 @@ bool stage_set(struct stage *s, const char *key, const char *value, struct stage
 
 /* The provider of this name; NULL: none. */
 struct stage_provider *stage_find(struct stage *s, const char *name);
-/* A new one: its modules and its entry in the catalogue. */
+/* A new one: its modules and its entry in the catalogue; installed. */
 struct stage_provider *stage_provide(struct stage *s, const char *name, struct stage_error *e);
-bool stage_list(struct stage *s, struct stage_error *e); /* who is installed */
+/* Puts it into the list of registered providers, or takes it out. */
+bool stage_install(struct stage *s, const struct stage_provider *p, bool install,
+		   struct stage_error *e);
 /* The addresses of these NICs (or addresses themselves): an array of texts. NULL: @e. */
 json_t *stage_addresses(struct stage *s, const json_t *words, struct stage_error *e);
 
