@@ -6,6 +6,7 @@
 #include "catalog.h"
 #include "netbed.h"
 #include "parse.h"
+#include "place.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -65,19 +66,12 @@ static bool copy_file(const char *from, const char *to, struct stage_error *e)
 	return done;
 }
 
-/* A file of this program's: beside it in a build folder, or installed. */
-static bool own_file(const char *built, const char *installed, char path[PATH_MAX])
+/* One that belongs to this program. */
+static bool copy_own(const char *built, const char *folder, const char *to, struct stage_error *e)
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 64);
-	if (n > 0) {
-		path[n] = '\0';
-		char *slash = strrchr(path, '/');
-		snprintf(slash + 1, 64, "%s", built);
-		if (!access(path, R_OK))
-			return true;
-	}
-	snprintf(path, PATH_MAX, "%s", installed);
-	return !access(path, R_OK);
+	char from[PATH_MAX];
+	return place_find(built, folder, from, sizeof(from)) ? copy_file(from, to, e)
+							     : fail(e, "there is no %s", from);
 }
 
 /* ---- the stage ---- */
@@ -264,12 +258,8 @@ bool stage_install(struct stage *s, const struct stage_provider *p, bool install
 
 struct stage_provider *stage_provide(struct stage *s, const char *name, struct stage_error *e)
 {
-	char from[PATH_MAX], under[STAGE_PATH + 16], dir[sizeof(s->dir)];
+	char under[STAGE_PATH + 16], dir[sizeof(s->dir)];
 	struct stage_provider *p = &s->providers[s->n_providers];
-	bool found =
-		s->real ? own_file("../../provider/wsd-rdma.so", WSD_PROVIDERDIR "/wsd-rdma.so",
-				   from)
-			: own_file("../loop/loop.so", WSD_LIBEXECDIR "/wsdirect/loop.so", from);
 	if (s->n_providers == STAGE_PROVIDERS) {
 		fail(e, "a scenario has at most %d providers", STAGE_PROVIDERS);
 		return NULL;
@@ -280,11 +270,9 @@ struct stage_provider *stage_provide(struct stage *s, const char *name, struct s
 	memcpy(dir, s->dir, sizeof(dir));
 	snprintf(p->module, sizeof(p->module), "%s/%s.so", dir, name);
 	snprintf(under, sizeof(under), "%s/%s.under.so", dir, name);
-	if (!found || !copy_file(from, under, e) ||
-	    !own_file("script.so", WSD_LIBEXECDIR "/wsdirect/script.so", from) ||
-	    !copy_file(from, p->module, e)) {
-		if (!e->text[0])
-			fail(e, "there is no %s", from);
+	if (!copy_own(s->real ? "../../provider/wsd-rdma.so" : "../loop/loop.so",
+		      s->real ? WSD_PROVIDERDIR : WSD_LIBEXECDIR "/wsdirect", under, e) ||
+	    !copy_own("script.so", WSD_LIBEXECDIR "/wsdirect", p->module, e)) {
 		json_decref(p->past);
 		return NULL;
 	}
