@@ -156,6 +156,25 @@ Test(run, files_that_make_no_sense)
 	free(r);
 }
 
+/* What was read as an escape is compared, told and recorded as one. */
+Test(run, texts_with_escapes)
+{
+	static char text[8192];
+	static const char source[] =
+		"process app\napp l = socket()\napp bind(l, 127.0.0.1:5150)\napp listen(l, 1)\n"
+		"app k = socket()\napp connect(k, 127.0.0.1:5150)\napp c = accept(l)\n"
+		"app send(k, \"a\\n\\\"b\\\\\\x7f\")\napp recv(c, 9) = \"a\\n\\\"b\\\\\\x7f\"\n";
+	plays("", source, 0, "ok ");
+	plays("--record", source, 0, "ok ");
+	read_scenario(text, sizeof(text));
+	cr_expect(strstr(text, "app recv(c, 9) = \"a\\n\\\"b\\\\\\x7f\"\n"), "%s", text);
+	plays("", text, 0, "ok ");
+	plays("",
+	      LISTENER "app listen(s, 1)\napp k = socket()\napp connect(k, 10.77.0.1:5150)\n"
+		       "app send(k, \"\\t\")\napp c = accept(s)\napp recv(c, 1) = \"\\n\"\n",
+	      1, "expected \"\\n\", seen \"\\t\"");
+}
+
 Test(run, a_call_that_does_not_end)
 {
 	plays("", LISTENER "app listen(s, 5)\ntimeout 100ms\napp c = accept(s)\n", 1,

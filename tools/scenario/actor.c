@@ -7,6 +7,7 @@
  */
 #include "actor.h"
 #include "calls.h"
+#include "scenario.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 struct hand {
-	char name[32];
+	char name[NAME_SIZE];
 	json_t *task; /* NULL: none */
 };
 

@@ -4,6 +4,7 @@
  * function, a row of the table and a paragraph in wsd-scenario(5).
  */
 #include "calls.h"
+#include "text.h"
 #include "values.h"
 
 #include <mswsock.h>
@@ -211,7 +212,7 @@ static void do_recv(struct made *m)
 		return;
 	int n = recv(m->s, data, (int)len, (int)flags);
 	if (n > 0)
-		value_data_text(data, (size_t)n, m->result, m->size);
+		text_quote(data, (size_t)n, m->result, m->size);
 	else
 		status(m, n);
 }

@@ -209,6 +209,7 @@ static int parse_life(struct parser *p, struct statement *s)
 /* "server", "server.t1" */
 static int parse_who(struct parser *p, struct statement *s)
 {
+	const struct token *t = p->at;
 	int r = parse_word(p, &s->name, "a statement's first word, or a process");
 	char *dot = r ? NULL : strchr(s->name, '.');
 	if (dot) {
@@ -217,6 +218,8 @@ static int parse_who(struct parser *p, struct statement *s)
 		if (!s->thread)
 			return -ENOMEM;
 	}
+	if (!r && (!parse_is_name(s->name) || (dot && !parse_is_name(s->thread))))
+		r = parse_expected(p, t, "a statement's first word, or a process");
 	return r;
 }
 

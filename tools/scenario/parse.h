@@ -25,7 +25,9 @@ int parse_mark(struct parser *p, const char *mark);
 int parse_keyword(struct parser *p, const char *word);
 int parse_choice(struct parser *p, const struct choice *choices, int *ret);
 int parse_word(struct parser *p, char **ret, const char *what);
-int parse_name(struct parser *p, char **ret, const char *what); /* letters, digits, - and _ */
+/* Of NICs, providers, processes, threads: letters, digits, - and _. */
+bool parse_is_name(const char *text);
+int parse_name(struct parser *p, char **ret, const char *what);
 int parse_add_word(struct parser *p, struct words *words, const char *what);
 int parse_words(struct parser *p, struct words *words, const char *what); /* to the line's end */
 int parse_number(struct parser *p, long *ret, const char *what);

@@ -88,12 +88,17 @@ int parse_word(struct parser *p, char **ret, const char *what)
 	return p->at->kind == TOKEN_WORD ? copy(p, ret) : parse_expected(p, p->at, what);
 }
 
+bool parse_is_name(const char *text)
+{
+	bool fits = strlen(text) < NAME_SIZE && isalpha((unsigned char)*text);
+	for (const char *c = text; fits && *c; c++)
+		fits = isalnum((unsigned char)*c) || *c == '-' || *c == '_';
+	return fits;
+}
+
 int parse_name(struct parser *p, char **ret, const char *what)
 {
-	bool fits = p->at->kind == TOKEN_WORD && strlen(p->at->text) < 16 &&
-		    isalpha((unsigned char)p->at->text[0]);
-	for (const char *c = p->at->text; fits && *c; c++)
-		fits = isalnum((unsigned char)*c) || *c == '-' || *c == '_';
+	bool fits = p->at->kind == TOKEN_WORD && parse_is_name(p->at->text);
 	return fits ? copy(p, ret) : parse_expected(p, p->at, what);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "play.h"
 #include "calls.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -31,11 +32,8 @@ static bool result_fits(const char *expected, const char *result)
 	char text[CALLS_RESULT];
 	if (!expected)
 		return !is_error(result);
-	if (*expected == '"') { /* the closing mark is the file's */
-		snprintf(text, sizeof(text), "%s\"", expected);
-		if (*result != '"')
-			return false;
-		/* both are compared as they would be written */
+	if (*expected == '"') { /* the result is as a file would write it */
+		text_quote(expected + 1, strlen(expected + 1), text, sizeof(text));
 		return !strcmp(text, result);
 	}
 	if (!strcmp(expected, "ok"))
@@ -43,13 +41,15 @@ static bool result_fits(const char *expected, const char *result)
 	return !strcmp(expected, result) || fnmatch(expected, result, 0) == 0;
 }
 
-/* What is expected, without the mark of texts. */
+/* What is expected, as a file writes it. */
 static const char *expected_text(const struct statement *s, char *text, size_t size)
 {
 	if (!s->result)
 		snprintf(text, size, "that it works");
+	else if (*s->result == '"')
+		text_quote(s->result + 1, strlen(s->result + 1), text, size);
 	else
-		snprintf(text, size, "%s%s", s->result, *s->result == '"' ? "\"" : "");
+		snprintf(text, size, "%s", s->result);
 	return text;
 }
 

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { NAME_SIZE = 16 }; /* of a NIC, provider, process, thread, with its end */
+
 struct place {
 	unsigned line, column; /* from 1 */
 };

@@ -16,11 +16,11 @@ enum { STAGE_NICS = 16, STAGE_ADDRS = 64, STAGE_PROVIDERS = 8, STAGE_PATH = 256 
 struct stage_addr {
 	char text[16];
 	int length;
-	char nic[16];
+	char nic[NAME_SIZE];
 };
 
 struct stage_provider {
-	char name[16];
+	char name[NAME_SIZE];
 	char id[40];
 	char module[STAGE_PATH];
 	json_t *nics; /* an array of names, or of addresses: what it serves */
@@ -31,7 +31,7 @@ struct stage {
 	char dir[STAGE_PATH - 64];
 	char trace[STAGE_PATH];
 	bool real; /* the machine's own NICs and the provider over RDMA */
-	char nics[STAGE_NICS][16];
+	char nics[STAGE_NICS][NAME_SIZE];
 	size_t n_nics;
 	struct stage_addr addrs[STAGE_ADDRS];
 	size_t n_addrs;

@@ -5,6 +5,8 @@
 #ifndef WSD_SCENARIO_TROUPE_H
 #define WSD_SCENARIO_TROUPE_H
 
+#include "scenario.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -12,7 +14,7 @@
 enum { TROUPE_MAX = 16 };
 
 struct player {
-	char name[16];
+	char name[NAME_SIZE];
 	pid_t pid;     /* 0: it is no more */
 	pid_t spawned; /* which it had */
 	int fd;
