@@ -133,6 +133,9 @@ Test(run, files_that_make_no_sense)
 	} rows[] = {
 		{"nic san0 flies\n", ":1:10: expected gains, loses"},
 		{"app listen(s, 5)\n", ":1:1: there is no process 'app' now"},
+		{"process app\napp.t ends\n", ":2:1: app.t is in no call"},
+		{LISTENER "app listen(s, 1)\napp.t begins c = accept(s)\napp.t getsockname(s)\n",
+		 ":8:1: app.t is still in a call"},
 		{"process app\napp dance()\n", ":2:1: there is no call 'dance'"},
 		{"process app\napp bind(s)\n", ":2:1: expected bind(s, 10.77.0.1:5150)"},
 		{"process app\napp listen(s, 5)\n", ":2:1: argument 1, 's', is no handle"},
@@ -179,6 +182,17 @@ Test(run, a_call_that_does_not_end)
 {
 	plays("", LISTENER "app listen(s, 5)\ntimeout 100ms\napp c = accept(s)\n", 1,
 	      "it has not ended within 100 ms");
+}
+
+/* What a stopped process is told it knows before it makes its next call. */
+Test(run, a_process_that_stands_still)
+{
+	plays("",
+	      LISTENER "app stops\nprovider a fails WSPBind with WSAENETDOWN\n"
+		       "nic san0 gains 10.77.0.2/24\napp continues\napp listen(s, 5) = 0\n"
+		       "app calls in order {\n a WSPBind = WSAENETDOWN\n}\n"
+		       "app exits\nprocess app\n",
+	      0, "ok ");
 }
 
 Test(run, a_process_that_is_gone)

@@ -99,13 +99,17 @@ static enum play_end do_set(struct play *p, const struct statement *s)
 	return stage_set(&p->stage, s->name, s->text, &e) ? PLAY_OK : stage_fails(p, s, &e);
 }
 
-/* Tells one process; it has to be heard that it was done. */
+/* Tells one process; it has to be heard that it was done. Without a message only that. */
 static enum play_end tell(struct play *p, const struct statement *s, struct player *player,
 			  const json_t *message)
 {
 	enum play_end end = PLAY_OK;
-	if (!troupe_tell(player, message))
+	if (message && !troupe_tell(player, message))
 		return play_end(p, s, PLAY_FAILED, "%s is gone", player->name);
+	if (player->stopped) { /* it hears of it when it goes on */
+		player->owed++;
+		return PLAY_OK;
+	}
 	json_t *answer = troupe_hear(player, "", troupe_now_ms() + p->timeout_ms);
 	if (!answer && errno == EINTR)
 		return PLAY_INTERRUPTED;
@@ -132,7 +136,7 @@ static enum play_end tell_all(struct play *p, const struct statement *s,
 		end = play_end(p, s, PLAY_WRONG, "there is no process '%s' now", only);
 	for (size_t i = 0; i < p->troupe.n && end == PLAY_OK; i++) {
 		struct player *player = &p->troupe.players[i];
-		if (player->pid && !player->stopped && (!only || !strcmp(player->name, only)))
+		if (player->pid && (!only || !strcmp(player->name, only)))
 			end = tell(p, s, player, message);
 	}
 	json_decref(message);
@@ -309,19 +313,16 @@ static enum play_end do_life(struct play *p, const struct statement *s)
 	struct player *player = play_player(p, s);
 	if (!player)
 		return PLAY_WRONG;
-	if (s->verb == VERB_STOPS || s->verb == VERB_CONTINUES) {
+	enum play_end end = PLAY_OK;
+	if (s->verb == VERB_STOPS || s->verb == VERB_CONTINUES)
 		troupe_signal(player, s->verb == VERB_STOPS ? SIGSTOP : SIGCONT);
-		return PLAY_OK;
-	}
-	if (s->verb == VERB_EXITS) {
-		json_t *message = json_pack("{s:s}", "do", "exit");
-		troupe_tell(player, message);
-		json_decref(message);
-		/* it goes by itself: its end of the line says when */
-		json_decref(troupe_hear(player, "(end)", troupe_now_ms() + p->timeout_ms));
-	}
-	troupe_end(player);
-	return PLAY_OK;
+	else if (s->verb == VERB_EXITS)
+		troupe_exit(player, troupe_now_ms() + p->timeout_ms);
+	else
+		troupe_end(player);
+	for (; s->verb == VERB_CONTINUES && player->owed && end == PLAY_OK; player->owed--)
+		end = tell(p, s, player, NULL);
+	return end;
 }
 
 /* ---- all of it ---- */

@@ -71,6 +71,10 @@ static enum play_end judge(struct play *p, const struct statement *s, const char
 
 static enum play_end begin(struct play *p, const struct statement *s, struct player *player)
 {
+	if (json_object_get(player->busy, thread_of(s)))
+		return play_end(p, s, PLAY_WRONG,
+				"%s.%s is still in a call that began ('ends' is missing)", s->name,
+				thread_of(s));
 	json_t *args = json_array();
 	for (size_t i = 0; i < s->words.count; i++)
 		json_array_append_new(args, json_string(s->words.at[i]));
@@ -79,6 +83,7 @@ static enum play_end begin(struct play *p, const struct statement *s, struct pla
 			      "begin", s->verb == VERB_BEGINS);
 	bool told = m && troupe_tell(player, m);
 	json_decref(m);
+	json_object_set_new(player->busy, thread_of(s), json_true());
 	return told ? PLAY_OK : play_end(p, s, PLAY_FAILED, "%s is gone", s->name);
 }
 
@@ -87,9 +92,11 @@ static enum play_end hear(struct play *p, const struct statement *s, struct play
 			  long long deadline_ms, char *result, size_t size)
 {
 	json_t *answer = troupe_hear(player, thread_of(s), deadline_ms);
-	if (!answer && errno == EINTR)
+	int err = answer ? 0 : errno;
+	json_object_del(player->busy, thread_of(s));
+	if (err == EINTR)
 		return PLAY_INTERRUPTED;
-	if (!answer && errno == ETIMEDOUT)
+	if (err == ETIMEDOUT)
 		return play_end(p, s, PLAY_FAILED, "it has not ended within %ld ms", p->timeout_ms);
 	if (!answer)
 		return play_end(p, s, PLAY_FAILED, "%s has died", s->name);
@@ -166,6 +173,8 @@ enum play_end play_ends(struct play *p, const struct statement *s)
 	struct player *player = play_player(p, s);
 	if (!player)
 		return PLAY_WRONG;
+	if (!json_object_get(player->busy, thread_of(s)))
+		return play_end(p, s, PLAY_WRONG, "%s.%s is in no call", s->name, thread_of(s));
 	enum play_end end =
 		hear(p, s, player, troupe_now_ms() + p->timeout_ms, result, sizeof(result));
 	return end == PLAY_OK ? judge(p, s, result) : end;

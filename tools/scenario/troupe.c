@@ -81,7 +81,11 @@ struct player *troupe_add(struct troupe *t, const char *name, long uid)
 		return NULL;
 	}
 	struct player *p = &t->players[t->n++];
-	*p = (struct player){.pid = pid, .spawned = pid, .fd = ends[0], .answers = json_object()};
+	*p = (struct player){.pid = pid,
+			     .spawned = pid,
+			     .fd = ends[0],
+			     .answers = json_object(),
+			     .busy = json_object()};
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	return p;
 }
@@ -152,7 +156,18 @@ static void gone(struct player *p)
 		;
 	close(p->fd);
 	json_decref(p->answers);
+	json_decref(p->busy);
 	p->pid = 0;
+}
+
+void troupe_exit(struct player *p, long long deadline_ms)
+{
+	json_t *message = json_pack("{s:s}", "do", "exit");
+	if (troupe_tell(p, message))
+		while (take(p, deadline_ms)) /* until there is nobody at the other end */
+			;
+	json_decref(message);
+	troupe_end(p);
 }
 
 void troupe_end(struct player *p)

@@ -20,6 +20,8 @@ struct player {
 	int fd;
 	bool stopped;
 	json_t *answers; /* that nobody has asked for yet: by thread */
+	json_t *busy;    /* threads that are in a call: by name */
+	unsigned owed;   /* answers of a stopped one to what it was told */
 };
 
 struct troupe {
@@ -37,7 +39,8 @@ json_t *troupe_hear(struct player *p, const char *thread, long long deadline_ms)
 /* One of @thread is there already. */
 bool troupe_answered(struct player *p, const char *thread);
 void troupe_signal(struct player *p, int signal);
-void troupe_end(struct player *p); /* its end is waited for; it closes nothing */
+void troupe_exit(struct player *p, long long deadline_ms); /* by itself, or else killed */
+void troupe_end(struct player *p);                         /* killed; its end is waited for */
 void troupe_end_all(struct troupe *t);
 
 long long troupe_now_ms(void);
