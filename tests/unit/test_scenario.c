@@ -114,7 +114,10 @@ Test(scenario, what_a_pattern_is_made_of)
 				    "\ta up WPUCloseSocketHandle\n}\n");
 	const struct statement *s = sc->statements;
 	cr_assert_eq(s->n_patterns, 2);
-	cr_assert_eq(s->last_line, 4);
+	cr_assert_eq(s->open.line, 1);
+	cr_assert_eq(s->open.column, 27);
+	cr_assert_eq(s->close.line, 4);
+	cr_assert_eq(s->close.column, 1);
 	const struct pattern *p = s->patterns;
 	cr_assert_str_eq(p[0].who, "a");
 	cr_assert_str_eq(p[0].call, "WSPBind");

@@ -279,7 +279,6 @@ static int parse_all(struct parser *p, struct scenario *sc)
 			r = parse_expected(p, p->at, "the end of the line");
 		if (r)
 			return r;
-		s->last_line = p->at->place.line;
 		p->at++;
 	}
 	return 0;

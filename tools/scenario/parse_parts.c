@@ -222,6 +222,7 @@ static int parse_pattern(struct parser *p, struct pattern *pattern)
 
 int parse_block(struct parser *p, struct statement *s)
 {
+	s->open = p->at->place;
 	int r = parse_mark(p, "{");
 	if (!r && p->at->kind == TOKEN_LINE)
 		p->at++;
@@ -238,6 +239,7 @@ int parse_block(struct parser *p, struct statement *s)
 		else if (!r && !parse_at_mark(p, "}"))
 			r = parse_expected(p, p->at, "the end of the line");
 	}
+	s->close = p->at->place;
 	return r ? r : parse_mark(p, "}");
 }
 

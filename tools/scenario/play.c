@@ -29,16 +29,13 @@ enum play_end play_end(struct play *p, const struct statement *s, enum play_end 
 /* The statement as it stands in the file, its expectation left out, and what came of it. */
 void play_note(struct play *p, const struct statement *s, const char *result)
 {
-	const char *at = p->scenario->source;
 	FILE *to = p->options.notebook;
 	if (!to)
 		return;
-	for (unsigned line = 1; line < s->place.line; line++)
-		at = strchr(at, '\n') + 1;
-	at += s->place.column - 1;
+	const char *at = place_in(p->scenario->source, s->place);
 	int len = (int)strcspn(at, "#\n");
 	if (s->kind == ST_CALLS)
-		len = (int)strcspn(at, "{\n");
+		len = (int)(place_in(p->scenario->source, s->open) - at);
 	else if (result && s->result_place.line)
 		len = (int)(s->result_place.column - s->place.column);
 	while (len > 0 && strchr(" \t", at[len - 1]))
@@ -293,10 +290,13 @@ static enum play_end do_provider(struct play *p, const struct statement *s)
 static enum play_end do_process(struct play *p, const struct statement *s)
 {
 	enum play_end end = PLAY_OK;
+	struct stage_error e = {0};
 	if (troupe_find(&p->troupe, s->name))
 		return play_end(p, s, PLAY_WRONG, "there is a process '%s' already", s->name);
 	if (s->number >= 0 && geteuid() != 0)
 		return play_end(p, s, PLAY_SKIPPED, "another user's process needs root");
+	if (s->number >= 0 && !stage_share(&p->stage, &e))
+		return stage_fails(p, s, &e);
 	struct player *player = troupe_add(&p->troupe, s->name, s->number);
 	if (!player)
 		return play_end(p, s, PLAY_FAILED, "no further process: %s", strerror(errno));

@@ -67,6 +67,8 @@ void play_note(struct play *p, const struct statement *s, const char *result);
 struct player *play_player(struct play *p, const struct statement *s); /* NULL: told */
 bool play_find(struct play *p, const struct statement *s, char *text); /* takes @text */
 
+/* record.c: where @place is in the text that it was read from. */
+const char *place_in(const char *source, struct place place);
 /* record.c: the file's text with what was found in it. To be freed; NULL: no memory. */
 char *record_text(const struct scenario *sc, const struct finding *findings, size_t n);
 

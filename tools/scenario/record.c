@@ -8,16 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *line_at(const char *source, unsigned line)
+const char *place_in(const char *source, struct place place)
 {
-	const char *at = source;
-	for (unsigned i = 1; i < line; i++) {
-		at = strchr(at, '\n');
-		if (!at)
-			return source + strlen(source);
-		at++;
-	}
-	return at;
+	for (unsigned line = 1; line < place.line; line++)
+		source = strchr(source, '\n') + 1;
+	return source + place.column - 1;
 }
 
 static void copy(FILE *to, const char *from, const char *until)
@@ -42,14 +37,11 @@ static const char *put(FILE *to, const char *source, const char *at, const struc
 {
 	const struct statement *s = f->statement;
 	if (s->kind == ST_CALLS) {
-		const char *open = strchr(line_at(source, s->place.line), '{');
-		const char *close = line_at(source, s->last_line);
-		copy(to, at, open + 1);
+		copy(to, at, place_in(source, s->open) + 1);
 		fprintf(to, "\n%s", f->text);
-		close = strchr(s->last_line == s->place.line ? open : close, '}');
-		return close;
+		return place_in(source, s->close);
 	}
-	const char *place = line_at(source, s->result_place.line) + s->result_place.column - 1;
+	const char *place = place_in(source, s->result_place);
 	const char *end = behind(place);
 	copy(to, at, place);
 	fputs(f->text, to);

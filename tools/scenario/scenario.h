@@ -91,8 +91,8 @@ struct statement {
 	struct statement *next;
 	enum statement_kind kind;
 	struct place place;
-	unsigned last_line;        /* differs from place.line in a block */
 	struct place result_place; /* behind a call: where " = result" begins */
+	struct place open, close;  /* of a block: its braces */
 	enum verb verb;
 	char *name, *thread, *call, *text;
 	char *variable; /* that a call's result goes to */

@@ -76,6 +76,22 @@ static bool copy_own(const char *built, const char *folder, const char *to, stru
 
 /* ---- the stage ---- */
 
+/* What the caller's shell has set is no part of a scenario; but where to log is. */
+static void clear_environment(void)
+{
+	for (size_t i = 0; environ[i];) {
+		char name[128] = "";
+		size_t len = strcspn(environ[i], "=");
+		if (len < sizeof(name)) /* none of ours is longer */
+			memcpy(name, environ[i], len);
+		bool ours = !strncmp(name, "WSD_", 4) && strncmp(name, "WSD_LOG", 7) != 0;
+		if (ours || !strncmp(name, "LOOP_", 5))
+			unsetenv(name); /* the next one moves up */
+		else
+			i++;
+	}
+}
+
 bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error *e)
 {
 	char catalog[STAGE_PATH];
@@ -87,18 +103,23 @@ bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error 
 		e->cannot = true;
 		return fail(e, "no network namespace of one's own (root, or user namespaces)");
 	}
-	/* other users' processes read it, too */
-	if (chmod(dir, 0755) || mkdir(catalog, 0755) || !write_file(s->trace, "", 0, e) ||
-	    chmod(s->trace, 0666))
+	if (mkdir(catalog, 0755) || !write_file(s->trace, "", 0, e))
 		return fail(e, "cannot make %s: %s", catalog, strerror(errno));
+	clear_environment();
 	setenv("WSD_CATALOG", catalog, 1);
 	setenv("WSD_CONFIG", "/dev/null", 1);
 	setenv("WSD_TRACE_JSON", s->trace, 1);
 	setenv("WSD_LOG_LEVEL", "error", 0);
-	unsetenv("WSD_TRACE");
 	/* a busy machine is no reason for TCP/IP */
 	setenv("WSD_CONNECT_SAN_MS", "20000", 1);
 	return true;
+}
+
+bool stage_share(struct stage *s, struct stage_error *e)
+{
+	return chmod(s->dir, 0755) || chmod(s->trace, 0666)
+		       ? fail(e, "cannot share %s: %s", s->dir, strerror(errno))
+		       : true;
 }
 
 void stage_free(struct stage *s)
@@ -185,7 +206,8 @@ bool stage_nic(struct stage *s, const struct statement *st, struct stage_error *
 	int err = 0;
 	if (st->verb == VERB_HAS ? !make_nic(s, st->name, e) : !has_nic(s, st->name))
 		return e->text[0] ? false : fail(e, "there is no NIC %s", st->name);
-	if (s->real && st->verb != VERB_HAS)
+	e->cannot = s->real && st->verb != VERB_HAS;
+	if (e->cannot)
 		return fail(e, "the machine's own NICs are not changed");
 	if (st->verb == VERB_DOWN || st->verb == VERB_UP)
 		err = netbed_set_link(st->name, st->verb == VERB_UP);

@@ -48,6 +48,8 @@ struct stage_error {
 /* @dir: an empty folder, which the caller removes. False with @e filled. */
 bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error *e);
 void stage_free(struct stage *s);
+/* Processes of other users will come: they read the folder and write the trace. */
+bool stage_share(struct stage *s, struct stage_error *e);
 
 bool stage_nic(struct stage *s, const struct statement *st, struct stage_error *e);
 bool stage_set(struct stage *s, const char *key, const char *value, struct stage_error *e);

@@ -59,8 +59,13 @@ static void insert(struct watch *w, const struct record *r)
 
 static void take_line(struct watch *w, const char *line, size_t len)
 {
+	static const char begin[] = "{\"t_us\":";
 	json_t *o = json_loadb(line, len, 0, NULL);
-	if (!o) /* the last one of a process that was killed */
+	/* the last one of a process that was killed may be cut; the next one follows on its line */
+	const char *next = o || !len ? NULL : memmem(line + 1, len - 1, begin, sizeof(begin) - 1);
+	if (next)
+		take_line(w, next, len - (size_t)(next - line));
+	if (!o)
 		return;
 	struct record r = {
 		.pid = (pid_t)json_integer_value(json_object_get(o, "pid")),
