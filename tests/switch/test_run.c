@@ -104,6 +104,21 @@ Test(run, other_calls_than_expected)
 	      "other calls than expected");
 }
 
+/* Calls in between are no fault, and are not marked as one. */
+Test(run, what_is_missing_is_marked)
+{
+	plays("",
+	      LISTENER "app listen(s, 5) = 0\ntimeout 50ms\napp calls in order {\n"
+		       " a WSPBind\n a WSPConnect\n}\n",
+	      1, "\n    ! a WSPConnect ");
+	plays("",
+	      LISTENER "app listen(s, 5) = 0\ntimeout 50ms\napp calls in order {\n"
+		       " a WSPBind\n a WSPConnect\n}\n",
+	      1, "\n      a WSPBind ");
+	plays("", LISTENER "app listen(s, 5) = 0\napp calls not {\n a WSPListen\n}\n", 1,
+	      "\n    ! a WSPListen ");
+}
+
 Test(run, a_value_is_the_same_wherever_it_stands)
 {
 	plays("",

@@ -42,22 +42,18 @@ static long number_of(const json_t *message, const char *key)
 
 static const char *do_fails(struct script_control *c, json_t *message)
 {
-	struct script_pair pairs[4];
+	struct script_pair pairs[SCRIPT_PAIRS];
+	json_t *given = json_object_get(message, "pairs");
 	size_t n = 0;
-	const char *key;
-	json_t *value;
-	json_object_foreach(json_object_get(message, "pairs"), key, value) if (n < 4) pairs[n++] =
-		(struct script_pair){key, json_string_value(value)};
+	if (json_object_size(given) > SCRIPT_PAIRS)
+		return "a rule has at most 4 arguments";
+	for (void *i = json_object_iter(given); i; i = json_object_iter_next(given, i))
+		pairs[n++] = (struct script_pair){json_object_iter_key(i),
+						  json_string_value(json_object_iter_value(i))};
 	return c->fail(text_of(message, "call"), pairs, n, (int)number_of(message, "code"),
 		       (unsigned)number_of(message, "after"))
 		       ? "no such call can fail by a script, or there are too many such rules"
 		       : NULL;
-}
-
-static const char *do_works(struct script_control *c, json_t *message)
-{
-	c->heal();
-	return NULL;
 }
 
 /* ---- of the loop provider beneath ---- */
@@ -114,8 +110,23 @@ static const char *do_set(struct script_control *c, json_t *message)
 		o->no_read = value;
 	else if (!strcmp(key, "refuse"))
 		o->refuse = value;
-	else
+	else if (!strcmp(key, "refuse-now"))
 		o->refuse_now = value;
+	else
+		return "no such option";
+	return NULL;
+}
+
+/* All that was made to fail. */
+static const char *do_works(struct script_control *c, json_t *message)
+{
+	struct loop_options *o = options_of(c);
+	c->heal();
+	if (o) {
+		o->silent = false;
+		o->refuse = o->refuse_now = 0;
+		o->n_lost = 0;
+	}
 	return NULL;
 }
 

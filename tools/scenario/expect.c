@@ -32,9 +32,14 @@ static bool bind_value(struct bindings *b, const char *key, const char *value)
 	if (!at)
 		return false;
 	b->at = at;
-	at[b->n].key = strdup(key);
-	at[b->n].value = strdup(value);
-	return at[b->n].key && at[b->n++].value;
+	struct pair fresh = {strdup(key), strdup(value)};
+	if (!fresh.key || !fresh.value) {
+		free(fresh.key);
+		free(fresh.value);
+		return false;
+	}
+	at[b->n++] = fresh;
+	return true;
 }
 
 /* ---- which records ---- */
@@ -66,20 +71,17 @@ static bool concerns(const struct statement *s, bool upcalls, const struct recor
 			      : !of_switch && strcmp(who, "TCP/IP") != 0;
 }
 
-size_t expect_select(struct watch *w, const struct statement *s, pid_t pid, struct record **ret,
-		     size_t max)
+struct record **expect_select(struct watch *w, const struct statement *s, pid_t pid, size_t *ret_n)
 {
 	bool upcalls = wants_upcalls(s);
-	size_t n = 0;
-	for (size_t i = 0; i < w->n; i++) {
+	struct record **records = calloc(w->n + 1, sizeof(*records));
+	*ret_n = 0;
+	for (size_t i = 0; records && i < w->n; i++) {
 		struct record *r = &w->records[i];
-		if (r->pid == pid && !r->seen && concerns(s, upcalls, r)) {
-			if (n < max)
-				ret[n] = r;
-			n++;
-		}
+		if (r->pid == pid && !r->seen && concerns(s, upcalls, r))
+			records[(*ret_n)++] = r;
 	}
-	return n;
+	return records;
 }
 
 /* ---- fitting ---- */
@@ -276,26 +278,51 @@ void expect_line(const struct record *r, struct bindings *b, bool grow, char *te
 		snprintf(text + len, size - len, "%s = %s", *sep == '(' ? "" : ")", shown);
 }
 
-/* For a view with nothing to compare: as many of the first as fit are plain, then all is marked. */
+static void show_line(FILE *to, bool wrong, const struct pattern *p, const struct record *r,
+		      struct bindings *b)
+{
+	char left[256] = "", right[256] = "";
+	if (p)
+		expect_pattern(p, left, sizeof(left));
+	if (r)
+		expect_line(r, b, false, right, sizeof(right));
+	fprintf(to, "    %s %-58s %s %s\n", wrong ? "!" : " ", left, wrong ? "|" : " ", right);
+}
+
+/* The pattern that stands beside record @i; *@at: the first one that has no record yet. */
+static const struct pattern *beside(const struct statement *s, const struct record *r, size_t *at,
+				    struct bindings *b, bool *ret_fits)
+{
+	*ret_fits = false;
+	if (s->verb == VERB_NOT) {
+		for (size_t i = 0; i < s->n_patterns && !*ret_fits; i++)
+			if ((*ret_fits = try_one(&s->patterns[i], r, b)))
+				return &s->patterns[i];
+		return NULL;
+	}
+	if (*at == s->n_patterns)
+		return NULL;
+	*ret_fits = try_one(&s->patterns[*at], r, b);
+	return *ret_fits || s->verb == VERB_EXACTLY ? &s->patterns[(*at)++] : NULL;
+}
+
 void expect_show(FILE *to, const struct statement *s, struct record **records, size_t n,
 		 const struct bindings *b)
 {
 	struct bindings copy = {0};
-	char left[256], right[256];
+	size_t at = 0;
 	for (size_t i = 0; i < b->n; i++)
 		bind_value(&copy, b->at[i].key, b->at[i].value);
-	fprintf(to, "      %-58s   %s\n", "expected", "seen");
-	for (size_t i = 0; i < s->n_patterns || i < n; i++) {
-		bool same =
-			i < s->n_patterns && i < n && try_one(&s->patterns[i], records[i], &copy);
-		snprintf(left, sizeof(left), "-");
-		snprintf(right, sizeof(right), "-");
-		if (i < s->n_patterns)
-			expect_pattern(&s->patterns[i], left, sizeof(left));
-		if (i < n)
-			expect_line(records[i], &copy, false, right, sizeof(right));
-		fprintf(to, "    %s %-58s %s %s\n", same ? " " : "!", left, same ? " " : "|",
-			right);
+	fprintf(to, "      %-58s   %s\n", s->verb == VERB_NOT ? "not expected" : "expected",
+		"seen");
+	for (size_t i = 0; i < n; i++) {
+		bool fits;
+		const struct pattern *p = beside(s, records[i], &at, &copy, &fits);
+		/* others may stand between unless it is exactly these */
+		show_line(to, s->verb == VERB_EXACTLY ? !fits : s->verb == VERB_NOT && fits, p,
+			  records[i], &copy);
 	}
+	for (; s->verb != VERB_NOT && at < s->n_patterns; at++)
+		show_line(to, true, &s->patterns[at], NULL, &copy);
 	bindings_free(&copy);
 }

@@ -18,10 +18,9 @@ struct bindings {
 void bindings_free(struct bindings *b);
 
 /* The records that @s is about: of the process @pid, by @s->words or of all SAN providers (upcalls
- * if one of its patterns is one), that no earlier expectation has dealt with. Their number; at most
- * @max are put into @ret. */
-size_t expect_select(struct watch *w, const struct statement *s, pid_t pid, struct record **ret,
-		     size_t max);
+ * if one of its patterns is one), that no earlier expectation has dealt with. To be freed; good
+ * until more are read. NULL: no memory. */
+struct record **expect_select(struct watch *w, const struct statement *s, pid_t pid, size_t *ret_n);
 
 /* Whether the records fit. Then they are marked as dealt with (in order: up to the last one that
  * is expected), and @b has the values that were met first. */

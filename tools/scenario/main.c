@@ -71,8 +71,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "FILE...",
 	.doc = "Play scenarios: processes, NICs and providers, the Winsock calls that are made, "
-	       "and "
-	       "what the switch calls for them. wsd-scenario(5) tells how one is written.\v"
+	       "and what the switch calls for them. wsd-scenario(5) tells how one is written.\v"
 	       "Exit status: 0 all went as expected, 1 something else was seen, 2 a file makes no "
 	       "sense, 77 this machine cannot play any of them.",
 };

@@ -5,6 +5,7 @@
  */
 #include "parse.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static int parse_nic(struct parser *p, struct statement *s)
 	int verb = VERB_HAS;
 	s->kind = ST_NIC;
 	int r = parse_name(p, &s->name, "the interface's name");
-	if (!r && p->at->kind == TOKEN_WORD && !parse_is_address(p->at->text))
+	if (!r && p->at->kind == TOKEN_WORD && isalpha((unsigned char)p->at->text[0]))
 		r = parse_choice(p, verbs, &verb);
 	s->verb = (enum verb)verb;
 	if (r || verb == VERB_DOWN || verb == VERB_UP || verb == VERB_VANISHES)
@@ -86,13 +87,29 @@ static int parse_fails(struct parser *p, struct statement *s)
 	if (!r)
 		r = parse_keyword(p, "with");
 	if (!r)
-		r = parse_code(p, &s->text);
+		r = parse_code(p, &s->code);
 	s->number = 0;
 	if (!r && parse_at_word(p, "after")) {
 		p->at++;
 		r = parse_number(p, &s->number, "after how many calls");
 	}
 	return r;
+}
+
+static int parse_endpoint(struct parser *p, char **ret, const char *what)
+{
+	if (p->at->kind != TOKEN_WORD || !parse_is_endpoint(p->at->text))
+		return parse_expected(p, p->at, what);
+	return parse_word(p, ret, what);
+}
+
+/* Each process would ask: so one has to be named. */
+static int parse_request(struct parser *p, struct statement *s)
+{
+	if (!s->thread)
+		return parse_expected(p, p->at - 1, "'in' and the process that asks, then request");
+	int r = parse_endpoint(p, &s->text, "who asks, as 10.77.0.9:4000");
+	return r ? r : parse_endpoint(p, &s->call, "whom, as 10.77.0.1:5150");
 }
 
 static int parse_provider(struct parser *p, struct statement *s)
@@ -130,15 +147,14 @@ static int parse_provider(struct parser *p, struct statement *s)
 	case VERB_FAILS:
 		return parse_fails(p, s);
 	case VERB_REFUSES:
-		r = parse_code(p, &s->text);
+		r = parse_code(p, &s->code);
 		s->flag = !r && parse_at_word(p, "now");
 		p->at += s->flag;
 		return r;
 	case VERB_LOST:
 		return parse_words(p, &s->words, "the address of a host that never answers");
 	case VERB_REQUEST:
-		r = parse_word(p, &s->text, "who asks, as 10.77.0.9:4000");
-		return r ? r : parse_words(p, &s->words, "whom, as 10.77.0.1:5150");
+		return parse_request(p, s);
 	default:
 		return 0;
 	}

@@ -32,8 +32,9 @@ int parse_add_word(struct parser *p, struct words *words, const char *what);
 int parse_words(struct parser *p, struct words *words, const char *what); /* to the line's end */
 int parse_number(struct parser *p, long *ret, const char *what);
 int parse_duration(struct parser *p, long *ret_ms); /* "300ms", "2s" */
-int parse_code(struct parser *p, char **ret);       /* WSAENETDOWN and its like */
-bool parse_is_address(const char *text);
+int parse_code(struct parser *p, int *ret);         /* WSAENETDOWN and its like */
+bool parse_is_address(const char *text);            /* "10.77.0.1", "10.77.0.1/24" */
+bool parse_is_endpoint(const char *text);           /* "10.77.0.1:5150" */
 
 int parse_pairs(struct parser *p, struct pattern *pattern); /* "(key=value, ...)" or nothing */
 int parse_block(struct parser *p, struct statement *s);     /* "{", patterns, "}" */

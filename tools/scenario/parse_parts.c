@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,24 +150,46 @@ int parse_duration(struct parser *p, long *ret_ms)
 	return 0;
 }
 
-int parse_code(struct parser *p, char **ret)
+int parse_code(struct parser *p, int *ret)
 {
 	for (size_t i = 0; p->at->kind == TOKEN_WORD && i < wsaname_count(); i++)
-		if (!strcmp(wsaname_at(i)->name, p->at->text))
-			return copy(p, ret);
+		if (!strcmp(wsaname_at(i)->name, p->at->text)) {
+			*ret = wsaname_at(i)->code;
+			p->at++;
+			return 0;
+		}
 	return parse_expected(p, p->at, "an error's name, as WSAENETDOWN");
+}
+
+static bool is_number(const char *text, long least, long most)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	return isdigit((unsigned char)*text) && !*end && n >= least && n <= most;
+}
+
+/* A host up to @mark, then a number of this range; without the mark only where that may be. */
+static bool is_host_and(const char *text, char mark, bool needed, long least, long most)
+{
+	char host[INET_ADDRSTRLEN];
+	struct in_addr in;
+	const char *at = strchr(text, mark);
+	size_t len = at ? (size_t)(at - text) : strlen(text);
+	if (len >= sizeof(host) || (!at && needed))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return inet_pton(AF_INET, host, &in) == 1 && (!at || is_number(at + 1, least, most));
 }
 
 bool parse_is_address(const char *text)
 {
-	char host[INET_ADDRSTRLEN];
-	struct in_addr in;
-	size_t len = strcspn(text, "/");
-	if (len >= sizeof(host))
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	return inet_pton(AF_INET, host, &in) == 1;
+	return is_host_and(text, '/', false, 1, 32);
+}
+
+bool parse_is_endpoint(const char *text)
+{
+	return is_host_and(text, ':', true, 0, UINT16_MAX);
 }
 
 /* ---- calls ---- */

@@ -4,7 +4,6 @@
  */
 #include "play.h"
 #include "parse.h"
-#include "wsaname.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -114,7 +113,7 @@ static enum play_end tell(struct play *p, const struct statement *s, struct play
 	if (!answer)
 		end = play_end(p, s, PLAY_FAILED, "%s does not answer", player->name);
 	else if (wrong)
-		end = play_end(p, s, PLAY_WRONG, "%s", wrong);
+		end = play_end(p, s, p->options.real ? PLAY_SKIPPED : PLAY_WRONG, "%s", wrong);
 	json_decref(answer);
 	return end;
 }
@@ -178,14 +177,6 @@ static json_t *words_of(const struct words *words)
 	return list;
 }
 
-static int code_of(const char *name)
-{
-	for (size_t i = 0; i < wsaname_count(); i++)
-		if (!strcmp(wsaname_at(i)->name, name))
-			return wsaname_at(i)->code;
-	return 0;
-}
-
 static enum play_end do_serves(struct play *p, const struct statement *s)
 {
 	struct stage_error e = {0};
@@ -207,19 +198,16 @@ static json_t *fails_message(const struct statement *s)
 		json_object_set_new(pairs, pattern->args[i].key,
 				    json_string(pattern->args[i].value));
 	return json_pack("{s:s, s:s, s:o, s:i, s:i}", "verb", "fails", "call", pattern->call,
-			 "pairs", pairs, "code", code_of(s->text), "after", (int)s->number);
+			 "pairs", pairs, "code", s->code, "after", (int)s->number);
 }
 
+/* "10.77.0.9:4000" as the reader has found it to be. */
 static json_t *request_message(const struct statement *s)
 {
-	char from[64], to[64];
-	const char *from_port = strrchr(s->text, ':'), *to_port = strrchr(s->words.at[0], ':');
-	if (!from_port || !to_port)
-		return NULL;
-	snprintf(from, sizeof(from), "%.*s", (int)(from_port - s->text), s->text);
-	snprintf(to, sizeof(to), "%.*s", (int)(to_port - s->words.at[0]), s->words.at[0]);
-	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "verb", "request", "from", from, "from_port",
-			 atoi(from_port + 1), "to", to, "to_port", atoi(to_port + 1));
+	const char *from = strchr(s->text, ':'), *to = strchr(s->call, ':');
+	return json_pack("{s:s, s:s%, s:i, s:s%, s:i}", "verb", "request", "from", s->text,
+			 (size_t)(from - s->text), "from_port", atoi(from + 1), "to", s->call,
+			 (size_t)(to - s->call), "to_port", atoi(to + 1));
 }
 
 static json_t *works_message(const struct statement *s)
@@ -240,31 +228,28 @@ static json_t *loses_message(const struct statement *s)
 static json_t *refuses_message(const struct statement *s)
 {
 	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", s->flag ? "refuse-now" : "refuse",
-			 "value", code_of(s->text));
-}
-
-static json_t *silent_message(const struct statement *s)
-{
-	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "silent", "value", 1);
-}
-
-static json_t *wildcard_message(const struct statement *s)
-{
-	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "wildcard", "value", 1);
-}
-
-static json_t *no_read_message(const struct statement *s)
-{
-	return json_pack("{s:s, s:s, s:i}", "verb", "set", "key", "no-read", "value", 1);
+			 "value", s->code);
 }
 
 static json_t *(*const messages[])(const struct statement *s) = {
 	[VERB_FAILS] = fails_message,     [VERB_WORKS] = works_message,
-	[VERB_REFUSES] = refuses_message, [VERB_SILENT] = silent_message,
-	[VERB_LOST] = loses_message,      [VERB_CUTS] = cuts_message,
-	[VERB_REQUEST] = request_message, [VERB_WILDCARD] = wildcard_message,
-	[VERB_NO_READ] = no_read_message,
+	[VERB_REFUSES] = refuses_message, [VERB_LOST] = loses_message,
+	[VERB_CUTS] = cuts_message,       [VERB_REQUEST] = request_message,
 };
+
+/* Verbs that only turn something on. */
+static const char *const flags[] = {
+	[VERB_SILENT] = "silent",
+	[VERB_WILDCARD] = "wildcard",
+	[VERB_NO_READ] = "no-read",
+};
+
+static json_t *provider_message(const struct statement *s)
+{
+	const char *flag = s->verb < sizeof(flags) / sizeof(flags[0]) ? flags[s->verb] : NULL;
+	return flag ? json_pack("{s:s, s:s, s:i}", "verb", "set", "key", flag, "value", 1)
+		    : messages[s->verb](s);
+}
 
 static enum play_end do_provider(struct play *p, const struct statement *s)
 {
@@ -278,11 +263,7 @@ static enum play_end do_provider(struct play *p, const struct statement *s)
 		return stage_install(&p->stage, provider, s->verb == VERB_INSTALLED, &e)
 			       ? PLAY_OK
 			       : stage_fails(p, s, &e);
-	json_t *message = messages[s->verb](s);
-	return message ? tell_all(p, s, provider, message)
-		       : play_end(p, s, PLAY_WRONG,
-				  "a request is from an address with its port "
-				  "to one, as 10.77.0.9:4000 10.77.0.1:5150");
+	return tell_all(p, s, provider, provider_message(s));
 }
 
 /* ---- processes ---- */

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORDS = 4096 };
-
 static const char *thread_of(const struct statement *s)
 {
 	return s->thread ? s->thread : "main";
@@ -203,23 +201,23 @@ enum play_end play_start_up(struct play *p, const struct statement *s)
 /* ---- what the switch calls ---- */
 
 /* Waits until nothing has come for a while: what is there then is what is written down. */
-static size_t settle(struct play *p, const struct statement *s, pid_t pid, struct record **records)
+static void settle(struct play *p)
 {
-	int quiet = 0;
-	while (quiet < 10 && !troupe_interrupted) {
-		quiet = watch_read(&p->watch) ? 0 : quiet + 1;
+	for (int quiet = 0; quiet < 10 && !troupe_interrupted; quiet++) {
+		if (watch_read(&p->watch))
+			quiet = 0;
 		poll(NULL, 0, 10);
 	}
-	return expect_select(&p->watch, s, pid, records, RECORDS);
 }
 
 static enum play_end record_block(struct play *p, const struct statement *s, pid_t pid,
 				  struct bindings *b)
 {
-	static struct record *records[RECORDS];
 	char line[512], *text = NULL;
-	size_t size = 0, n = settle(p, s, pid, records);
-	FILE *f = open_memstream(&text, &size);
+	size_t size = 0, n;
+	settle(p);
+	struct record **records = expect_select(&p->watch, s, pid, &n);
+	FILE *f = records ? open_memstream(&text, &size) : NULL;
 	for (size_t i = 0; f && i < n; i++) {
 		expect_line(records[i], b, true, line, sizeof(line));
 		fprintf(f, "\t%s\n", line);
@@ -227,13 +225,29 @@ static enum play_end record_block(struct play *p, const struct statement *s, pid
 	}
 	if (f)
 		fclose(f);
+	free(records);
 	play_note(p, s, NULL);
 	return play_find(p, s, text) ? PLAY_OK : PLAY_FAILED;
 }
 
+/* One look. @last: what does not fit now is told. */
+static bool look(struct play *p, const struct statement *s, pid_t pid, struct bindings *b,
+		 bool last)
+{
+	size_t n;
+	watch_read(&p->watch);
+	struct record **records = expect_select(&p->watch, s, pid, &n);
+	bool fits = records && expect_fits(s, records, n, b);
+	if (!fits && last) {
+		play_end(p, s, PLAY_FAILED, "other calls than expected");
+		expect_show(p->options.complaints, s, records, n, b);
+	}
+	free(records);
+	return fits;
+}
+
 enum play_end play_expect(struct play *p, const struct statement *s)
 {
-	static struct record *records[RECORDS];
 	long long deadline = troupe_now_ms() + p->timeout_ms;
 	struct player *player = NULL;
 	/* also of one that is no more */
@@ -245,21 +259,13 @@ enum play_end play_expect(struct play *p, const struct statement *s)
 	struct bindings *b = &p->bindings[player - p->troupe.players];
 	if (p->options.record && s->verb == VERB_EXACTLY)
 		return record_block(p, s, player->spawned, b);
-	for (;;) {
-		watch_read(&p->watch);
-		size_t n = expect_select(&p->watch, s, player->spawned, records, RECORDS);
-		if (n <= RECORDS && expect_fits(s, records, n, b)) {
+	for (bool last = s->verb == VERB_NOT;; last = troupe_now_ms() >= deadline) {
+		if (look(p, s, player->spawned, b, last)) {
 			play_note(p, s, NULL);
 			return PLAY_OK;
 		}
-		if (troupe_interrupted)
-			return PLAY_INTERRUPTED;
-		if (s->verb == VERB_NOT || troupe_now_ms() >= deadline) {
-			play_end(p, s, PLAY_FAILED, "other calls than expected");
-			expect_show(p->options.complaints, s, records, n < RECORDS ? n : RECORDS,
-				    b);
-			return PLAY_FAILED;
-		}
+		if (troupe_interrupted || last)
+			return last ? PLAY_FAILED : PLAY_INTERRUPTED;
 		poll(NULL, 0, 2);
 	}
 }

@@ -18,13 +18,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { RULES = 32, PAIRS = 4, TEXT = 64 };
+enum { RULES = 32, TEXT = 64 };
 
 struct rule {
 	char call[48];
 	struct {
 		char key[16], value[TEXT];
-	} pairs[PAIRS];
+	} pairs[SCRIPT_PAIRS];
 	size_t n_pairs;
 	int code;
 	unsigned after;
@@ -124,10 +124,13 @@ static int add_rule(const char *call, const struct script_pair *pairs, size_t n_
 {
 	struct rule r = {.code = code, .after = after, .n_pairs = n_pairs};
 	int err = 0;
-	if (!is_call(call) || n_pairs > PAIRS)
+	if (!is_call(call) || n_pairs > SCRIPT_PAIRS)
 		return -EINVAL;
 	snprintf(r.call, sizeof(r.call), "%s", call);
 	for (size_t i = 0; i < n_pairs; i++) {
+		if (strlen(pairs[i].key) >= sizeof(r.pairs[i].key) ||
+		    strlen(pairs[i].value) >= TEXT)
+			return -EINVAL;
 		snprintf(r.pairs[i].key, sizeof(r.pairs[i].key), "%s", pairs[i].key);
 		snprintf(r.pairs[i].value, sizeof(r.pairs[i].value), "%s", pairs[i].value);
 	}

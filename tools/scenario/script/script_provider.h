@@ -14,6 +14,8 @@
 
 struct loop_control;
 
+enum { SCRIPT_PAIRS = 4 }; /* of a rule */
+
 struct script_pair {
 	const char *key, *value; /* the value may hold * and ? as in file names */
 };
@@ -23,7 +25,8 @@ struct script_control {
 	 * fail - from now on calls of @call whose arguments are @pairs end with @code
 	 * @call: a function of the SPI, WSPStartupEx too; an extension by name is its query
 	 * @after: so many pass first
-	 * Return: 0; -EINVAL: there is no such call; -ENOSPC: too many rules.
+	 * @n_pairs: at most SCRIPT_PAIRS. Return: 0; -EINVAL: there is no such call, or an argument
+	 * is too long; -ENOSPC: too many rules.
 	 */
 	int (*fail)(const char *call, const struct script_pair *pairs, size_t n_pairs, int code,
 		    unsigned after);
