@@ -114,6 +114,39 @@ Test(bench_compare, of_a_rate_less_is_worse)
 	WSD_TEST_END();
 }
 
+Test(bench_compare, a_rate_that_has_become_nothing_is_worse)
+{
+	WSD_TEST_BEGIN();
+	static const double fast[] = {2000, 2000, 2000, 2000, 2000}, none[] = {0, 0, 0, 0, 0};
+	struct two t = make_two(with_rounds(fast, 2), with_rounds(none, 2));
+	says(&t, "--fail-above 10%", 1, "-100.0 %  WORSE");
+	remove_two(&t);
+	/* one that was not there before is told, not judged */
+	t = make_two(with_rounds(none, 2), with_rounds(fast, 2));
+	says(&t, "--fail-above 10%", 0, "0 better, 0 worse");
+	remove_two(&t);
+	WSD_TEST_END();
+}
+
+Test(bench_compare, a_peer_that_is_gone_is_named)
+{
+	WSD_TEST_BEGIN();
+	static const double calm[] = {1000, 1010, 990, 1005, 995};
+	static const struct point p = {.open = 7};
+	struct results *r = lab_results(1100);
+	lab_figure(r, 0, "switch", &p, calm, 5);
+	struct two t = make_two(with_rounds(calm, 0), r);
+	says(&t, "--fail-above 10%", 0, "round_trip, 7 open: switch / raw: not in ");
+	remove_two(&t);
+	r = lab_results(1100);
+	lab_figure(r, 0, "switch", &p, calm, 5);
+	cr_assert_eq(results_leave_out(r, "raw", &p, "broken"), 0);
+	t = make_two(with_rounds(calm, 0), r);
+	says(&t, "", 0, "new.json: broken\n");
+	remove_two(&t);
+	WSD_TEST_END();
+}
+
 Test(bench_compare, what_is_missing_is_named)
 {
 	WSD_TEST_BEGIN();

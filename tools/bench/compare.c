@@ -250,17 +250,22 @@ static void compare_values(struct comparison *c, const struct figure *f, const c
 		printf(" (%.1f %%)\n", noise_of(old, new) * 100);
 }
 
+/* Why the new result does not have what @contender brought at this point. NULL: it does not say. */
+static const char *left_out(const struct results *r, const char *contender, const struct point *p)
+{
+	for (int i = 0; i < r->out_count; i++)
+		if (!strcmp(r->out[i].contender, contender) &&
+		    (r->out[i].everywhere || point_equal(&r->out[i].point, p)))
+			return r->out[i].reason;
+	return NULL;
+}
+
 /* A peer that has this figure in the old result only. */
 static void lost_peer(const struct comparison *c, const struct figure *f, const char *peer)
 {
-	const struct results *r = c->new;
-	const char *why = NULL;
+	const char *why = left_out(c->new, peer, &f->point);
 	char at[128];
 
-	for (int i = 0; i < r->out_count && !why; i++)
-		if (!strcmp(r->out[i].contender, peer) &&
-		    (r->out[i].everywhere || point_equal(&r->out[i].point, &f->point)))
-			why = r->out[i].reason;
 	point_text(&f->point, at, sizeof(at));
 	printf(" %s%s%s: %s / %s: not in %s%s%s\n", f->kind->name, *at ? ", " : "", at,
 	       c->old->ours, peer, c->files[1], why ? ": " : "", why ? why : "");
@@ -292,13 +297,9 @@ static void compare_ratios(struct comparison *c, const struct figure *old, const
 static void lost(struct comparison *c, const struct figure *f)
 {
 	const struct results *r = c->new;
-	const char *why = r->stopped[0] ? r->stopped : NULL;
+	const char *why = r->stopped[0] ? r->stopped : left_out(r, r->ours, &f->point);
 	char at[128];
 
-	for (int i = 0; i < r->out_count && !why; i++)
-		if (!strcmp(r->out[i].contender, r->ours) &&
-		    (r->out[i].everywhere || point_equal(&r->out[i].point, &f->point)))
-			why = r->out[i].reason;
 	point_text(&f->point, at, sizeof(at));
 	printf(" %s%s%s: not in %s%s%s\n", f->kind->name, *at ? ", " : "", at, c->files[1],
 	       why ? ": " : "", why ? why : "");
