@@ -5,6 +5,7 @@
  */
 #include "agent.h"
 
+#include "bench.h"
 #include "counts.h"
 #include "duty.h"
 
@@ -85,9 +86,10 @@ static json_t *serve(struct self *s, const json_t *q)
 {
 	const char *name = "";
 	json_int_t size = 0, window = 1, count = 0;
-	int threads = 1, kind = 0;
-	json_unpack((json_t *)(uintptr_t)q, "{s?s, s?I, s?I, s?I, s?i}", "duty", &name, "size",
-		    &size, "window", &window, "count", &count, "threads", &threads);
+	int threads = 1, kind = 0, reset = 0;
+	json_unpack((json_t *)(uintptr_t)q, "{s?s, s?I, s?I, s?I, s?i, s?b}", "duty", &name, "size",
+		    &size, "window", &window, "count", &count, "threads", &threads, "reset",
+		    &reset);
 	while (kind < DUTY_KINDS && strcmp(duty_names[kind], name))
 		kind++;
 	if (kind == DUTY_KINDS || size < 0 || window < 1 || count < 0 || threads < 1)
@@ -101,7 +103,8 @@ static json_t *serve(struct self *s, const json_t *q)
 				 .size = (size_t)size,
 				 .window = window,
 				 .count = count,
-				 .threads = threads};
+				 .threads = threads,
+				 .reset = reset};
 	*place = duty_start(&plan);
 	return *place ? agent_measure() : error_text(strerror(errno));
 }
@@ -217,6 +220,7 @@ static _Noreturn void child(const struct agent *a, const struct agent_terms *t, 
 {
 	struct self s = {.who = a->who, .ops = a->who->conns};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	bench_unheed();
 	signal(SIGINT, SIG_IGN); /* the server's, which ends us */
 	for (; close_fds && *close_fds >= 0; close_fds++)
 		close(*close_fds);

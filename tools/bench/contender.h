@@ -49,9 +49,9 @@ struct conn_ops {
 	int (*send)(struct conn *c, const void *data, size_t n); /* all of it */
 	int (*recv)(struct conn *c, void *data, size_t n);       /* exactly @n; EPIPE: the end */
 	void (*close)(struct conn *c);
-	/* Closes a connection over TCP/IP by a reset. Else its port is held for a minute
-	 * (TIME_WAIT), connect() has to look for a free one longer and longer, and soon there is
-	 * none. NULL: the contender does not use TCP/IP. */
+	/* Closes a connection over TCP/IP by a reset, once the peer has ended it. Else the peer's
+	 * port is held for a minute (TIME_WAIT), connect() has to look for a free one longer and
+	 * longer, and soon there is none. NULL: the contender does not use TCP/IP. */
 	void (*reset)(struct conn *c);
 	/* Whether this connection is over the fabric (for the switch: not over TCP/IP, with the
 	 * reason in @why). NULL: always. */

@@ -135,8 +135,9 @@ static void count_thread(struct duty *r, int by)
 
 static void attend(struct link *l, char *data)
 {
-	acts[l->duty->plan.kind](l, data);
-	l->duty->plan.ops->close(l->conn);
+	const struct duty_plan *p = &l->duty->plan;
+	acts[p->kind](l, data);
+	(p->reset && p->ops->reset ? p->ops->reset : p->ops->close)(l->conn);
 	count_ended(l->duty);
 }
 

@@ -25,6 +25,7 @@ struct duty_plan {
 	size_t size;
 	long window, count;
 	int threads; /* churn: how many wait for ends */
+	bool reset;  /* what has ended is closed by conn_ops.reset, if there is one */
 };
 
 struct duty;

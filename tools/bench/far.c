@@ -119,11 +119,11 @@ int far_serve(struct run *r, struct contestant *c, const struct far_duty *duty, 
 	      size_t size)
 {
 	return ask_figures(r, c, "serve",
-			   json_pack("{s:s, s:I, s:I, s:I, s:i}", "duty", duty_names[duty->kind],
-				     "size", (json_int_t)duty->size, "window",
-				     (json_int_t)(duty->window ? duty->window : 1), "count",
-				     (json_int_t)duty->count, "threads",
-				     duty->threads ? duty->threads : 1),
+			   json_pack("{s:s, s:I, s:I, s:I, s:i, s:b}", "duty",
+				     duty_names[duty->kind], "size", (json_int_t)duty->size,
+				     "window", (json_int_t)(duty->window ? duty->window : 1),
+				     "count", (json_int_t)duty->count, "threads",
+				     duty->threads ? duty->threads : 1, "reset", duty->reset),
 			   NULL, why, size);
 }
 

@@ -27,6 +27,7 @@ struct far_duty {
 	size_t size;
 	long window, count;
 	int threads;
+	bool reset;
 };
 int far_serve(struct run *r, struct contestant *c, const struct far_duty *duty, char *why,
 	      size_t size);

@@ -89,7 +89,11 @@ static int prepare(struct run *r, struct contestant *c, const struct point *p, c
 		   size_t size)
 {
 	struct far_terms terms = {.cold = !strcmp(p->mode, "cold")};
-	struct far_duty duty = {.kind = DUTY_CHURN, .threads = p->threads};
+	/* Over TCP/IP by a reset, the switch as well as kernel TCP. The server's: one of ours may
+	 * overtake the last step of connect(), and then the server never hears of the connection.
+	 */
+	bool tcp = c->who == &contend_tcp || !r->results->hosts[0].device[0];
+	struct far_duty duty = {.kind = DUTY_CHURN, .threads = p->threads, .reset = tcp};
 	if (c->who == &contend_rsockets && (p->threads > 1 || p->open)) {
 		snprintf(why, size,
 			 "rsockets stall with several connections in a process (rdma-core 44)");
@@ -115,14 +119,6 @@ struct job {
 	} * threads;
 };
 
-/* Over TCP/IP by a reset, the switch as well as kernel TCP. */
-static void end(const struct run *r, const struct contestant *c, struct conn *conn)
-{
-	const struct conn_ops *ops = c->who->conns;
-	bool fabric = c->who != &contend_tcp && r->results->hosts[0].device[0];
-	(fabric || !ops->reset ? ops->close : ops->reset)(conn);
-}
-
 static bool over(const struct job *j, long done)
 {
 	bool by_n = j->b->until <= 0 && !atomic_load(&j->b->run->stopping);
@@ -143,7 +139,7 @@ static int cycles(int i, void *arg)
 			return -1;
 		}
 		double up = bench_now_ns();
-		end(j->b->run, c, conn);
+		c->who->conns->close(conn);
 		if (samples_add(&t->connect, up - start))
 			abort();
 		done++;
@@ -158,7 +154,7 @@ static int look(struct run *r, struct contestant *c, char *why, size_t size)
 	if (c->who->conns->connect(&c->to, 0, &conn))
 		return fail("connect", why, size);
 	int result = far_on_san(r, c, why, size);
-	end(r, c, conn);
+	c->who->conns->close(conn);
 	return far_wait(r, c, DUTY_CHURN, 1, why, size) || result ? -1 : 0;
 }
 

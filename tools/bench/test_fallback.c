@@ -49,7 +49,7 @@ static int points(const struct options *o, struct point *ret, int max, char *why
 	return MODES;
 }
 
-static const struct far_duty echo = {DUTY_ECHO, 1, 1, 0, 1};
+static const struct far_duty echo = {DUTY_ECHO, 1, 1, 0, 1, true};
 
 /* One connection; not counted without @b. */
 static int once(struct run *r, struct contestant *c, struct batch *b, char *why, size_t size)
@@ -72,7 +72,7 @@ static int once(struct run *r, struct contestant *c, struct batch *b, char *why,
 		snprintf(why, size, "the connection went over the SAN");
 		result = -1;
 	}
-	ops->reset(conn);
+	ops->close(conn); /* the server resets it */
 	if (!result && b) {
 		batch_sample(b, CONNECT, up - start);
 		batch_sample(b, WORKING, working - start);
