@@ -65,5 +65,5 @@ int cmd_broker(int argc, char **argv)
 	if (r)
 		wsd_complain("cannot keep the names: %s", book_error(r));
 	book_handle_close(&b);
-	return wsd_finish(r ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return r ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

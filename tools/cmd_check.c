@@ -410,5 +410,5 @@ int cmd_check(int argc, char **argv)
 	check_provider(&c);
 	nic_snapshot_unref(c.nics);
 	conf_free(c.conf);
-	return wsd_finish(c.failed ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return c.failed ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

@@ -212,5 +212,5 @@ int cmd_decode(int argc, char **argv)
 	};
 	struct decode d = {0};
 	int r = wsd_parse(&argp, argc, argv, &d);
-	return r ? r : wsd_finish(decode_file(&d));
+	return r ? r : decode_file(&d);
 }

@@ -155,5 +155,5 @@ int cmd_explain(int argc, char **argv)
 	};
 	struct explain e = {0};
 	int r = wsd_parse(&argp, argc, argv, &e);
-	return r ? r : wsd_finish(explain(&e) ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return r || explain(&e) ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

@@ -4,6 +4,7 @@
  * switch would use them. Opens no device, so that one can be deleted while --watch runs
  * [PROV-IOCTL-3].
  */
+#include "output.h"
 #include "wsd.h"
 
 #include "conf.h"
@@ -243,7 +244,7 @@ static int follow(struct nic_monitor *m, const struct nics_options *o, struct ro
 			s = nic_monitor_snapshot(m);
 			r = show(s, o, shown);
 			nic_snapshot_unref(s);
-			if (r || wsd_finish(WSD_EXIT_OK))
+			if (r || output_push())
 				return r ? r : -EIO;
 		}
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -299,5 +300,5 @@ int cmd_nics(int argc, char **argv)
 	if (r)
 		wsd_complain("cannot look at the RDMA devices: %s", strerror(-r));
 	conf_free(o.conf);
-	return wsd_finish(r ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return r ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

@@ -181,5 +181,5 @@ int cmd_ports(int argc, char **argv)
 			wsd_complain("cannot show the ranges: %s", book_error(r));
 	}
 	book_handle_close(&b);
-	return wsd_finish(r ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return r ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

@@ -293,5 +293,5 @@ int cmd_sockets(int argc, char **argv)
 		r = print(&q);
 	}
 	json_decref(q.list);
-	return wsd_finish(r || q.failed ? WSD_EXIT_FAIL : WSD_EXIT_OK);
+	return r || q.failed ? WSD_EXIT_FAIL : WSD_EXIT_OK;
 }

@@ -2,6 +2,7 @@
  *
  * wsd.c - the command line: finds the subcommand in the table and hands it the rest. No state.
  */
+#include "output.h"
 #include "wsd.h"
 
 #include "conf.h"
@@ -130,15 +131,6 @@ void wsd_complain(const char *format, ...)
 	va_end(args);
 }
 
-int wsd_finish(int status)
-{
-	if (fflush(stdout) || ferror(stdout)) {
-		wsd_complain("cannot write: %s", strerror(errno));
-		return WSD_EXIT_FAIL;
-	}
-	return status;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -151,6 +143,7 @@ int main(int argc, char **argv)
 	static char help[] = "--help";
 	char name[64];
 
+	output_watch("wsd");
 	/* argp knows -? only; our scripts, and everybody's fingers, say -h */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (!strcmp(argv[i], "-h"))

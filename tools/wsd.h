@@ -54,7 +54,4 @@ __attribute__((format(printf, 1, 2))) void wsd_complain(const char *format, ...)
  * that fails, which is complained about. */
 int wsd_become(const char *program, char **argv);
 
-/* Pushes out what was printed; a failed write (full disk, closed pipe) makes @status a failure. */
-int wsd_finish(int status);
-
 #endif

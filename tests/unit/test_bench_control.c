@@ -56,7 +56,7 @@ static void *send_late(void *arg)
 Test(bench_control, lines_split_at_any_byte)
 {
 	WSD_TEST_BEGIN();
-	static const char text[] = "{\"a\":1}\n{\"b\":\"\\u00e4{}\\n\",\"a\":2}\n";
+	static const char text[] = "{\"a\":1}\n{\"b\":\"\\u00e4{}\\\\\",\"a\":2}\n";
 	for (size_t at = 0; at <= sizeof(text) - 1; at++) {
 		int other;
 		struct control *c = pair(&other);
@@ -92,8 +92,11 @@ Test(bench_control, a_line_that_was_read_ahead_is_told_of)
 
 Test(bench_control, what_is_no_object_is_refused_and_loses_nothing)
 {
-	static const char *const lines[] = {"\n",         "nonsense\n",          "[1]\n",
-					    "{\"a\":1\n", "{\"a\":1,\"a\":2}\n", "7\n"};
+	static const char *const lines[] = {
+		"\n", "nonsense\n", "[1]\n", "{\"a\":1\n", "{\"a\":1,\"a\":2}\n", "7\n",
+		/* a terminal would obey */
+		"{\"a\":\"\\u001b[2J\"}\n", "{\"a\":[{\"b\":\"\\u009b2J\"}]}\n",
+		"{\"a\\u007f\":1}\n"};
 	WSD_TEST_BEGIN();
 	int other;
 	struct control *c = pair(&other);
@@ -188,5 +191,36 @@ Test(bench_control, patience_ends)
 	cr_assert_eq(limit.tv_sec, 0);
 	control_close(c);
 	close(other);
+	WSD_TEST_END();
+}
+
+/* One that has turned us away does not read what we say. */
+Test(bench_control, the_last_word_of_who_has_hung_up_is_heard)
+{
+	char why[160] = "";
+	WSD_TEST_BEGIN();
+	int other;
+	struct control *c = pair(&other);
+	PUT(other, "{\"error\":\"busy\"}\n");
+	close(other);
+	cr_assert_null(control_ask(c, json_pack("{s:i}", "a", 1), why, sizeof(why)));
+	cr_assert_str_eq(why, "busy");
+	cr_assert_null(control_ask(c, json_pack("{s:i}", "a", 1), why, sizeof(why)));
+	cr_assert_str_eq(why, "the other end went away");
+	control_close(c);
+	WSD_TEST_END();
+}
+
+Test(bench_control, who_says_nothing_is_not_waited_for_beyond_patience)
+{
+	char why[160] = "";
+	WSD_TEST_BEGIN();
+	int other;
+	struct control *c = pair(&other);
+	control_patience(c, 1);
+	cr_assert_null(control_ask(c, json_pack("{s:i}", "a", 1), why, sizeof(why)));
+	cr_assert_str_eq(why, "the other end says nothing");
+	close(other);
+	control_close(c);
 	WSD_TEST_END();
 }

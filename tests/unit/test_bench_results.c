@@ -170,6 +170,9 @@ SET(stopped_number, "stopped", json_integer(1))
 SET(out_nobody, "left_out", json_pack("[{}]"))
 SET(out_point, "left_out",
     json_pack("[{s:s,s:s,s:i}]", "contender", "x", "reason", "y", "point", 5))
+/* what a terminal obeys, also in the name of something */
+SET(escape, "started", json_string("\033]0;x\007"))
+SET(c1_name, "parameters", json_pack("{s:i}", "\302\2332J", 1))
 SET_FIGURE(bad_kind, "kind", json_string("a \"kind\""))
 SET_FIGURE(bad_unit, "unit", json_string(""))
 SET_FIGURE(other_unit, "unit", json_string("bytes"))
@@ -203,17 +206,26 @@ Test(bench_results, damaged_json_is_refused_with_a_reason)
 	static const struct {
 		const char *name;
 		void (*damage)(json_t *j, json_t *figure);
-	} rows[] = {
-		ROW(other_tool),     ROW(newer),           ROW(zero_schema),  ROW(text_schema),
-		ROW(no_figures),     ROW(figure_list),     ROW(no_hosts),     ROW(bad_host),
-		ROW(no_contenders),  ROW(twice),           ROW(long_name),    ROW(parameter_list),
-		ROW(long_test),      ROW(stopped_number),  ROW(out_nobody),   ROW(out_point),
-		ROW(bad_kind),       ROW(bad_unit),        ROW(other_unit),   ROW(no_direction),
-		ROW(stranger),       ROW(copied),          ROW(no_point),     ROW(bad_size),
-		ROW(bad_mode),       ROW(no_samples),      ROW(more_samples), ROW(no_median),
-		ROW(large_median),   ROW(no_rounds),       ROW(bad_round),    ROW(no_hist),
-		ROW(bad_bucket),     ROW(negative_count),  ROW(empty_bucket), ROW(odd_percentiles),
-		ROW(no_connections), ROW(half_connections)};
+	} rows[] = {ROW(other_tool),     ROW(newer),
+		    ROW(zero_schema),    ROW(text_schema),
+		    ROW(no_figures),     ROW(figure_list),
+		    ROW(no_hosts),       ROW(bad_host),
+		    ROW(no_contenders),  ROW(twice),
+		    ROW(long_name),      ROW(parameter_list),
+		    ROW(long_test),      ROW(stopped_number),
+		    ROW(out_nobody),     ROW(out_point),
+		    ROW(bad_kind),       ROW(bad_unit),
+		    ROW(other_unit),     ROW(no_direction),
+		    ROW(stranger),       ROW(copied),
+		    ROW(no_point),       ROW(bad_size),
+		    ROW(bad_mode),       ROW(no_samples),
+		    ROW(more_samples),   ROW(no_median),
+		    ROW(large_median),   ROW(no_rounds),
+		    ROW(bad_round),      ROW(no_hist),
+		    ROW(bad_bucket),     ROW(negative_count),
+		    ROW(empty_bucket),   ROW(odd_percentiles),
+		    ROW(no_connections), ROW(half_connections),
+		    ROW(escape),         ROW(c1_name)};
 	struct results *r = closed(1100);
 	json_t *good = results_to_json(r);
 	const char *key;
@@ -310,6 +322,12 @@ Test(bench_results, files_are_read_or_named)
 	cr_assert_eq(pwrite(fd, "{\"a\":1}", 7, 0), 7);
 	cr_assert_null(results_read(path, why, sizeof(why)));
 	cr_assert_not_null(strstr(why, "not a result of wsd bench"), "%s", why);
+	cr_assert_eq(pwrite(fd, "{\"a\": \033]0;x\007\"}", 14, 0), 14); /* quoted by the parser */
+	cr_assert_null(results_read(path, why, sizeof(why)));
+	cr_assert_not_null(strstr(why, "line 1: "), "%s", why);
+	cr_assert_null(strpbrk(why, "\033\007"), "%s", why);
+	cr_assert_null(results_read("/tmp", why, sizeof(why)));
+	cr_assert_str_eq(why, "/tmp: Is a directory");
 	close(fd);
 	unlink(path);
 	cr_assert_null(results_read(path, why, sizeof(why)));

@@ -94,6 +94,12 @@ Test(wsd_tool, nics_for_people_and_programs)
 	json_decref(all);
 	free(r);
 	expect("", "nics >/dev/full", 1, ""); /* and stderr is full as well */
+	expect("", "nics --help >/dev/full", 1, "");
+	expect("", "--version >/dev/full", 1, "");
+	expect("", "bench --help >/dev/full", 1, "");
+	expect("", "bench bind --help >/dev/full", 1, "");
+	expect("", "bench bind --version >/dev/full", 1, "");
+	expect("", "run --help >/dev/full", 1, "");
 	WSD_TEST_END();
 }
 

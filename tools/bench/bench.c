@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 void bench_complain(const char *format, ...)
 {
@@ -42,4 +43,36 @@ void bench_signals(sigset_t *ret)
 	/* blocked it would come through a signalfd though it is ignored */
 	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
 		sigaddset(ret, SIGHUP);
+}
+
+static void interrupted(int number)
+{
+	static const char text[] = "wsd bench: interrupted\n";
+	(void)number;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(BENCH_FAIL); /* nobody to tell */
+	_exit(BENCH_FAIL);
+}
+
+/* Those that are ignored stay so. */
+static void handle(void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler}, old;
+	sigset_t set;
+
+	bench_signals(&set);
+	for (int i = 1; i < NSIG; i++)
+		if (sigismember(&set, i) == 1 && !sigaction(i, NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(i, &action, NULL);
+}
+
+void bench_heed(void)
+{
+	handle(interrupted);
+}
+
+void bench_unheed(void)
+{
+	handle(SIG_DFL);
 }

@@ -29,5 +29,9 @@ void bench_version(void);
 /* The signals that end a run, which then tells what it has: SIGINT, SIGTERM, and SIGHUP unless it
  * is ignored (nohup). */
 void bench_signals(sigset_t *ret);
+/* Where they are not blocked they end the program with a word and BENCH_FAIL; unheeded they do what
+ * they always do, for a child whose parent has the word. */
+void bench_heed(void);
+void bench_unheed(void);
 
 #endif

@@ -9,7 +9,6 @@
 #include "results.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,9 +365,5 @@ int bench_compare(int argc, char **argv)
 	}
 	results_free(c.old);
 	results_free(c.new);
-	if (fflush(stdout) || ferror(stdout)) {
-		bench_complain("cannot write: %s", strerror(errno));
-		return BENCH_USAGE;
-	}
 	return status;
 }

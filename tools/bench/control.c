@@ -5,6 +5,8 @@
  */
 #include "control.h"
 
+#include "plain.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -229,7 +231,7 @@ json_t *control_recv(struct control *c)
 	c->len -= (size_t)n + 1;
 	memmove(c->buf, c->buf + n + 1, c->len);
 	c->looked = 0;
-	if (json_is_object(j))
+	if (json_is_object(j) && plain_json(j))
 		return j;
 	json_decref(j);
 	errno = EPROTO;
@@ -241,15 +243,27 @@ bool control_pending(const struct control *c)
 	return c->len && memchr(c->buf, '\n', c->len);
 }
 
+static const char *broken(int error)
+{
+	switch (error) {
+	case EPIPE:
+		return "the other end went away";
+	case EPROTO:
+		return "the other end does not speak the language of wsd bench";
+	case EAGAIN:
+		return "the other end says nothing";
+	default:
+		return strerror(error);
+	}
+}
+
 json_t *control_ask(struct control *c, json_t *question, char *why, size_t size)
 {
-	json_t *answer = control_send(c, question) ? NULL : control_recv(c);
+	/* who has hung up may have said why before */
+	bool asked = !control_send(c, question) || errno == EPIPE || errno == ECONNRESET;
+	json_t *answer = asked ? control_recv(c) : NULL;
 	if (!answer) {
-		snprintf(why, size, "%s",
-			 errno == EPIPE ? "the other end went away"
-			 : errno == EPROTO
-				 ? "the other end does not speak the language of wsd bench"
-				 : strerror(errno));
+		snprintf(why, size, "%s", broken(errno));
 		return NULL;
 	}
 	const char *error = json_string_value(json_object_get(answer, "error"));

@@ -34,7 +34,8 @@ struct sockaddr_in control_here(const struct control *c);
 
 /* Sends @j (a reference that is taken). 0 or -1 with errno. */
 int control_send(struct control *c, json_t *j);
-/* The next object; NULL with errno (EPIPE: the other end closed; EPROTO: not JSON, too long). */
+/* The next object; NULL with errno (EPIPE: the other end closed; EPROTO: not JSON, too long,
+ * texts with control characters). */
 json_t *control_recv(struct control *c);
 /* Whether a whole line has been read beyond the last object: no poll() tells of it. */
 bool control_pending(const struct control *c);

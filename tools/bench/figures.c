@@ -14,9 +14,10 @@ enum { FIRST_ROOM = 64 };
 
 bool point_equal(const struct point *a, const struct point *b)
 {
-	bool mode = a->mode && b->mode ? !strcmp(a->mode, b->mode) : a->mode == b->mode;
-	return mode && a->size == b->size && a->open == b->open && a->threads == b->threads &&
-	       a->nics == b->nics;
+	if (a->size != b->size || a->open != b->open || a->threads != b->threads ||
+	    a->nics != b->nics)
+		return false;
+	return a->mode && b->mode ? !strcmp(a->mode, b->mode) : a->mode == b->mode;
 }
 
 /* Appends ", VALUE WORD" to what is in @text already. */

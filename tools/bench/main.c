@@ -5,6 +5,7 @@
  */
 #include "bench.h"
 
+#include "output.h"
 #include "role.h"
 #include "run.h"
 
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
 {
 	static char name[64];
 	fill_standard();
+	output_watch("wsd bench");
 	if (argc < 2)
 		return usage(stderr);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "-?"))

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "host.h"
 #include "measure.h"
+#include "output.h"
 #include "ranks.h"
 #include "results.h"
 #include "run.h"
@@ -27,6 +28,7 @@
 
 enum {
 	SERVER_WAIT_S = 10,
+	GREET_S = 60, /* for the server's answer, which has begun all contenders by then */
 	/* -icount: a minute passes at once while all wait for a page of a program. */
 	LEAPING_MS = 100000000,
 };
@@ -121,10 +123,8 @@ int measure_tell(const struct options *o, struct results *res, bool parameters)
 		err = write_json(o, res);
 	if (err)
 		return BENCH_FAIL;
-	if (fflush(stdout) || ferror(stdout)) {
-		bench_complain("cannot write: %s", strerror(errno));
+	if (output_push())
 		return BENCH_FAIL;
-	}
 	if (res->stopped[0])
 		bench_complain("cut short: %s", res->stopped);
 	return res->stopped[0] || !ours_there(res) ? BENCH_FAIL : BENCH_OK;
@@ -167,7 +167,11 @@ static int reach_server(struct run *r, char *why, size_t size)
 	inet_ntop(AF_INET, &o->address.sin_addr, here, sizeof(here));
 	run_unblock();
 	r->control = control_connect(name, o->port, SERVER_WAIT_S, why, size);
+	if (r->control && !r->patience_ms)
+		control_patience(r->control, GREET_S);
 	int status = r->control ? greet(r, why, size) : -1;
+	if (!status)
+		control_patience(r->control, 0);
 	run_block();
 	return status;
 }
@@ -246,6 +250,7 @@ int bench_test(const struct test *test, int argc, char **argv)
 	static struct options o;
 	struct ranks ranks;
 	options_parse(&o, argc, argv);
+	bench_heed();
 	if (test->two_ends && !o.here && ranks_look(&ranks))
 		return measure_ranked(&o, &ranks);
 	if (!can_write(o.json_file))

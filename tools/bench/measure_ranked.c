@@ -57,6 +57,7 @@ static pid_t serve(const struct options *o, int client)
 	if (pid)
 		return pid;
 	struct options own = *o;
+	bench_unheed();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(BENCH_FAIL);

@@ -4,6 +4,7 @@
  */
 #include "results.h"
 
+#include "plain.h"
 #include "results_priv.h"
 
 #include <errno.h>
@@ -80,8 +81,8 @@ struct figure *results_find(const struct results *r, const char *kind, const cha
 {
 	for (int i = 0; i < r->figure_count; i++) {
 		struct figure *f = &r->figures[i];
-		if (!strcmp(f->kind->name, kind) && !strcmp(f->contender, contender) &&
-		    point_equal(&f->point, p))
+		if (point_equal(&f->point, p) && !strcmp(f->kind->name, kind) &&
+		    !strcmp(f->contender, contender))
 			return f;
 	}
 	return NULL;
@@ -118,6 +119,7 @@ int results_leave_out(struct results *r, const char *contender, const struct poi
 		out->point = *p;
 	snprintf(out->contender, sizeof(out->contender), "%s", contender);
 	snprintf(out->reason, sizeof(out->reason), "%s", reason);
+	plain_make(out->reason);
 	r->out_count++;
 	return 0;
 }

@@ -3,6 +3,7 @@
  * results_json.c - results to JSON (docs/bench-schema.json) and back. What is read is believed in
  * nothing: it may come from anywhere. No locks.
  */
+#include "plain.h"
 #include "results_priv.h"
 
 #include <errno.h>
@@ -14,7 +15,13 @@
 
 #define TOOL "wsd bench"
 
-enum { FIGURES_MAX = 100000, ROUNDS_MAX = 1000000, WORD_MAX = 160, OUT_MAX = 100000 };
+/* Figures: all kinds of all contenders at all points that a run may have. */
+enum {
+	FIGURES_MAX = 256 * 12 * (PEERS_MAX + 1),
+	ROUNDS_MAX = 1000000,
+	WORD_MAX = 160,
+	OUT_MAX = 100000
+};
 
 static const struct {
 	const char *name; /* before _UNIT */
@@ -413,7 +420,7 @@ static int read_figure(const struct reader *in, const json_t *j)
 static int read_figures(const struct reader *in, const json_t *j)
 {
 	if (!json_is_array(j) || json_array_size(j) > FIGURES_MAX)
-		return wrong(in, "'figures' is not a list");
+		return wrong(in, "'figures' is not a list of at most %d", FIGURES_MAX);
 	for (size_t i = 0; i < json_array_size(j); i++)
 		if (read_figure(in, json_array_get(j, i)))
 			return -1;
@@ -465,6 +472,11 @@ static int read_hosts(const struct reader *in, const json_t *j)
 	return 0;
 }
 
+static int read_plain(const struct reader *in, const json_t *j)
+{
+	return plain_json(j) ? 0 : wrong(in, "there are control characters in its texts");
+}
+
 static int read_head(const struct reader *in, const json_t *j)
 {
 	struct results *r = in->r;
@@ -504,7 +516,8 @@ struct results *results_from_json(const json_t *j, char *why, size_t size)
 		wrong(&in, "no memory");
 		return NULL;
 	}
-	if (read_head(&in, j) || read_hosts(&in, json_object_get(j, "hosts")) ||
+	if (read_plain(&in, j) || read_head(&in, j) ||
+	    read_hosts(&in, json_object_get(j, "hosts")) ||
 	    read_contenders(&in, json_object_get(j, "contenders")) ||
 	    read_out(&in, json_object_get(j, "left_out")) ||
 	    read_figures(&in, json_object_get(j, "figures"))) {
@@ -524,9 +537,17 @@ struct results *results_read(const char *file, char *why, size_t size)
 		snprintf(why, size, "%s: %s", file, strerror(errno));
 		return NULL;
 	}
+	int first = getc(f);
+	if (first == EOF && ferror(f)) { /* a folder */
+		snprintf(why, size, "%s: %s", file, strerror(errno));
+		fclose(f);
+		return NULL;
+	}
+	ungetc(first, f);
 	json_t *j = json_loadf(f, JSON_REJECT_DUPLICATES, &e);
 	fclose(f);
 	if (!j) {
+		plain_make(e.text); /* it quotes the file */
 		snprintf(why, size, "%s: line %d: %s", file, e.line, e.text);
 		return NULL;
 	}

@@ -3,6 +3,7 @@
  * wsd-run, the program behind `wsd run`: each scenario is played by a process of its own, in a
  * folder of its own, which is removed whatever happens.
  */
+#include "output.h"
 #include "play.h"
 
 #include <argp.h>
@@ -233,6 +234,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a = {0};
 	int worst = EXIT_DONE, skipped = 0;
+	output_watch("wsd run");
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	hear_signals();
 	for (int i = 0; i < a.n_files && !troupe_interrupted; i++) {
@@ -241,10 +243,6 @@ int main(int argc, char **argv)
 			skipped++;
 		else if (end > worst)
 			worst = end;
-	}
-	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "wsd run: cannot write: %s\n", strerror(errno));
-		return EXIT_FAILED;
 	}
 	if (troupe_interrupted)
 		return EXIT_STOPPED;
