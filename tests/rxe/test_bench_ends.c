@@ -102,6 +102,26 @@ Test(bench_ends_rxe, a_reference_program_that_hangs_is_left_out_and_the_others_g
 	WSD_TEST_END();
 }
 
+/* It would wait for its client for ever. */
+Test(bench_ends_rxe, a_reference_program_does_not_outlive_a_server_that_is_killed)
+{
+	char dir[64], then[512];
+	WSD_TEST_BEGIN();
+	play(dir, "rstream", "echo $$ >>$d/pids; exec sleep 1000");
+	snprintf(then, sizeof(then),
+		 "\"$t\" bench lat 10.77.0.1 -p 23023 -F -n 1 --beside rstream & c=$!\n"
+		 "for i in $(seq 600); do test -s %s/pids && break; sleep 0.05; done\n"
+		 "kill -9 $s; p=$(head -1 %s/pids)\n"
+		 "for i in $(seq 200); do kill -0 $p || break; sleep 0.05; done\n"
+		 "kill -0 $p || echo gone; wait $c",
+		 dir, dir);
+	struct run *r = bench_serve("10.77.0.1", 23023, then);
+	BENCH_SAYS(r, "gone\n");
+	free(r);
+	play_ends(dir);
+	WSD_TEST_END();
+}
+
 /* perftest on a busy machine cannot measure the rate of its clock, and says "inf". */
 Test(bench_ends_rxe, a_reference_program_that_tells_no_number_is_run_again)
 {

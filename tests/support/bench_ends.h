@@ -9,10 +9,10 @@
 
 #include <arpa/inet.h>
 
-/* A server and a client of `bench lat` at @address and @port; $s and $c are their processes, and
- * the client is being served when @then begins. What the shell says. */
-__attribute__((unused)) static struct run *bench_two(const char *address, int port,
-						     const char *then)
+/* A server of `bench lat` at @address and @port, which waits when @then begins; $s is its process,
+ * $t the tool, and what $c is, is ended, too. What the shell says. */
+__attribute__((unused)) static struct run *bench_serve(const char *address, int port,
+						       const char *then)
 {
 	char script[2048];
 	struct run *r = calloc(1, sizeof(*r));
@@ -21,17 +21,28 @@ __attribute__((unused)) static struct run *bench_two(const char *address, int po
 		 "trap 'kill $s $c 2>/dev/null; cat $out; rm $out' EXIT\n"
 		 "\"$t\" bench lat --address %s -p %d >$out 2>&1 & s=$!\n"
 		 "until grep -q waiting $out; do kill -0 $s || exit 9; sleep 0.05; done\n"
-		 "\"$t\" bench lat %s -p %d -F --beside tcp -D 0.1 --warmup 0 --repeat 10000 & "
-		 "c=$!\n"
-		 "until grep -q serving $out; do kill -0 $c || exit 8; sleep 0.05; done\n"
 		 "%s\n",
-		 WSD_TOOL, address, port, address, port, then);
+		 WSD_TOOL, address, port, then);
 	FILE *f = r ? popen(script, "re") : NULL;
 	cr_assert_not_null(f);
 	size_t n = fread(r->text, 1, sizeof(r->text) - 1, f);
 	r->text[n] = '\0';
 	r->status = pclose(f);
 	return r;
+}
+
+/* And its client, $c, which is being served when @then begins. */
+__attribute__((unused)) static struct run *bench_two(const char *address, int port,
+						     const char *then)
+{
+	char script[1024];
+	snprintf(script, sizeof(script),
+		 "\"$t\" bench lat %s -p %d -F --beside tcp -D 0.1 --warmup 0 --repeat 10000 & "
+		 "c=$!\n"
+		 "until grep -q serving $out; do kill -0 $c || exit 8; sleep 0.05; done\n"
+		 "%s",
+		 address, port, then);
+	return bench_serve(address, port, script);
 }
 
 /* Connections of kernel TCP with @address (NULL: any) that keep their ports for a minute. */

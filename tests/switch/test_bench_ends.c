@@ -92,20 +92,55 @@ static struct run *shell(const char *script)
 	return r;
 }
 
-/* Its port is open, but nobody speaks there: nor does another client while the first is served. */
+/* Its port is open, but nobody speaks there. */
 Test(bench_ends, a_client_of_a_server_that_says_nothing_can_be_interrupted)
+{
+	WSD_TEST_BEGIN();
+	struct run *r =
+		shell("out=$(mktemp); t='" WSD_TOOL "'\n"
+		      "trap 'kill -9 $s $c 2>/dev/null; rm $out' EXIT\n"
+		      "\"$t\" bench lat --address 127.0.0.1 -p 23014 >$out & s=$!\n"
+		      "until grep -q waiting $out; do kill -0 $s || exit 9; sleep 0.05; done\n"
+		      "kill -STOP $s\n"
+		      "\"$t\" bench lat --address 127.0.0.1 -p 23014 -F --beside tcp 127.0.0.1 "
+		      "2>&1 & c=$!\n"
+		      "sleep 3; kill -TERM $c; (sleep 20; kill -9 $c) >/dev/null 2>&1 & k=$!\n"
+		      "wait $c; echo client=$?; kill $k\n");
+	BENCH_SAYS(r, "wsd bench: interrupted\nclient=1\n");
+	free(r);
+	WSD_TEST_END();
+}
+
+Test(bench_ends, a_client_of_a_server_that_says_nothing_gives_up)
 {
 	WSD_TEST_BEGIN();
 	struct run *r = shell(
 		"out=$(mktemp); t='" WSD_TOOL "'\n"
-		"trap 'kill -9 $s $c 2>/dev/null; rm $out' EXIT\n"
-		"\"$t\" bench lat --address 127.0.0.1 -p 23014 >$out & s=$!\n"
+		"trap 'kill -9 $s; rm $out' EXIT\n"
+		"\"$t\" bench lat --address 127.0.0.1 -p 23017 >$out & s=$!\n"
 		"until grep -q waiting $out; do kill -0 $s || exit 9; sleep 0.05; done\n"
 		"kill -STOP $s\n"
-		"\"$t\" bench lat --address 127.0.0.1 -p 23014 -F --beside tcp 127.0.0.1 & c=$!\n"
-		"sleep 3; kill -TERM $c; (sleep 20; kill -9 $c) >/dev/null 2>&1 & k=$!\n"
-		"wait $c; echo client=$?; kill $k\n");
-	BENCH_SAYS(r, "client=143");
+		"\"$t\" bench lat --address 127.0.0.1 -p 23017 -F --beside tcp 127.0.0.1 2>&1\n"
+		"echo client=$?\n");
+	BENCH_SAYS(r, "wsd bench: the other end says nothing\nclient=1\n");
+	free(r);
+	WSD_TEST_END();
+}
+
+/* The first one goes on. */
+Test(bench_ends, a_second_client_hears_that_the_server_is_busy)
+{
+	WSD_TEST_BEGIN();
+	struct run *r = bench_two("127.0.0.1", 23019,
+				  "for i in 1 2 3; do timeout 20 \"$t\" bench lat -p 23019 -F "
+				  "--beside tcp 127.0.0.1; echo second=$?; done\n"
+				  "kill -0 $c && echo first goes on");
+	const char *at = r->text;
+	for (int i = 0; i < 3; i++) {
+		at = strstr(at, "wsd bench: the server is busy with another client\nsecond=1\n");
+		cr_assert_not_null(at++, "%s", r->text);
+	}
+	BENCH_SAYS(r, "first goes on");
 	free(r);
 	WSD_TEST_END();
 }
@@ -157,7 +192,7 @@ Test(bench_ends, a_run_that_is_hung_up_leaves_its_json_file)
 		"'; d=$(mktemp -d); cd $d; trap 'kill -9 $c 2>/dev/null; rm -r $d' EXIT\n"
 		"for s in 1 3 9 27; do\nsetsid " LAT
 		"-n 1000 --repeat 10000 --out_json_file=file >/dev/null 2>said & c=$!\n"
-		"sleep $s; kill -HUP -$c; wait $c; echo status=$?\n" /* 129: too early */
+		"sleep $s; kill -HUP -$c; wait $c; echo status=$?\n" /* too early: no file yet */
 		"test -e file && break\ndone\ncat said; grep stopped file; grep -c samples file\n");
 	BENCH_SAYS(r, "status=1\nwsd bench: cut short: interrupted\n \"stopped\": "
 		      "\"interrupted\",\n");
@@ -203,8 +238,10 @@ Test(bench_ends, a_client_that_does_not_fit_is_turned_away_and_another_waited_fo
 		const char *words, *answer;
 	} rows[] = {
 		{"{\"op\":\"greet\",\"wsd_bench\":1,\"version\":\"9.9\",\"test\":\"lat\"}",
-		 "the client 9.9"},
-		{"{\"op\":\"greet\"}", "the client is none"},
+		 "the client 9.9 (protocol 1)"},
+		{"{\"op\":\"greet\",\"wsd_bench\":2,\"version\":\"9.9\",\"test\":\"lat\"}",
+		 "(protocol 1), the client 9.9 (protocol 2)"},
+		{"{\"op\":\"greet\"}", "the client is none (protocol -1)"},
 		{"{\"op\":\"serve\",\"contender\":\"tcp\"}", "who are you?"},
 		{"{\"what\":1}", "a question without a name"},
 	};

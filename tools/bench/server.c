@@ -169,17 +169,52 @@ static json_t *restart(struct server *s, struct agent *a, const json_t *q)
 										: place_of(a);
 }
 
+/* ---- who speaks ---- */
+
+/* A second client hears at once that it is one too many. What it says is not waited for. */
+static void turn_away(const struct server *s)
+{
+	struct control *other = control_accept(s->listening);
+	if (!other)
+		return;
+	control_send(other, error_text("the server is busy with another client"));
+	control_close(other);
+}
+
+/* Until the client has said something or has hung up, or @fd (-1: none) can be read; what happened
+ * to them. A client that does not get on is cut off by control_patience() as soon as it has begun a
+ * word; until it is met nobody else is turned away, for it may be no client at all. */
+static void await(const struct server *s, short events, int fd, struct pollfd p[3])
+{
+	do {
+		p[0] = (struct pollfd){.fd = control_fd(s->client), .events = events};
+		p[1] = (struct pollfd){.fd = fd, .events = POLLIN};
+		p[2] = (struct pollfd){.fd = s->met ? s->listening : -1, .events = POLLIN};
+		if (poll(p, 3, -1) < 0)
+			p[0].revents = p[1].revents = p[2].revents = 0;
+		if (p[2].revents)
+			turn_away(s);
+	} while (!p[0].revents && !p[1].revents);
+}
+
+/* What the client says next; NULL: it has gone. */
+static json_t *hear(const struct server *s)
+{
+	struct pollfd p[3];
+	if (s->met && !control_pending(s->client))
+		await(s, POLLIN, -1, p);
+	return control_recv(s->client);
+}
+
 /* The agent's answer; NULL: the client has gone meanwhile. */
 static json_t *relay(struct server *s, struct agent *a, const json_t *q)
 {
 	char text[160];
 	if (!a->control)
 		return error_text("it does not run at the server");
-	struct pollfd p[] = {{.fd = control_fd(s->client), .events = POLLRDHUP},
-			     {.fd = control_fd(a->control), .events = POLLIN}};
+	struct pollfd p[3];
 	if (!control_send(a->control, json_incref((json_t *)(uintptr_t)q))) {
-		while (poll(p, 2, -1) < 0 && errno == EINTR)
-			;
+		await(s, POLLRDHUP, control_fd(a->control), p);
 		if (!p[1].revents && p[0].revents)
 			return NULL;
 		json_t *answer = control_recv(a->control);
@@ -231,8 +266,9 @@ static json_t *greet(struct server *s, const json_t *q)
 	json_unpack((json_t *)(uintptr_t)q, "{s?i, s?s, s?s}", "wsd_bench", &protocol, "version",
 		    &version, "test", &test);
 	if (protocol != CONTROL_VERSION || strcmp(version, WSD_VERSION) != 0) {
-		snprintf(text, sizeof(text), "the server is wsd bench %s, the client %s",
-			 WSD_VERSION, version[0] ? version : "is none");
+		snprintf(text, sizeof(text),
+			 "the server is wsd bench %s (protocol %d), the client %s (protocol %d)",
+			 WSD_VERSION, CONTROL_VERSION, version[0] ? version : "is none", protocol);
 		return error_text(text);
 	}
 	if (strcmp(test, s->o->test->name) != 0) {
@@ -283,7 +319,7 @@ static int serve(struct server *s)
 	s->met = s->bidden = false;
 	if (!s->patient)
 		control_patience(s->client, GREET_S);
-	while (!s->bidden && (q = control_recv(s->client))) {
+	while (!s->bidden && (q = hear(s))) {
 		json_t *a = answer(s, q);
 		json_decref(q);
 		if (!a || control_send(s->client, a))

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,16 +208,13 @@ int tool_there(const char *contender, char *why, size_t size)
 
 static pid_t server;
 
-static pid_t start(char *const *argv, int out)
+static pid_t start_client(char *const *argv, int out)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	if (out >= 0)
-		posix_spawn_file_actions_adddup2(&actions, out, 1);
-	else
-		posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, out, 1);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
 	int err = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -258,6 +256,21 @@ static bool listens(int port)
 	return found;
 }
 
+/* The server's end must not outlive us, whatever we die of: it would wait for ever. We have no
+ * other thread then (server.c), so fork() is safe; the client, which has, ends its own end. */
+static pid_t start_server(char *const *argv)
+{
+	pid_t us = getpid(), pid = fork();
+	if (pid)
+		return pid;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != us)
+		_exit(127);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
 /* One that does not die is left behind. */
 static void reap(pid_t pid)
 {
@@ -290,7 +303,7 @@ json_t *tools_serve(const char *contender, const struct sockaddr_in *here, const
 	j.iterations = (long)n;
 	tools_end();
 	t->command(&c, &j, here);
-	server = start(c.argv, -1);
+	server = start_server(c.argv);
 	if (server < 0)
 		return json_pack("{s:s}", "error", strerror(errno));
 	if (t->hidden)
@@ -340,7 +353,7 @@ static enum tool_end output_of(char *const *argv, const struct tool_job *j, char
 	int out[2];
 	if (pipe2(out, O_CLOEXEC))
 		return TOOL_FAILED;
-	pid_t pid = start(argv, out[1]);
+	pid_t pid = start_client(argv, out[1]);
 	close(out[1]);
 	bool ended = pid > 0 && gather(out[0], j, until, text);
 	close(out[0]);
