@@ -62,7 +62,7 @@ def measured(result, kind, contender):
     return [f for f in result["figures"] if f["kind"] == kind and f["contender"] == contender and f["samples"]]
 
 
-def test_SW_CONN_1_wsd_bench_between_two_hosts():
+def test_SW_CONNECT_1_wsd_bench_between_two_hosts():
     path, s = result_file(), serve("connect")
     c = Bench("b", "connect", "--warm", "--beside", "raw,tcp", "-n", 4, "--repeat", 2, f"--out_json_file={path}", "10.77.0.1")
     c.finish(timeout=BENCH_S)
@@ -119,7 +119,7 @@ def mpirun(ranks, path, *words):
                   f"--out_json_file={path}")
 
 
-def test_SW_CONN_1_wsd_bench_under_mpirun():
+def test_SW_CONNECT_1_wsd_bench_under_mpirun():
     if on("a", "sh", "-c", "command -v mpirun || true").strip() == "":
         raise runner.Skip("mpirun is not installed (openmpi-bin)")
     path, rsh = result_file(), start_rsh()
