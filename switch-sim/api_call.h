@@ -28,10 +28,11 @@
 	API_PROCESS(failure)
 
 /* The arguments are made into text only when somebody wants it. */
-#define API_TRACE(call, ...)                                                                    \
-	do {                                                                                    \
-		if (__builtin_expect(p->trace != NULL, 0))                                      \
-			trace_enter(p->trace, &span, TRACE_APPLICATION, "", call, __VA_ARGS__); \
+#define API_TRACE(call, ...)                                                              \
+	do {                                                                              \
+		struct trace *t_ = atomic_load_explicit(&p->trace, memory_order_acquire); \
+		if (__builtin_expect(t_ != NULL, 0))                                      \
+			trace_enter(t_, &span, TRACE_APPLICATION, "", call, __VA_ARGS__); \
 	} while (0)
 
 #define API_S               trace_number(s, TRACE_TEXT)

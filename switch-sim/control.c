@@ -9,6 +9,7 @@
 #include "handle.h"
 #include "log.h"
 #include "reactor.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -27,6 +28,7 @@ struct client {
 	struct reactor_watch watch;
 	struct control *control;
 	bool asked;
+	bool looks;  /* on, with trace_tap: it says nothing more, and its end is waited for */
 	unsigned at; /* the cursor of handles_next */
 	bool last;   /* only the end is left to send */
 	char text[CONTROL_MESSAGE_MAX];
@@ -45,10 +47,20 @@ struct control {
 
 /* ---- clients ---- */
 
+/* The process's calls go on; none may keep a pointer to the trace, hence `kept`. */
+static void look_away(struct client *c)
+{
+	struct sw_process *p = c->control->process;
+	if (c->looks && !trace_untap(p->kept))
+		atomic_store(&p->trace, NULL);
+	c->looks = false;
+}
+
 static void drop(struct client *c)
 {
 	struct control *k = c->control;
 	reactor_unwatch(k->reactor, &c->watch);
+	look_away(c);
 	sw_fds_begin();
 	close(c->watch.fd);
 	sw_fds_end();
@@ -87,6 +99,60 @@ static bool pump(struct client *c)
 	return true;
 }
 
+static void answer_error(struct client *c, const char *words)
+{
+	c->len = snprintf(c->text, sizeof(c->text), "{\"error\":\"%s\"}", words);
+	c->last = true;
+}
+
+static void ask_sockets(struct client *c)
+{
+	(void)c; /* next() tells them */
+}
+
+static void look_on(struct client *c, bool json)
+{
+	static const char yes[] = "{\"looking\":true}";
+	struct sw_process *p = c->control->process;
+	sw_fds_begin();
+	int err = trace_tap(&p->kept, c->watch.fd, json);
+	sw_fds_end();
+	if (err) {
+		answer_error(c, err == -EBUSY ? "somebody looks on already" : strerror(-err));
+		return;
+	}
+	c->looks = true;
+	/* before any record */
+	if (send(c->watch.fd, yes, sizeof(yes) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return; /* gone: the hang-up comes */
+	atomic_store(&p->trace, p->kept);
+}
+
+static void look_on_text(struct client *c)
+{
+	look_on(c, false);
+}
+
+static void look_on_json(struct client *c)
+{
+	look_on(c, true);
+}
+
+static const struct {
+	const char *words;
+	void (*begin)(struct client *c);
+} requests[] = {{"sockets", ask_sockets}, {"trace", look_on_text}, {"trace json", look_on_json}};
+
+static void begin(struct client *c, const char *words)
+{
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (!strcmp(words, requests[i].words)) {
+			requests[i].begin(c);
+			return;
+		}
+	answer_error(c, "this process does not know the request");
+}
+
 static bool take_request(struct client *c)
 {
 	char request[64];
@@ -95,21 +161,18 @@ static bool take_request(struct client *c)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	request[n] = '\0';
 	c->asked = true;
-	if (strcmp(request, "sockets") != 0) {
-		c->len = snprintf(c->text, sizeof(c->text),
-				  "{\"error\":\"this process does not know the request\"}");
-		c->last = true;
-	}
+	begin(c, request);
 	return true;
 }
 
 static void on_client(struct reactor_watch *w, uint32_t events)
 {
 	struct client *c = (struct client *)(void *)((char *)w - offsetof(struct client, watch));
-	bool more = c->asked || take_request(c);
-	if (more && c->asked)
+	bool more = c->asked ? !c->looks : take_request(c);
+	if (more && c->asked && !c->looks)
 		more = pump(c);
-	if (!more || reactor_arm(c->control->reactor, w, c->asked ? EPOLLOUT : EPOLLIN))
+	uint32_t next_events = c->asked && !c->looks ? EPOLLOUT : EPOLLIN;
+	if (!more || reactor_arm(c->control->reactor, w, next_events))
 		drop(c);
 }
 

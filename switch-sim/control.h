@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a running process tells wsd sockets about its sockets: a control socket, an abstract AF_UNIX
+ * What a running process tells wsd sockets and wsd trace: a control socket, an abstract AF_UNIX
  * name "wsd-control.PID" (SOCK_SEQPACKET), served by the reactor. It answers the same user and
  * root.
  *
- * The request is one message, "sockets". The answer is one message of JSON for each socket and
- * {"end":true} as the last; an error is {"error":"words"}.
+ * The request is one message. "sockets": the answer is one message of JSON for each socket and
+ * {"end":true} as the last. "trace" and "trace json": {"looking":true}, then each record of the
+ * trace (trace_tap) as one message, until the asker hangs up. An error is {"error":"words"}.
  *
  * Locks: its own around the list of clients; a socket's lock while its record is written down.
  */

@@ -64,8 +64,9 @@ struct sw_process {
 	atomic_int open_type; /* SO_OPENTYPE: kept, without effect */
 	struct conf *conf;
 	struct sw_settings settings;
-	struct trace *trace;     /* NULL when tracing is off */
-	struct handles *handles; /* SOCKET -> struct sw_socket, generation-checked */
+	_Atomic(struct trace *) trace; /* NULL when nobody wants records */
+	struct trace *kept;            /* the same, as long as a call may still use it */
+	struct handles *handles;       /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;
 	struct control *control; /* from the first connection on */

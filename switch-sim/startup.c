@@ -167,7 +167,7 @@ static void after_fork_child(void)
 	waiter_after_fork();
 	san_after_fork(p->san);
 	names_close(p->names);
-	trace_close(p->trace);
+	trace_close(p->kept);
 	conf_free(p->conf);
 	*p = (struct sw_process){.startup = PTHREAD_MUTEX_INITIALIZER,
 				 .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -228,11 +228,12 @@ static int start_san(struct sw_process *p)
 static void read_configuration(struct sw_process *p)
 {
 	settings_read(p->conf, &p->settings);
-	int r = trace_open(p->conf, &p->trace);
-	if (r < 0) {
+	struct trace *t;
+	int r = trace_open(p->conf, &t);
+	if (r < 0)
 		wsd_log(WSD_LOG_WARNING, "no trace: %s", strerror(-r));
-		p->trace = NULL;
-	}
+	p->kept = r < 0 ? NULL : t;
+	atomic_store(&p->trace, p->kept);
 }
 
 /* Everything that start() made; also after a start that got half-way. With the lock held. */
@@ -261,9 +262,10 @@ static void stop(struct sw_process *p)
 
 static void close_trace(struct sw_process *p)
 {
-	trace_close(p->trace);
+	atomic_store(&p->trace, NULL);
+	trace_close(p->kept);
 	conf_free(p->conf);
-	p->trace = NULL;
+	p->kept = NULL;
 	p->conf = NULL;
 }
 

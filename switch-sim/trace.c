@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +27,12 @@ enum {
 
 struct trace {
 	int text_fd, json_fd; /* -1: not asked for */
-	int64_t realtime_ns;  /* what to add to CLOCK_MONOTONIC to get the time of day */
+	/* Of who looks on (trace_tap). The descriptor's number stays until the end: a record that
+	 * is being written meanwhile must not meet another file. */
+	int tap_fd; /* -1: nobody has so far */
+	_Atomic enum tap { TAP_OFF, TAP_TEXT, TAP_JSON } tap;
+	atomic_uint lost;    /* records that did not fit since the last one that did */
+	int64_t realtime_ns; /* what to add to CLOCK_MONOTONIC to get the time of day */
 	uint64_t start_ns;
 	atomic_uint_fast64_t seq;
 };
@@ -60,12 +66,37 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *l, const char
 		l->len = sizeof(l->text) - 3;
 }
 
-static void flush_line(int fd, struct line *l)
+/* Who looks on and does not read loses records, and holds nobody up. */
+static void flush_tap(struct trace *t, const struct line *l, enum tap form)
+{
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	unsigned lost = atomic_exchange(&t->lost, 0);
+	char text[64];
+	int n = snprintf(text, sizeof(text),
+			 form == TAP_JSON ? "{\"lost\":%u}\n" : "# %u records lost\n", lost);
+	if ((lost && send(t->tap_fd, text, (size_t)n, flags) < 0) ||
+	    send(t->tap_fd, l->text, l->len, flags) < 0)
+		atomic_fetch_add(&t->lost, lost + 1);
+}
+
+static void flush_line(struct trace *t, struct line *l, int fd, enum tap form)
 {
 	l->text[l->len++] = '\n';
+	if (atomic_load(&t->tap) == form)
+		flush_tap(t, l, form);
 	/* a full disk loses records; it must not fail the traced call */
-	if (write(fd, l->text, l->len) < 0)
+	if (fd >= 0 && write(fd, l->text, l->len) < 0)
 		return;
+}
+
+static bool wants_text(const struct trace *t)
+{
+	return t->text_fd >= 0 || atomic_load(&t->tap) == TAP_TEXT;
+}
+
+static bool wants_json(const struct trace *t)
+{
+	return t->json_fd >= 0 || atomic_load(&t->tap) == TAP_JSON;
 }
 
 /* ---- text ---- */
@@ -96,13 +127,13 @@ static void put_head(struct line *l, const struct trace_span *s)
 /* The opening line of a call that turns out to have others inside it. */
 static void open_outer(struct trace_span *s)
 {
-	if (!s || s->opened || s->trace->text_fd < 0)
+	if (!s || s->opened || !wants_text(s->trace))
 		return;
 	open_outer(s->outer);
 	struct line l = {.len = 0};
 	put_head(&l, s);
 	put(&l, "(%s)", s->args);
-	flush_line(s->trace->text_fd, &l);
+	flush_line(s->trace, &l, s->trace->text_fd, TAP_TEXT);
 	s->opened = true;
 }
 
@@ -130,7 +161,7 @@ static void write_text(const struct trace_span *s, long long result, int error, 
 	if (*gave)
 		put(&l, " -> %s", gave);
 	put(&l, us < 10 ? "  [%.1f us]" : "  [%.0f us]", us);
-	flush_line(s->trace->text_fd, &l);
+	flush_line(s->trace, &l, s->trace->text_fd, TAP_TEXT);
 }
 
 /* ---- JSON ---- */
@@ -226,7 +257,7 @@ static void write_json(const struct trace_span *s, long long result, int error, 
 		put_json_pairs(&l, gave);
 	}
 	put(&l, ",\"us\":%.1f}", us);
-	flush_line(s->trace->json_fd, &l);
+	flush_line(s->trace, &l, s->trace->json_fd, TAP_JSON);
 }
 
 /* ---- spans ---- */
@@ -250,7 +281,7 @@ void trace_enter(struct trace *t, struct trace_span *span, enum trace_layer laye
 	va_start(args, format);
 	vsnprintf(span->args, sizeof(span->args), format, args);
 	va_end(args);
-	if (t->text_fd >= 0)
+	if (wants_text(t))
 		open_outer(span->outer);
 	innermost = span;
 	errno = saved;
@@ -270,9 +301,9 @@ void trace_leave(struct trace_span *span, long long result, int error, const cha
 	va_start(args, format);
 	vsnprintf(gave, sizeof(gave), format, args);
 	va_end(args);
-	if (t->text_fd >= 0)
+	if (wants_text(t))
 		write_text(span, result, error, gave, us);
-	if (t->json_fd >= 0)
+	if (wants_json(t))
 		write_json(span, result, error, gave, us);
 	span->trace = NULL;
 	errno = saved;
@@ -313,7 +344,7 @@ static int open_sink(const char *key, const char *where, bool allow_stderr)
 	return fd;
 }
 
-static void write_header(const struct trace *t)
+static void write_header(struct trace *t)
 {
 	struct line l = {.len = 0};
 	put(&l,
@@ -321,7 +352,18 @@ static void write_header(const struct trace *t)
 	    "[time]; a call with others inside is closed by a line without arguments; WSP... "
 	    "goes down to the provider named before it, \"up WPU...\" comes back from it",
 	    (int)getpid());
-	flush_line(t->text_fd, &l);
+	flush_line(t, &l, t->text_fd, TAP_TEXT);
+}
+
+static struct trace *trace_new(void)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->text_fd = t->json_fd = t->tap_fd = -1;
+	t->start_ns = clock_ns(CLOCK_MONOTONIC);
+	t->realtime_ns = (int64_t)clock_ns(CLOCK_REALTIME) - (int64_t)t->start_ns;
+	return t;
 }
 
 int trace_open(const struct conf *conf, struct trace **ret_trace)
@@ -331,7 +373,7 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 		*ret_trace = NULL;
 		return 0;
 	}
-	struct trace *t = calloc(1, sizeof(*t));
+	struct trace *t = trace_new();
 	if (!t)
 		return -ENOMEM;
 	t->text_fd = open_sink("trace", text, true);
@@ -341,12 +383,39 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 		trace_close(t);
 		return err == -EPERM ? -EACCES : err;
 	}
-	t->start_ns = clock_ns(CLOCK_MONOTONIC);
-	t->realtime_ns = (int64_t)clock_ns(CLOCK_REALTIME) - (int64_t)t->start_ns;
 	if (t->text_fd >= 0)
 		write_header(t);
 	*ret_trace = t;
 	return 0;
+}
+
+int trace_tap(struct trace **t, int fd, bool json)
+{
+	struct trace *new = *t ? *t : trace_new();
+	if (!new)
+		return -ENOMEM;
+	if (atomic_load(&new->tap) != TAP_OFF)
+		return -EBUSY;
+	/* one call, so that a record that is late for an earlier one meets either of them */
+	int r = new->tap_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : dup3(fd, new->tap_fd, O_CLOEXEC);
+	if (r < 0) {
+		int err = -errno;
+		if (!*t)
+			trace_close(new);
+		return err;
+	}
+	new->tap_fd = r;
+	atomic_store(&new->lost, 0);
+	atomic_store(&new->tap, json ? TAP_JSON : TAP_TEXT);
+	*t = new;
+	return 0;
+}
+
+bool trace_untap(struct trace *t)
+{
+	atomic_store(&t->tap, TAP_OFF);
+	shutdown(t->tap_fd, SHUT_RDWR);
+	return t->text_fd >= 0 || t->json_fd >= 0;
 }
 
 void trace_close(struct trace *t)
@@ -357,5 +426,7 @@ void trace_close(struct trace *t)
 		close(t->text_fd);
 	if (t->json_fd >= 0)
 		close(t->json_fd);
+	if (t->tap_fd >= 0)
+		close(t->tap_fd);
 	free(t);
 }

@@ -6,6 +6,8 @@
  * Downcalls and upcalls are recorded by a provider that wraps another one (trace_wrap); nothing in
  * the traced code knows. Application calls are recorded by the exported functions.
  * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE (JSON lines); either or both. docs/trace.md.
+ * A running process can be looked on (`wsd trace PID`): it has no wrapped providers then, so only
+ * the application's calls are seen.
  *
  * Locks: only wrapping and unwrapping take one. Each record is one write(2) to a file opened for
  * appending, so records of several threads and processes never mix and survive a kill.
@@ -45,6 +47,16 @@ struct trace_span {
 /* NULL in *ret_trace when nobody asked. -errno if the file cannot be opened. */
 int trace_open(const struct conf *conf, struct trace **ret_trace);
 void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be called any more */
+
+/*
+ * Who looks on from now on: each record is one message on @fd, a socket of type SOCK_SEQPACKET,
+ * which is duplicated. What finds no room is lost, and told of with the next that does. *t NULL: it
+ * is made. One at a time; by one thread. Calls that have begun are not recorded if *t was NULL.
+ * Return: 0, -EBUSY: somebody does already, or -errno.
+ */
+int trace_tap(struct trace **t, int fd, bool json);
+/* He looks away. Return: does anybody else want records? */
+bool trace_untap(struct trace *t);
 
 /*
  * Both cost one comparison when @t is NULL. Nesting is per thread. The text of @format is a list

@@ -3,21 +3,17 @@
  * cmd_sockets.c - `wsd sockets`: asks running programs for their sockets, through the control
  * socket that each opens with its first connection (switch-sim/control.h). Looks only.
  */
+#include "ask.h"
 #include "control.h"
 #include "wsd.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-enum { ANSWER_MS = 2000 };
 
 struct sockets {
 	bool json, all;
@@ -28,62 +24,11 @@ struct sockets {
 
 /* ---- asking ---- */
 
-/* The names in /proc/net/unix that are control sockets; @at is behind the "@". */
-static bool next_name(FILE *f, char *name, size_t size)
-{
-	char line[512];
-	while (fgets(line, sizeof(line), f)) {
-		char *at = strstr(line, " @" CONTROL_PREFIX);
-		/* the listening one; accepted ones bear the name, too */
-		unsigned flags = 0;
-		if (!at || sscanf(line, "%*s %*s %*s %x", &flags) != 1 || !(flags & 0x10000))
-			continue;
-		at[strcspn(at, "\n")] = '\0';
-		snprintf(name, size, "%s", at + 2);
-		return true;
-	}
-	return false;
-}
-
-static int call(const char *name, struct ucred *ret_who)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct timeval patience = {ANSWER_MS / 1000, 0};
-	socklen_t cred_len = sizeof(*ret_who);
-	size_t n = strlen(name);
-	if (n > sizeof(a.sun_path) - 1)
-		return -ENAMETOOLONG;
-	memcpy(a.sun_path + 1, name, n);
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	/* a program that is stopped must not stop us */
-	if (!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) &&
-	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) &&
-	    !connect(fd, (struct sockaddr *)&a, len) &&
-	    !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_who, &cred_len) &&
-	    send(fd, "sockets", 7, MSG_NOSIGNAL) == 7)
-		return fd;
-	int err = -errno;
-	close(fd);
-	return err;
-}
-
 static json_t *program_of(pid_t pid)
 {
-	char path[64], comm[64] = "";
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	FILE *f = fopen(path, "re");
-	if (f) {
-		if (!fgets(comm, sizeof(comm), f))
-			comm[0] = '\0';
-		fclose(f);
-	}
-	for (char *c = comm; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = *c == '\n' && !c[1] ? '\0' : '?';
-	return json_string(comm);
+	char text[64];
+	ask_program(pid, text, sizeof(text));
+	return json_string(text);
 }
 
 /* Return: 0 after the end was said; -errno. */
@@ -110,10 +55,11 @@ static int gather(struct sockets *q, int fd, const struct ucred *who)
 	}
 }
 
-static void ask(struct sockets *q, const char *name)
+static void ask(void *arg, const char *name)
 {
+	struct sockets *q = arg;
 	struct ucred who = {0};
-	int fd = call(name, &who);
+	int fd = ask_name(name, "sockets", &who);
 	int err = fd < 0 ? fd : gather(q, fd, &who);
 	if (fd >= 0)
 		close(fd);
@@ -124,37 +70,8 @@ static void ask(struct sockets *q, const char *name)
 	if (!err || (err == -EACCES && !q->pid))
 		return;
 	q->failed++;
-	wsd_complain("process %ld does not answer: %s",
-		     who.pid ? (long)who.pid : strtol(name + strlen(CONTROL_PREFIX), NULL, 10),
+	wsd_complain("process %ld does not answer: %s", who.pid ? (long)who.pid : ask_pid(name),
 		     err == -EACCES ? "it belongs to another user" : strerror(-err));
-}
-
-/* The table may change between two reads of it and show a line twice: each name counts once. */
-static int ask_all(struct sockets *q)
-{
-	char name[128];
-	json_t *names = json_object();
-	FILE *f = fopen("/proc/net/unix", "re");
-	if (!f || !names) {
-		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
-		json_decref(names);
-		if (f)
-			fclose(f);
-		return -1;
-	}
-	while (next_name(f, name, sizeof(name)))
-		if (!q->pid || strtol(name + strlen(CONTROL_PREFIX), NULL, 10) == q->pid)
-			json_object_set_new(names, name, json_true());
-	fclose(f);
-	/* that table may lose a line, too; the usual name of one process is known without it */
-	snprintf(name, sizeof(name), CONTROL_PREFIX "%ld", q->pid);
-	if (q->pid)
-		json_object_set_new(names, name, json_true());
-	const char *key;
-	json_t *value;
-	json_object_foreach(names, key, value) ask(q, key);
-	json_decref(names);
-	return 0;
 }
 
 /* ---- showing ---- */
@@ -284,7 +201,9 @@ int cmd_sockets(int argc, char **argv)
 	if (r)
 		return r;
 	q.list = json_array();
-	r = q.list ? ask_all(&q) : -ENOMEM;
+	r = q.list ? ask_each(q.pid, ask, &q) : -ENOMEM;
+	if (r == -1)
+		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
 	if (!r && q.pid && !q.asked) {
 		wsd_complain("process %ld has made no connection, or does not use this library",
 			     q.pid);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `wsd trace`: of a program that it starts, and of one that runs: this one, which is watched while
+ * it calls, and goes on as if nobody did.
+ */
+#include "run_tool.h"
+#include "ws.h"
+
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+
+TestSuite(wsd_trace, .timeout = 100);
+
+static struct wsd_sockaddr_in here(void)
+{
+	return (struct wsd_sockaddr_in){.sin_family = WSD_AF_INET,
+					.sin_port = htons(WS_PORT),
+					.sin_addr.s_addr = inet_addr(LOOPBACK)};
+}
+
+struct pair {
+	SOCKET listener, client, server;
+};
+
+static struct pair connect_pair(void)
+{
+	struct wsd_sockaddr_in a = here();
+	struct pair p;
+	p.listener = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
+	p.client = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
+	cr_assert_eq(ws_code(wsd_bind(p.listener, (struct wsd_sockaddr *)&a, sizeof(a))), 0);
+	cr_assert_eq(ws_code(wsd_listen(p.listener, 5)), 0);
+	cr_assert_eq(ws_code(wsd_connect(p.client, (struct wsd_sockaddr *)&a, sizeof(a))), 0);
+	p.server = wsd_accept(p.listener, NULL, NULL);
+	cr_assert_neq(p.server, INVALID_SOCKET);
+	return p;
+}
+
+static void close_pair(const struct pair *p)
+{
+	cr_assert_eq(wsd_closesocket(p->client), 0);
+	cr_assert_eq(wsd_closesocket(p->server), 0);
+	cr_assert_eq(wsd_closesocket(p->listener), 0);
+}
+
+struct watcher {
+	FILE *out;
+	int pid;
+	char text[65536];
+	size_t len;
+};
+
+static void begin(struct watcher *w, const char *options)
+{
+	char command[512];
+	snprintf(command, sizeof(command), "echo $$; exec '%s' trace %s %d 2>&1", WSD_TOOL, options,
+		 (int)getpid());
+	*w = (struct watcher){.out = popen(command, "re")};
+	cr_assert_not_null(w->out);
+	setvbuf(w->out, NULL, _IONBF, 0);
+	cr_assert_eq(fscanf(w->out, "%d", &w->pid), 1);
+	cr_assert_eq(fgetc(w->out), '\n');
+}
+
+/* Reads until @words are there, calling @act (which makes records) now and then. */
+static void until(struct watcher *w, const char *words, void (*act)(const struct pair *),
+		  const struct pair *p)
+{
+	for (int left = WSD_PATIENCE_MS; !strstr(w->text, words); left -= 20) {
+		struct pollfd f = {.fd = fileno(w->out), .events = POLLIN};
+		cr_assert_gt(left, 0, "no '%s' in: %s", words, w->text);
+		if (act)
+			act(p);
+		if (poll(&f, 1, 20) <= 0)
+			continue;
+		ssize_t n = read(f.fd, w->text + w->len, sizeof(w->text) - 1 - w->len);
+		cr_assert_gt(n, 0, "it has ended: %s", w->text);
+		w->len += (size_t)n;
+		w->text[w->len] = '\0';
+	}
+}
+
+static void talk(const struct pair *p)
+{
+	char byte = 'x';
+	cr_assert_eq(wsd_send(p->client, &byte, 1, 0), 1);
+	cr_assert_eq(wsd_recv(p->server, &byte, 1, 0), 1);
+}
+
+static void refuse(const struct pair *p)
+{
+	cr_assert_eq(wsd_listen(p->client, 1), SOCKET_ERROR);
+}
+
+static void end(struct watcher *w)
+{
+	kill(w->pid, SIGINT);
+	cr_assert_eq(WTERMSIG(pclose(w->out)), SIGINT);
+}
+
+/* The one before may not be gone yet for the program. */
+static void begin_next(struct watcher *w, const char *options, const struct pair *p)
+{
+	for (int left = 100;; left--) {
+		char first;
+		cr_assert_gt(left, 0, "somebody looks on for ever");
+		begin(w, options);
+		struct pollfd f = {.fd = fileno(w->out), .events = POLLIN};
+		while (poll(&f, 1, 20) == 0)
+			talk(p);
+		cr_assert_eq(read(f.fd, &first, 1), 1);
+		w->text[w->len++] = first;
+		if (first != 'w') /* "wsd: process 4711: somebody ..." */
+			return;
+		pclose(w->out);
+	}
+}
+
+Test(wsd_trace, a_running_program_as_text_and_as_json)
+{
+	WS_BEGIN();
+	static struct watcher w;
+	struct pair p = connect_pair();
+	begin(&w, "");
+	until(&w, " send(s=", talk, &p);
+	until(&w, "listen(s=", refuse, &p);
+	until(&w, "= -1 WSAEISCONN", refuse, &p);
+	cr_assert_eq(strncmp(w.text, "# process ", 10), 0, "%s", w.text);
+	end(&w);
+	begin_next(&w, "--json", &p);
+	until(&w, "\"call\":\"recv\"", talk, &p);
+	char *line = w.text;
+	for (char *newline; (newline = strchr(line, '\n')); line = newline + 1) {
+		*newline = '\0';
+		json_t *j = json_loads(line, 0, NULL);
+		cr_assert_not_null(j, "%s", line);
+		cr_assert_eq(json_integer_value(json_object_get(j, "pid")), getpid());
+		cr_assert_str_eq(json_string_value(json_object_get(j, "layer")), "application");
+		json_decref(j);
+	}
+	end(&w);
+	close_pair(&p);
+	WS_END();
+}
+
+Test(wsd_trace, who_does_not_read_holds_nobody_up)
+{
+	WS_BEGIN();
+	static struct watcher w;
+	struct pair p = connect_pair();
+	begin(&w, "");
+	until(&w, " send(s=", talk, &p);
+	kill(w.pid, SIGSTOP);
+	for (int i = 0; i < 5000; i++)
+		talk(&p);
+	kill(w.pid, SIGCONT);
+	until(&w, " records lost", talk, &p);
+	end(&w);
+	close_pair(&p);
+	WS_END();
+}
+
+Test(wsd_trace, one_at_a_time)
+{
+	WS_BEGIN();
+	static struct watcher w;
+	char arguments[64];
+	struct pair p = connect_pair();
+	begin(&w, "");
+	until(&w, " send(s=", talk, &p);
+	snprintf(arguments, sizeof(arguments), "trace %d", (int)getpid());
+	struct run *r = run_tool("", arguments);
+	cr_assert_eq(r->status, 1);
+	cr_assert_not_null(strstr(r->text, "somebody looks on already"), "%s", r->text);
+	free(r);
+	end(&w);
+	close_pair(&p);
+	WS_END();
+}
+
+Test(wsd_trace, the_end_of_the_program_is_the_end_of_the_trace)
+{
+	WS_BEGIN();
+	static struct watcher w;
+	struct pair p = connect_pair();
+	begin(&w, "");
+	until(&w, " send(s=", talk, &p);
+	close_pair(&p);
+	cr_assert_eq(wsd_WSACleanup(), 0);
+	int status = pclose(w.out);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+	cr_assert_eq(wsd_WSAStartup(0x0202, &(WSADATA){0}), 0);
+	WS_END();
+}
+
+static void says(const char *arguments, int status, const char *words)
+{
+	struct run *r = run_tool("", arguments);
+	cr_assert_eq(r->status, status, "%s: %d: %s", arguments, r->status, r->text);
+	cr_assert_not_null(strstr(r->text, words), "%s: %s", arguments, r->text);
+	free(r);
+}
+
+Test(wsd_trace, what_cannot_be_watched_is_said)
+{
+	char arguments[128];
+	WS_BEGIN();
+	says("trace", 2, "which process, or command?");
+	says("trace 4711 more", 2, "a process number, or a command?");
+	says("trace -5", 2, "invalid option");
+	says("trace 1", 1, "does not use this library");
+	snprintf(arguments, sizeof(arguments), "trace %d", (int)getpid());
+	says(arguments, 1, "it has made no connection");
+	says("trace /none/such", 1, "cannot run /none/such: No such file");
+	says("trace -o /none/x true", 1, "cannot write /none/x: No such file");
+	says("trace sh -c 'exit 5'", 5, "");
+	WS_END();
+}
+
+Test(wsd_trace, a_program_that_is_started)
+{
+	WSD_TEST_BEGIN();
+	says("trace -- " TRACED, 0, "wsdirect trace of process");
+	says("trace " TRACED, 0, "TCP/IP   WSPSocket(");
+	says("trace --json " TRACED, 0, "\"call\":\"WSPSocket\"");
+	says("trace -o /dev/stdout " TRACED, 0, " socket(af=AF_INET");
+	WSD_TEST_END();
+}
