@@ -51,7 +51,9 @@ struct control {
 static void look_away(struct client *c)
 {
 	struct sw_process *p = c->control->process;
-	if (c->looks && !trace_untap(p->kept))
+	if (c->looks)
+		trace_untap(p->kept);
+	if (!trace_wanted(p->kept))
 		atomic_store(&p->trace, NULL);
 	c->looks = false;
 }
@@ -115,7 +117,7 @@ static void look_on(struct client *c, bool json)
 	static const char yes[] = "{\"looking\":true}";
 	struct sw_process *p = c->control->process;
 	sw_fds_begin();
-	int err = trace_tap(&p->kept, c->watch.fd, json);
+	int err = trace_tap(p->kept, c->watch.fd, json);
 	sw_fds_end();
 	if (err) {
 		answer_error(c, err == -EBUSY ? "somebody looks on already" : strerror(-err));

@@ -65,7 +65,7 @@ struct sw_process {
 	struct conf *conf;
 	struct sw_settings settings;
 	_Atomic(struct trace *) trace; /* NULL when nobody wants records */
-	struct trace *kept;            /* the same, as long as a call may still use it */
+	struct trace *kept;            /* the same, wanted or not */
 	struct handles *handles;       /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;

@@ -7,6 +7,7 @@
  * atomic word, so that a call costs two atomic additions and a teardown can wait for the calls that
  * are under way.
  */
+#include "api_call.h"
 #include "process.h"
 #include "conf.h"
 #include "control.h"
@@ -228,12 +229,12 @@ static int start_san(struct sw_process *p)
 static void read_configuration(struct sw_process *p)
 {
 	settings_read(p->conf, &p->settings);
-	struct trace *t;
+	struct trace *t = NULL;
 	int r = trace_open(p->conf, &t);
 	if (r < 0)
 		wsd_log(WSD_LOG_WARNING, "no trace: %s", strerror(-r));
-	p->kept = r < 0 ? NULL : t;
-	atomic_store(&p->trace, p->kept);
+	p->kept = t;
+	atomic_store(&p->trace, trace_wanted(t) ? t : NULL);
 }
 
 /* Everything that start() made; also after a start that got half-way. With the lock held. */
@@ -351,7 +352,7 @@ int sw_startup(WORD version, LPWSADATA data)
 			read_configuration(p);
 		}
 	}
-	trace_enter(p->trace, &span, TRACE_APPLICATION, "", "WSAStartup", "version=%u.%u",
+	trace_enter(api_trace(p), &span, TRACE_APPLICATION, "", "WSAStartup", "version=%u.%u",
 		    version & 0xff, version >> 8);
 	if (!code)
 		code = startup_locked(p, version, data);
@@ -372,7 +373,7 @@ int sw_cleanup(void)
 		pthread_mutex_unlock(&p->startup);
 		return WSANOTINITIALISED;
 	}
-	trace_enter(p->trace, &span, TRACE_APPLICATION, "", "WSACleanup", "%s", "");
+	trace_enter(api_trace(p), &span, TRACE_APPLICATION, "", "WSACleanup", "%s", "");
 	bool last = p->startups == 1;
 	if (last) {
 		atomic_fetch_and(&global.gate, ~GATE_OPEN);

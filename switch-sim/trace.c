@@ -4,6 +4,7 @@
  * file opened for appending. Per thread: the innermost open span.
  */
 #include "trace.h"
+#include "probes.h"
 #include "wsaname.h"
 
 #include "conf.h"
@@ -42,8 +43,21 @@ struct line {
 	size_t len;
 };
 
+#ifdef HAVE_SDT
+#define SEMAPHORE __attribute__((section(".probes"), visibility("hidden")))
+SEMAPHORE volatile unsigned short wsdirect_call_begin_semaphore, wsdirect_call_end_semaphore;
+#endif
+
 static const char *const layer_names[] = {"application", "switch", "downcall", "upcall"};
 _Static_assert(sizeof(layer_names) / sizeof(layer_names[0]) == TRACE_LAYER_COUNT, "name all");
+
+/* Not as an operand that indexes the table: bpftrace cannot read those. */
+static inline const char *layer_name(enum trace_layer layer)
+{
+	const char *name = layer_names[layer];
+	__asm__("" : "+r"(name));
+	return name;
+}
 
 static _Thread_local struct trace_span *innermost;
 
@@ -238,7 +252,7 @@ static void write_json(const struct trace_span *s, long long result, int error, 
 	    (long long)((int64_t)s->start_ns + s->trace->realtime_ns) / 1000, (int)getpid(),
 	    (long)syscall(SYS_gettid), (unsigned long long)s->seq,
 	    (unsigned long long)(s->outer ? s->outer->seq : 0), s->depth);
-	put(&l, "\"layer\":\"%s\",\"who\":", layer_names[s->layer]);
+	put(&l, "\"layer\":\"%s\",\"who\":", layer_name(s->layer));
 	put_json_string(&l, s->who, strlen(s->who));
 	put(&l, ",\"call\":");
 	put_json_string(&l, s->call, strlen(s->call));
@@ -284,6 +298,7 @@ void trace_enter(struct trace *t, struct trace_span *span, enum trace_layer laye
 	if (wants_text(t))
 		open_outer(span->outer);
 	innermost = span;
+	PROBE_CALL_BEGIN(layer_name(layer), who, call, span->args, span->seq);
 	errno = saved;
 	span->start_ns = clock_ns(CLOCK_MONOTONIC);
 }
@@ -293,7 +308,8 @@ void trace_leave(struct trace_span *span, long long result, int error, const cha
 	struct trace *t = span->trace;
 	if (!t)
 		return;
-	double us = (double)(clock_ns(CLOCK_MONOTONIC) - span->start_ns) / 1000;
+	uint64_t ns = clock_ns(CLOCK_MONOTONIC) - span->start_ns;
+	double us = (double)ns / 1000;
 	int saved = errno;
 	innermost = span->outer;
 	char gave[256];
@@ -301,6 +317,7 @@ void trace_leave(struct trace_span *span, long long result, int error, const cha
 	va_start(args, format);
 	vsnprintf(gave, sizeof(gave), format, args);
 	va_end(args);
+	PROBE_CALL_END(layer_name(span->layer), span->who, span->call, result, error, ns, gave);
 	if (wants_text(t))
 		write_text(span, result, error, gave, us);
 	if (wants_json(t))
@@ -369,10 +386,6 @@ static struct trace *trace_new(void)
 int trace_open(const struct conf *conf, struct trace **ret_trace)
 {
 	const char *text = conf_get(conf, "trace"), *json = conf_get(conf, "trace.json");
-	if ((!text || !*text) && (!json || !*json)) {
-		*ret_trace = NULL;
-		return 0;
-	}
 	struct trace *t = trace_new();
 	if (!t)
 		return -ENOMEM;
@@ -389,33 +402,29 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 	return 0;
 }
 
-int trace_tap(struct trace **t, int fd, bool json)
+bool trace_wanted(const struct trace *t)
 {
-	struct trace *new = *t ? *t : trace_new();
-	if (!new)
-		return -ENOMEM;
-	if (atomic_load(&new->tap) != TAP_OFF)
-		return -EBUSY;
+	return t && (wants_text(t) || wants_json(t));
+}
+
+int trace_tap(struct trace *t, int fd, bool json)
+{
+	if (!t || atomic_load(&t->tap) != TAP_OFF)
+		return t ? -EBUSY : -ENOMEM;
 	/* one call, so that a record that is late for an earlier one meets either of them */
-	int r = new->tap_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : dup3(fd, new->tap_fd, O_CLOEXEC);
-	if (r < 0) {
-		int err = -errno;
-		if (!*t)
-			trace_close(new);
-		return err;
-	}
-	new->tap_fd = r;
-	atomic_store(&new->lost, 0);
-	atomic_store(&new->tap, json ? TAP_JSON : TAP_TEXT);
-	*t = new;
+	int r = t->tap_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : dup3(fd, t->tap_fd, O_CLOEXEC);
+	if (r < 0)
+		return -errno;
+	t->tap_fd = r;
+	atomic_store(&t->lost, 0);
+	atomic_store(&t->tap, json ? TAP_JSON : TAP_TEXT);
 	return 0;
 }
 
-bool trace_untap(struct trace *t)
+void trace_untap(struct trace *t)
 {
 	atomic_store(&t->tap, TAP_OFF);
 	shutdown(t->tap_fd, SHUT_RDWR);
-	return t->text_fd >= 0 || t->json_fd >= 0;
 }
 
 void trace_close(struct trace *t)

@@ -44,19 +44,21 @@ struct trace_span {
 	char args[256]; /* "s=0x110004, name=10.77.0.1:5150, namelen=16" */
 };
 
-/* NULL in *ret_trace when nobody asked. -errno if the file cannot be opened. */
+/* Also where nobody asked (yet): trace_wanted() tells. -errno if a file cannot be opened;
+ * *ret_trace is left alone then. */
 int trace_open(const struct conf *conf, struct trace **ret_trace);
+/* Does a file, or who looks on, want records? */
+bool trace_wanted(const struct trace *t);
 void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be called any more */
 
 /*
  * Who looks on from now on: each record is one message on @fd, a socket of type SOCK_SEQPACKET,
- * which is duplicated. What finds no room is lost, and told of with the next that does. *t NULL: it
- * is made. One at a time; by one thread. Calls that have begun are not recorded if *t was NULL.
- * Return: 0, -EBUSY: somebody does already, or -errno.
+ * which is duplicated. What finds no room is lost, and told of with the next that does. One at a
+ * time; by one thread.
+ * Return: 0, -EBUSY: somebody does already, -ENOMEM: there is no trace, or -errno.
  */
-int trace_tap(struct trace **t, int fd, bool json);
-/* He looks away. Return: does anybody else want records? */
-bool trace_untap(struct trace *t);
+int trace_tap(struct trace *t, int fd, bool json);
+void trace_untap(struct trace *t); /* he looks away */
 
 /*
  * Both cost one comparison when @t is NULL. Nesting is per thread. The text of @format is a list
