@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `wsd matrix`: measured live, by two processes and by two users; wrong usage.
+ */
+#include "check.h"
+#include "run_tool.h"
+
+#include <jansson.h>
+
+TestSuite(matrix_tool, .timeout = 100);
+
+static void says(const char *before, const char *arguments, int status, const char *words)
+{
+	struct run *r = run_tool(before, arguments);
+	cr_assert_eq(r->status, status, "%s: %d: %s", arguments, r->status, r->text);
+	cr_assert_not_null(strstr(r->text, words), "%s: no '%s' in %s", arguments, words, r->text);
+	free(r);
+}
+
+Test(matrix_tool, WS_REUSE_2_all_cells_measured)
+{
+	WSD_TEST_BEGIN();
+	says("", "matrix", 0, "\n36 of 36 cells as in Microsoft's table, ");
+	says("", "matrix --address 127.9.9.9", 0, "S: 127.9.9.9.");
+	says("", "matrix --format svg", 0, "</svg>");
+	WSD_TEST_END();
+}
+
+Test(matrix_tool, WS_REUSE_4_all_cells_of_before)
+{
+	WSD_TEST_BEGIN();
+	says("WSD_REUSE=legacy", "matrix", 0, "(WS-REUSE-4)");
+	says("WSD_REUSE=legacy", "matrix", 0, "36 of 36");
+	WSD_TEST_END();
+}
+
+Test(matrix_tool, WS_REUSE_3_all_cells_between_users)
+{
+	if (geteuid() != 0)
+		cr_skip_test("another user needs root");
+	WSD_TEST_BEGIN();
+	struct run *r = run_tool("", "matrix --user-b 2001 --format json");
+	cr_assert_eq(r->status, 0, "%s", r->text);
+	json_t *j = json_loads(r->text, 0, NULL), *table;
+	size_t i;
+	cr_assert_eq(json_integer_value(json_object_get(j, "schema")), 1);
+	cr_assert_eq(json_array_size(json_object_get(j, "tables")), 2);
+	json_array_foreach(json_object_get(j, "tables"), i, table)
+	{
+		cr_assert(json_equal(json_object_get(table, "measured"),
+				     json_object_get(table, "microsoft")));
+		cr_assert_eq(json_integer_value(json_object_get(table, "as_microsoft")), 36);
+	}
+	json_decref(j);
+	free(r);
+	WSD_TEST_END();
+}
+
+Test(matrix_tool, what_is_wrong_is_said)
+{
+	WSD_TEST_BEGIN();
+	char self[64];
+	snprintf(self, sizeof(self), "matrix --user-b %u", geteuid());
+	says("", self, 2, "is who you are");
+	says("", "matrix --user-b someone", 2, "'someone' is no user number");
+	says("", "matrix --user-b ''", 2, "'' is no user number");
+	says("", "matrix --user-b 4294967296", 2, "is no user number");
+	says("", "matrix --format pdf", 2, "there is no format 'pdf'");
+	says("", "matrix --address 1.2.3", 2, "'1.2.3' is no address");
+	says("", "matrix --address 0.0.0.0", 2, "'0.0.0.0' is no address");
+	says("", "matrix more", 2, "too many arguments");
+	says("", "matrix --address 192.0.2.1", 1,
+	     "the first bind of Default S fails: WSAEADDRNOTAVAIL");
+	says("", "matrix >/dev/full", 1, "");
+	WSD_TEST_END();
+}
