@@ -30,6 +30,7 @@ static const struct wsd_command commands[] = {
 	 "what bind, listen, connections and data cost, beside raw librdmacm, rsockets, TCP",
 	 cmd_bench},
 	{"run", "play scenarios: what the switch does in them, call by call", cmd_run},
+	{"diagram", "draw traces: who called whom, and with what result", cmd_diagram},
 	{"matrix", "who may share a port: measured, beside Microsoft's tables and Wine",
 	 cmd_matrix},
 	{"trace", "watch the calls of a program that runs, or start one", cmd_trace},

@@ -28,6 +28,7 @@ int cmd_decode(int argc, char **argv);
 int cmd_broker(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_diagram(int argc, char **argv);
 int cmd_matrix(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 

@@ -3,6 +3,7 @@
  * wsd-run, the program behind `wsd run`: each scenario is played by a process of its own, in a
  * folder of its own, which is removed whatever happens.
  */
+#include "diagram.h"
 #include "output.h"
 #include "play.h"
 
@@ -29,6 +30,7 @@ struct arguments {
 	char **files;
 	int n_files;
 	bool verbose, real, record;
+	const char *diagram;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -44,12 +46,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'r':
 		a->record = true;
 		return 0;
+	case 'd':
+		a->diagram = arg;
+		return 0;
 	case ARGP_KEY_ARGS:
 		a->files = state->argv + state->next;
 		a->n_files = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which scenario?");
+		return 0;
+	case ARGP_KEY_END:
+		if (a->diagram && !diagram_can_write(a->diagram))
+			argp_error(state, "--diagram: '%s' does not end in .svg or .html",
+				   a->diagram);
+		if (a->diagram && a->n_files > 1)
+			argp_error(state, "--diagram is of one scenario");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -60,6 +72,8 @@ static const struct argp_option options[] = {
 	{"verbose", 'v', NULL, 0, "Show each statement and its result", 0},
 	{"record", 'r', NULL, 0,
 	 "Write the results and calls that are seen into FILE, in place of what it expects", 0},
+	{"diagram", 'd', "OUT", 0,
+	 "Draw what was seen into OUT: .svg, or .html, which can be searched", 0},
 	{"real", 'R', NULL, 0,
 	 "Over RDMA, with this machine's NICs, in place of a scripted provider and NICs made for "
 	 "the scenario",
@@ -125,6 +139,25 @@ static bool write_back(const char *path, const char *text)
 	return true;
 }
 
+/* Also of a scenario that failed: there it helps most. */
+static bool draw(const struct arguments *a, const struct scenario *sc, const struct play *p)
+{
+	struct actor_name names[TROUPE_MAX + 1] = {{0, NULL}};
+	char trace[sizeof(p->stage.trace)], *traces[] = {trace};
+	for (size_t i = 0; i < p->troupe.n; i++)
+		names[i] = (struct actor_name){p->troupe.players[i].spawned,
+					       p->troupe.players[i].name};
+	names[p->troupe.n] = (struct actor_name){0, NULL};
+	snprintf(trace, sizeof(trace), "%s", p->stage.trace);
+	const struct diagram_job job = {.program = "wsd run",
+					.traces = traces,
+					.count = 1,
+					.output = a->diagram,
+					.title = sc->path,
+					.names = names};
+	return !diagram_make(&job);
+}
+
 static int direct(const struct arguments *a, const struct scenario *sc, const char *dir)
 {
 	static const int exits[] = {
@@ -148,6 +181,8 @@ static int direct(const struct arguments *a, const struct scenario *sc, const ch
 			end = PLAY_FAILED;
 		free(text);
 	}
+	if (a->diagram && (end == PLAY_OK || end == PLAY_FAILED) && !draw(a, sc, &p))
+		end = PLAY_FAILED;
 	play_free(&p);
 	return exits[end];
 }

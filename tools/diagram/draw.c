@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See draw.h. A row is a group with the class of its outcome and of its thread. No state.
+ */
+#include "draw.h"
+
+#include "svg.h"
+
+#include <string.h>
+
+enum {
+	GUTTER = 86, /* of times */
+	LANE_W = 210,
+	ROW_H = 30,
+	HEAD_H = 64,
+	MARGIN = 16,
+	COLOURS = 6, /* of threads */
+	TEXT_SIZE = 12,
+	ARGS_MAX = 70,
+	RIGHT = 330, /* room for the labels of the last lane */
+};
+
+const char draw_style[] =
+	":root{--ink:#1b1f24;--dim:#57606a;--paper:#fff;--line:#d0d7de;--bad:#cf222e;--wait:#"
+	"9a6700;"
+	"--c0:#0969da;--c1:#1a7f37;--c2:#8250df;--c3:#bc4c00;--c4:#0b7285;--c5:#bf3989}"
+	"@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--dim:#9198a1;--paper:#0d1117;"
+	"--line:#3d444d;--bad:#f85149;--wait:#d29922;--c0:#58a6ff;--c1:#3fb950;--c2:#bc8cff;"
+	"--c3:#f0883e;--c4:#39c5cf;--c5:#f778ba}}"
+	"@media print{:root{--ink:#000;--dim:#444;--paper:#fff;--line:#bbb;--bad:#b00}}"
+	"svg text{font:12px system-ui,sans-serif;fill:var(--ink);paint-order:stroke;"
+	"stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}"
+	"svg .title{font-size:14px;font-weight:600}svg .dim{fill:var(--dim);font-size:11px}"
+	"svg .paper{fill:var(--paper)}svg .life{stroke:var(--line)}"
+	"svg .box{fill:var(--paper);stroke:var(--line)}"
+	"svg g line,svg g path{stroke-width:1.5;fill:none}"
+	"svg .t0{--c:var(--c0)}svg .t1{--c:var(--c1)}svg .t2{--c:var(--c2)}svg .t3{--c:var(--c3)}"
+	"svg .t4{--c:var(--c4)}svg .t5{--c:var(--c5)}svg g.failed{--c:var(--bad)}"
+	"svg g.notyet{--c:var(--wait)}svg g line,svg g path{stroke:var(--c)}"
+	"svg g .back{stroke-dasharray:6 4}svg g.failed .call{stroke-dasharray:2 3}"
+	"svg g.failed text.label{fill:var(--bad);font-weight:600}svg g.notyet "
+	"text.label{fill:var(--"
+	"wait)}"
+	"svg g .own{fill:var(--paper);stroke:var(--c)}svg g[data-i]{cursor:pointer}"
+	"svg g .hit{fill:transparent;stroke:none}";
+
+static double lane_x(int lane)
+{
+	return MARGIN + GUTTER + (lane + 0.5) * LANE_W;
+}
+
+static double width(const struct story *s)
+{
+	return MARGIN + GUTTER + (s->lane_count + 0.0) * LANE_W + RIGHT - LANE_W / 2.0 + MARGIN;
+}
+
+static double row_y(size_t row)
+{
+	return MARGIN + HEAD_H + (row + 1.0) * ROW_H;
+}
+
+/* Where a call goes from, and where to. */
+static void ends(const struct story *s, const struct act *a, double *from, double *to)
+{
+	int own = s->threads[a->thread].lane;
+	switch (a->layer) {
+	case LAYER_APPLICATION:
+		*from = lane_x(own < 0 ? s->switch_lane : own);
+		*to = lane_x(s->switch_lane);
+		return;
+	case LAYER_DOWNCALL:
+		*from = lane_x(s->switch_lane);
+		*to = lane_x(a->lane);
+		return;
+	case LAYER_UPCALL:
+		*from = lane_x(a->lane);
+		*to = lane_x(s->switch_lane);
+		return;
+	case LAYER_SWITCH:
+	case LAYERS:
+		*from = *to = lane_x(s->switch_lane);
+		return;
+	}
+}
+
+static void label_of(const struct story *s, const struct row *r, char *text, size_t size)
+{
+	const struct act *a = &s->acts[r->act];
+	char args[200], result[64], out[120], count[48] = "";
+	story_arguments(a, "args", args, sizeof(args));
+	story_arguments(a, "out", out, sizeof(out));
+	story_result(a, result, sizeof(result));
+	if (strlen(args) > ARGS_MAX) /* the result matters more */
+		snprintf(args + ARGS_MAX, sizeof(args) - ARGS_MAX, "\342\200\246");
+	if (r->count > 1)
+		snprintf(count, sizeof(count), "  \303\227 %u", r->count);
+	else if (a->hidden)
+		snprintf(count, sizeof(count), "   (%zu calls inside)", a->hidden);
+	if (r->part == ROW_BEGIN)
+		snprintf(text, size, "%s(%s)", a->call, args);
+	else if (r->part == ROW_END)
+		snprintf(text, size, "%s = %s%s%s", a->call, result, *out ? " \342\206\222 " : "",
+			 out);
+	else
+		snprintf(text, size, "%s(%s) = %s%s%s%s", a->call,
+			 r->count > 1 ? "\342\200\246" : args, result, *out ? " \342\206\222 " : "",
+			 out, count);
+}
+
+/* The head is at (x, y) and the shaft comes from the left or the right. A failure ends in a cross.
+ */
+static void arrow(FILE *f, const char *class, enum outcome o, double from, double to, double y)
+{
+	double back = to > from ? -7 : 7;
+	struct place head[] = {{to + back, y - 4}, {to, y}, {to + back, y + 4}};
+	svg_line(f, class, from, y, to, y);
+	if (o != OUTCOME_FAILED) {
+		svg_path(f, "head", head, 3);
+		return;
+	}
+	svg_line(f, "head", to + back - 4, y - 5, to + back + 4, y + 5);
+	svg_line(f, "head", to + back - 4, y + 5, to + back + 4, y - 5);
+}
+
+static void draw_row(FILE *f, const struct story *s, size_t number)
+{
+	static const char *const classes[] = {"fine", "notyet", "failed"};
+	const struct row *r = &s->rows[number];
+	const struct act *a = &s->acts[r->act];
+	enum outcome o = r->part == ROW_BEGIN ? OUTCOME_FINE : story_outcome(a);
+	double y = row_y(number), from, to, left;
+	char label[512];
+	ends(s, a, &from, &to);
+	label_of(s, r, label, sizeof(label));
+	fprintf(f, "<g class=\"%s t%d\" data-i=\"%zu\">", classes[o], a->thread % COLOURS, number);
+	svg_rect(f, "hit", MARGIN, y - 18, width(s) - 2 * MARGIN, ROW_H);
+	if (r->part != ROW_END)
+		svg_text(f, "dim", AT_END, MARGIN + GUTTER - 12, y, "%.3f ms",
+			 (double)(a->t_us - s->start_us) / 1000);
+	if (a->layer == LAYER_SWITCH)
+		svg_rect(f, "own", from - 5, y - 9, 10, 14);
+	else if (r->part == ROW_END)
+		arrow(f, "back", o, to, from, y);
+	else
+		arrow(f, "call", o, from, to, y);
+	left = from < to ? from : to;
+	svg_text_within(f, "label", left + 10, y - 5, TEXT_SIZE, width(s) - MARGIN - left - 10,
+			label);
+	fputs("</g>\n", f);
+}
+
+static void draw_head(FILE *f, const struct story *s, const char *title)
+{
+	double bottom = row_y(s->row_count) + 4;
+	svg_text(f, "title", AT_START, MARGIN, MARGIN + 10, "%s", title);
+	for (int i = 0; i < s->lane_count; i++) {
+		const struct lane *l = &s->lanes[i];
+		double x = lane_x(i), y = MARGIN + 22;
+		svg_line(f, "life", x, y + 38, x, bottom);
+		svg_rect(f, "box", x - LANE_W / 2.0 + 14, y, LANE_W - 28, 38);
+		svg_text(f, "title", AT_MIDDLE, x, y + (*l->below ? 17 : 24), "%s", l->title);
+		if (*l->below)
+			svg_text(f, "dim", AT_MIDDLE, x, y + 32, "%s", l->below);
+	}
+}
+
+void draw_element(FILE *f, const struct story *s, const char *title)
+{
+	double w = width(s), h = row_y(s->row_count) + MARGIN;
+	fprintf(f,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
+		"width=\"%.0f\" "
+		"height=\"%.0f\" role=\"img\">\n<style>%s</style>\n<title>",
+		w, h, w, h, draw_style);
+	svg_escape(f, title);
+	fputs("</title>\n", f);
+	svg_rect(f, "paper", 0, 0, w, h);
+	draw_head(f, s, title);
+	for (size_t i = 0; i < s->row_count; i++)
+		draw_row(f, s, i);
+	if (s->lost)
+		svg_text(f, "dim", AT_START, MARGIN, h - 4, "%zu records are missing", s->lost);
+	fputs("</svg>\n", f);
+}
+
+void draw_svg(FILE *f, const struct story *s, const char *title)
+{
+	draw_element(f, s, title);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * page.c - draw_html(). Nothing is fetched: the records stand in the page, as JSON. No state.
+ */
+#include "draw.h"
+
+#include "svg.h"
+
+#include <stdlib.h>
+
+enum { RUN_TOLD = 500 }; /* of a folded run */
+
+static const char head[] =
+	"<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+	"content=\"width=device-width\"><title>";
+static const char style[] =
+	"</title><style>body{margin:0;color:var(--ink);background:var(--paper);font:14px "
+	"system-ui,sans-serif}:root{color-scheme:light dark}"
+	"#bar{position:sticky;top:0;left:0;display:flex;gap:.5rem;align-items:center;padding:.5rem "
+	"1rem;background:var(--paper);border-bottom:1px solid var(--line);z-index:1}"
+	"#bar input{font:inherit;width:22rem}#bar button{font:inherit;min-width:2.2rem}"
+	"#bar span{color:var(--dim)}#main{display:flex;align-items:flex-start}"
+	"#picture{overflow:auto;flex:1}#told{flex:0 0 "
+	"24rem;position:sticky;top:3rem;max-height:90vh;"
+	"overflow:auto;padding:0 1rem;border-left:1px solid var(--line)}"
+	"#told table{border-collapse:collapse}#told td{vertical-align:top;padding:.1rem .6rem "
+	".1rem 0;"
+	"overflow-wrap:anywhere}#told td:first-child{color:var(--dim)}"
+	"g.away{opacity:.15}g.chosen .hit{fill:color-mix(in srgb,var(--c) 14%,transparent)}"
+	"@media print{#bar,#told{display:none}}</style>\n"
+	"<div id=\"bar\"><input id=\"words\" type=\"search\" placeholder=\"call, argument, result: "
+	"all "
+	"words must be there\" aria-label=\"search\"><span id=\"count\"></span><button id=\"less\" "
+	"title=\"smaller\">\342\210\222</button><button id=\"more\" "
+	"title=\"larger\">+</button><button "
+	"id=\"fit\">fit</button></div><div id=\"main\"><div id=\"picture\">\n";
+static const char panel[] =
+	"</div><aside id=\"told\"><p>Click a call to see all of it.</p></aside></div>\n"
+	"<script type=\"application/json\" id=\"rows\">";
+static const char script[] =
+	"</script>\n<script>\n"
+	"const rows=JSON.parse(document.getElementById('rows').textContent),"
+	"groups=[...document.querySelectorAll('g[data-i]')],svg=document.querySelector('svg'),"
+	"told=document.getElementById('told'),count=document.getElementById('count');\n"
+	"const flat=rows.map(r=>JSON.stringify(r).toLowerCase()),full=svg.viewBox.baseVal.width,"
+	"high=svg.viewBox.baseVal.height;let zoom=1;\n"
+	"function scale(z){zoom=Math.min(4,Math.max(.1,z));svg.setAttribute('width',full*zoom);"
+	"svg.setAttribute('height',high*zoom)}\n"
+	"document.getElementById('more').onclick=()=>scale(zoom*1.25);"
+	"document.getElementById('less').onclick=()=>scale(zoom/1.25);"
+	"document.getElementById('fit').onclick=()=>scale(document.getElementById('picture')."
+	"clientWidth"
+	"/full);\n"
+	"document.getElementById('words').oninput=e=>{const "
+	"w=e.target.value.toLowerCase().split(/\\s+/)"
+	".filter(Boolean);let n=0;groups.forEach(g=>{const "
+	"on=w.every(x=>flat[g.dataset.i].includes(x));"
+	"g.classList.toggle('away',!on);n+=on});count.textContent=w.length?n+' of "
+	"'+groups.length:'';"
+	"if(w.length){const "
+	"g=groups.find(g=>!g.classList.contains('away'));if(g)g.scrollIntoView({block:"
+	"'center',inline:'nearest'})}};\n"
+	"function line(t,k,v){const r=t.insertRow();r.insertCell().textContent=k;r.insertCell()"
+	".textContent=v}\n"
+	"function tell(c){const h=document.createElement('h3');h.textContent=c.call;told.append(h);"
+	"const t=document.createElement('table');for(const k of ['layer','who','pid','tid','seq'])"
+	"if(c[k]!=='')line(t,k,c[k]);for(const [k,v] of Object.entries(c.args||{}))line(t,k,v);"
+	"line(t,'result',c.result+(c.error?' '+c.error:''));for(const [k,v] of "
+	"Object.entries(c.out||{}))"
+	"line(t,'\\u2192 '+k,v);line(t,'took',c.us+' \\u00b5s');told.append(t)}\n"
+	"groups.forEach(g=>g.onclick=()=>{groups.forEach(o=>o.classList.toggle('chosen',o===g));"
+	"told.textContent='';const r=rows[g.dataset.i];if(r.more){const "
+	"p=document.createElement('p');"
+	"p.textContent=r.more+' more are not told';told.append(p)}r.calls.forEach(tell)});\n"
+	"</script></html>\n";
+
+/* In a script element "</script>" would end it, wherever it stands. */
+static void put_json(FILE *f, const json_t *j)
+{
+	char *text = json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII);
+	for (const char *c = text; c && *c; c++)
+		if (*c == '<')
+			fputs("\\u003c", f);
+		else
+			fputc(*c, f);
+	free(text);
+}
+
+/* What is told without rows of its own, behind the call around it. */
+static void put_hidden(FILE *f, const struct story *s, size_t act)
+{
+	size_t left = s->acts[act].hidden < RUN_TOLD ? s->acts[act].hidden : RUN_TOLD;
+	for (size_t i = act + 1; i < s->n && left; i++)
+		if (s->acts[i].within == act) {
+			fputc(',', f);
+			put_json(f, s->acts[i].record);
+			left--;
+		}
+}
+
+static void put_row(FILE *f, const struct story *s, const struct row *r)
+{
+	unsigned told = r->count < RUN_TOLD ? r->count : RUN_TOLD;
+	fputs("{\"calls\":[", f);
+	for (unsigned i = 0; i < told; i++) {
+		fputs(i ? "," : "", f);
+		put_json(f, s->acts[r->count > 1 ? s->folded[r->first + i] : r->act].record);
+	}
+	put_hidden(f, s, r->act);
+	fprintf(f, "]%s", r->count > told ? ",\"more\":" : "");
+	if (r->count > told)
+		fprintf(f, "%u", r->count - told);
+	fputc('}', f);
+}
+
+void draw_html(FILE *f, const struct story *s, const char *title)
+{
+	fputs(head, f);
+	svg_escape(f, title);
+	fputs(style, f);
+	draw_element(f, s, title);
+	fputs(panel, f);
+	fputc('[', f);
+	for (size_t i = 0; i < s->row_count; i++) {
+		fputs(i ? ",\n" : "\n", f);
+		put_row(f, s, &s->rows[i]);
+	}
+	fputs("\n]", f);
+	fputs(script, f);
+}
