@@ -237,6 +237,32 @@ Test(run, record_round_trip)
 	cr_expect_str_eq(again, text);
 }
 
+/* @said is in the picture. */
+static void draws(const char *ending, const char *text, int status, const char *said)
+{
+	char out[80], options[96], picture[65536];
+	snprintf(out, sizeof(out), "/tmp/wsd-run-%d.%s", (int)getpid(), ending);
+	snprintf(options, sizeof(options), "--diagram %s", out);
+	plays(options, text, status, "");
+	FILE *f = fopen(out, "re");
+	cr_assert_not_null(f);
+	picture[fread(picture, 1, sizeof(picture) - 1, f)] = '\0';
+	fclose(f);
+	unlink(out);
+	cr_assert_not_null(strstr(picture, said), "%s", said);
+}
+
+Test(run, draws_what_was_seen)
+{
+	draws("svg", LISTENER "app listen(s, 5) = 0\n", 0, ">app</text>");
+	draws("html", LISTENER "app listen(s, 5) = 0\n", 0, "\"call\":\"WSPEventSelect\"");
+	/* where something else was expected the picture helps most */
+	draws("svg", LISTENER "app listen(s, 5) = WSAEINVAL\n", 1, "name=10.77.0.1:5150");
+	plays("--diagram /tmp/x.pdf", LISTENER, 2, "'/tmp/x.pdf' does not end in .svg or .html");
+	plays("--diagram /tmp/x.svg /dev/null", LISTENER, 2, "--diagram is of one scenario");
+	plays("--diagram /none/x.svg", LISTENER, 1, "cannot write /none/x.svg");
+}
+
 /* Ctrl-C in the middle of a call; SIGKILL of the one that would clean up. */
 Test(run, leaves_nothing_behind_when_it_is_stopped)
 {

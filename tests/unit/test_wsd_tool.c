@@ -46,6 +46,19 @@ Test(wsd_tool, usage)
 	WSD_TEST_END();
 }
 
+Test(wsd_tool, diagram_says_what_is_wrong)
+{
+	WSD_TEST_BEGIN();
+	expect("", "diagram", 2, "which trace?");
+	expect("", "diagram x.jsonl", 2, "-o FILE with the ending .svg or .html is needed");
+	expect("", "diagram -o x.pdf x.jsonl", 2,
+	       "-o FILE with the ending .svg or .html is needed");
+	expect("", "diagram -o /tmp/x.svg /none/x", 2, "cannot read /none/x: No such file");
+	expect("", "diagram -o /tmp/x.svg /tmp", 2, "cannot read /tmp: Is a directory");
+	expect("echo nonsense |", "diagram -o /tmp/x.svg -", 2, "- has no record of a trace");
+	WSD_TEST_END();
+}
+
 Test(wsd_tool, SW_SUBNET_04_explain_without_a_provider)
 {
 	WSD_TEST_BEGIN();

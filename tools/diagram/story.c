@@ -319,7 +319,8 @@ int story_tell(struct story *s, const struct actor_name *names, bool all)
 	s->folded = calloc(2 * s->n + 1, sizeof(*s->folded));
 	int err = events && order && s->rows && s->folded ? 0 : -1;
 	if (!err) {
-		qsort(s->acts, s->n, sizeof(*s->acts), by_beginning);
+		if (s->n)
+			qsort(s->acts, s->n, sizeof(*s->acts), by_beginning);
 		find_parents(s);
 		if (!all)
 			hide_insides(s);
