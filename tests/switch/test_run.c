@@ -141,6 +141,18 @@ Test(run, a_failure_at_the_second_call)
 	      0, "ok ");
 }
 
+Test(run, a_failure_for_so_many_calls)
+{
+	plays("",
+	      "nic san0 10.77.0.1/24 10.77.0.2/24 10.77.0.3/24 10.77.0.4/24\n"
+	      "provider a serves san0\nprocess app\n"
+	      "provider a fails WSPListen with WSAENOBUFS after 1 times 2\n"
+	      "app s = socket()\napp bind(s, 0.0.0.0:5150)\napp listen(s, 5) = 0\n"
+	      "app calls in order {\n a WSPListen = 0\n a WSPListen = WSAENOBUFS\n"
+	      " a WSPListen = WSAENOBUFS\n a WSPListen = 0\n}\n",
+	      0, "ok ");
+}
+
 Test(run, files_that_make_no_sense)
 {
 	static const struct {

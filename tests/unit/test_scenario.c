@@ -52,6 +52,8 @@ Test(scenario, a_statement_of_each_kind)
 		{"provider a serves san0 10.77.1.1", ST_PROVIDER, VERB_SERVES},
 		{"provider a fails WSPBind(name=10.77.0.1:5150) with WSAENETDOWN after 2",
 		 ST_PROVIDER, VERB_FAILS},
+		{"provider a fails WSPListen with WSAENOBUFS after 1 times 2", ST_PROVIDER,
+		 VERB_FAILS},
 		{"provider a works", ST_PROVIDER, VERB_WORKS},
 		{"provider a refuses WSAETIMEDOUT now", ST_PROVIDER, VERB_REFUSES},
 		{"provider a silent", ST_PROVIDER, VERB_SILENT},
@@ -189,6 +191,8 @@ Test(scenario, each_error_with_its_place)
 		 "expected a provider, TCP/IP or switch, or '}', found the end of the file"},
 		{"server send(s, \"open\n", 1, 21, "the text has no closing quotation mark"},
 		{"server send(s, \"\\q\")\n", 1, 18, "after \\ stands n, r, t, \", \\ or xHH"},
+		{"provider a fails WSPBind with WSAENOBUFS times 0\n", 1, 48,
+		 "expected how many times, from 1"},
 		{"server \x01\n", 1, 8, "this character is none of a text file"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -59,28 +59,17 @@ static double row_y(size_t row)
 	return MARGIN + HEAD_H + (row + 1.0) * ROW_H;
 }
 
-/* Where a call goes from, and where to. */
+/* Where a call goes from, and where to; what the switch does by itself stays there. */
 static void ends(const struct story *s, const struct act *a, double *from, double *to)
 {
 	int own = s->threads[a->thread].lane;
-	switch (a->layer) {
-	case LAYER_APPLICATION:
-		*from = lane_x(own < 0 ? s->switch_lane : own);
-		*to = lane_x(s->switch_lane);
-		return;
-	case LAYER_DOWNCALL:
-		*from = lane_x(s->switch_lane);
+	*from = *to = lane_x(s->switch_lane);
+	if (a->layer == LAYER_APPLICATION && own >= 0)
+		*from = lane_x(own);
+	else if (a->layer == LAYER_DOWNCALL)
 		*to = lane_x(a->lane);
-		return;
-	case LAYER_UPCALL:
+	else if (a->layer == LAYER_UPCALL)
 		*from = lane_x(a->lane);
-		*to = lane_x(s->switch_lane);
-		return;
-	case LAYER_SWITCH:
-	case LAYERS:
-		*from = *to = lane_x(s->switch_lane);
-		return;
-	}
 }
 
 static void label_of(const struct story *s, const struct row *r, char *text, size_t size)

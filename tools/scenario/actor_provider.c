@@ -3,7 +3,7 @@
  * What an actor tells the providers of its own process:
  *
  *   {"do": "provider", "module": "/tmp/.../a.so", "verb": "fails", "call": "WSPBind",
- *    "pairs": {"name": "10.77.0.1:5150"}, "code": 10050, "after": 0}
+ *    "pairs": {"name": "10.77.0.1:5150"}, "code": 10050, "after": 0, "times": 0}
  *   "verb": "works"
  *   "verb": "serves" or "loses", "addrs": ["10.77.0.1", ...]
  *   "verb": "set", "key": "silent", "value": 1: a field of struct loop_options
@@ -51,7 +51,7 @@ static const char *do_fails(struct script_control *c, json_t *message)
 		pairs[n++] = (struct script_pair){json_object_iter_key(i),
 						  json_string_value(json_object_iter_value(i))};
 	return c->fail(text_of(message, "call"), pairs, n, (int)number_of(message, "code"),
-		       (unsigned)number_of(message, "after"))
+		       (unsigned)number_of(message, "after"), (unsigned)number_of(message, "times"))
 		       ? "no such call can fail by a script, or there are too many such rules"
 		       : NULL;
 }

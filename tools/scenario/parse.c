@@ -93,6 +93,12 @@ static int parse_fails(struct parser *p, struct statement *s)
 		p->at++;
 		r = parse_number(p, &s->number, "after how many calls");
 	}
+	if (!r && parse_at_word(p, "times")) {
+		const struct token *at = ++p->at;
+		r = parse_number(p, &s->times, "how many times");
+		if (!r && s->times < 1)
+			r = parse_expected(p, at, "how many times, from 1");
+	}
 	return r;
 }
 

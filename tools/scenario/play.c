@@ -197,8 +197,9 @@ static json_t *fails_message(const struct statement *s)
 	for (size_t i = 0; i < pattern->n_args; i++)
 		json_object_set_new(pairs, pattern->args[i].key,
 				    json_string(pattern->args[i].value));
-	return json_pack("{s:s, s:s, s:o, s:i, s:i}", "verb", "fails", "call", pattern->call,
-			 "pairs", pairs, "code", s->code, "after", (int)s->number);
+	return json_pack("{s:s, s:s, s:o, s:i, s:i, s:i}", "verb", "fails", "call", pattern->call,
+			 "pairs", pairs, "code", s->code, "after", (int)s->number, "times",
+			 (int)s->times);
 }
 
 /* "10.77.0.9:4000" as the reader has found it to be. */

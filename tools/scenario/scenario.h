@@ -98,7 +98,8 @@ struct statement {
 	char *variable; /* that a call's result goes to */
 	char *result;   /* that is expected; NULL: any success */
 	long number;
-	int code; /* WSAENETDOWN and its like */
+	long times; /* of `fails`: so many calls; 0: all */
+	int code;   /* WSAENETDOWN and its like */
 	bool flag;
 	struct words words;
 	struct pattern *patterns;

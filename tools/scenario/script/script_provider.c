@@ -27,7 +27,7 @@ struct rule {
 	} pairs[SCRIPT_PAIRS];
 	size_t n_pairs;
 	int code;
-	unsigned after;
+	unsigned after, times; /* times 0: always; else how many are left, plus one */
 };
 
 static struct {
@@ -81,8 +81,10 @@ __attribute__((format(printf, 2, 3))) static int script(const char *call, const 
 			continue;
 		if (r->after)
 			r->after--;
-		else
+		else if (r->times != 1)
 			code = r->code;
+		if (code && r->times)
+			r->times--;
 	}
 	pthread_mutex_unlock(&self.lock);
 	return code;
@@ -120,9 +122,10 @@ static bool is_call(const char *call)
 }
 
 static int add_rule(const char *call, const struct script_pair *pairs, size_t n_pairs, int code,
-		    unsigned after)
+		    unsigned after, unsigned times)
 {
-	struct rule r = {.code = code, .after = after, .n_pairs = n_pairs};
+	struct rule r = {
+		.code = code, .after = after, .times = times ? times + 1 : 0, .n_pairs = n_pairs};
 	int err = 0;
 	if (!is_call(call) || n_pairs > SCRIPT_PAIRS)
 		return -EINVAL;

@@ -25,11 +25,12 @@ struct script_control {
 	 * fail - from now on calls of @call whose arguments are @pairs end with @code
 	 * @call: a function of the SPI, WSPStartupEx too; an extension by name is its query
 	 * @after: so many pass first
+	 * @times: so many end so, then no more; 0: all
 	 * @n_pairs: at most SCRIPT_PAIRS. Return: 0; -EINVAL: there is no such call, or an argument
 	 * is too long; -ENOSPC: too many rules.
 	 */
 	int (*fail)(const char *call, const struct script_pair *pairs, size_t n_pairs, int code,
-		    unsigned after);
+		    unsigned after, unsigned times);
 	void (*heal)(void); /* all of it is forgotten */
 	/* The loop provider's control if that is beneath, else NULL. */
 	struct loop_control *(*loop)(void);
