@@ -10,9 +10,6 @@
 #include <stdbool.h>
 
 #ifdef HAVE_SDT
-#define _SDT_HAS_SEMAPHORES 1
-#include <sys/sdt.h>
-
 /* counted by who attaches, in our memory */
 extern volatile unsigned short wsdirect_call_begin_semaphore, wsdirect_call_end_semaphore;
 
@@ -20,18 +17,11 @@ static inline bool probes_wanted(void)
 {
 	return wsdirect_call_begin_semaphore | wsdirect_call_end_semaphore;
 }
-
-#define PROBE_CALL_BEGIN(layer, who, call, args, seq) \
-	STAP_PROBE5(wsdirect, call_begin, layer, who, call, args, seq)
-#define PROBE_CALL_END(layer, who, call, result, error, ns, gave) \
-	STAP_PROBE7(wsdirect, call_end, layer, who, call, result, error, ns, gave)
 #else
 static inline bool probes_wanted(void)
 {
 	return false;
 }
-#define PROBE_CALL_BEGIN(layer, who, call, args, seq)
-#define PROBE_CALL_END(layer, who, call, result, error, ns, gave)
 #endif
 
 #endif

@@ -44,8 +44,20 @@ struct line {
 };
 
 #ifdef HAVE_SDT
+#define _SDT_HAS_SEMAPHORES 1
+#include <sys/sdt.h>
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments" /* sdt.h's */
+#endif
+#define PROBE_CALL_BEGIN(layer, who, call, args, seq) \
+	STAP_PROBE5(wsdirect, call_begin, layer, who, call, args, seq)
+#define PROBE_CALL_END(layer, who, call, result, error, ns, gave) \
+	STAP_PROBE7(wsdirect, call_end, layer, who, call, result, error, ns, gave)
 #define SEMAPHORE __attribute__((section(".probes"), visibility("hidden")))
 SEMAPHORE volatile unsigned short wsdirect_call_begin_semaphore, wsdirect_call_end_semaphore;
+#else
+#define PROBE_CALL_BEGIN(layer, who, call, args, seq)
+#define PROBE_CALL_END(layer, who, call, result, error, ns, gave)
 #endif
 
 static const char *const layer_names[] = {"application", "switch", "downcall", "upcall"};

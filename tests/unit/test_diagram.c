@@ -9,6 +9,7 @@
 #include "story.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* One record. @parent 0: none. */
 #define R(t, tid, seq, parent, layer, who, call, args, result, error, us)                   \
