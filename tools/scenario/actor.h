@@ -22,6 +22,9 @@ enum { ACTOR_MESSAGE = 16384, ACTOR_THREADS = 16 };
 /* What a forked process does from now on. @fd: to the director. Never returns. */
 void actor_live(int fd) __attribute__((noreturn));
 
+/* The same, but @command, a shell's, makes the calls; actor_relay.c. Never returns. */
+void actor_relay(int fd, const char *command) __attribute__((noreturn));
+
 /* A provider of this process is told something. NULL: done; else what is wrong (static). */
 const char *actor_provider(const json_t *message);
 

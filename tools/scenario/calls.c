@@ -51,6 +51,31 @@ static struct sockaddr_in address(struct made *m, size_t i)
 	return in;
 }
 
+/* The name that bind or connect gets: ADDRESS or NULL [, LENGTH [, FAMILY]]. */
+struct given {
+	union {
+		struct sockaddr_in in;
+		char room[128];
+	} name;
+	const struct sockaddr *at;
+	int len;
+};
+
+static void give_name(struct made *m, struct given *g)
+{
+	size_t n = m->call->n_args;
+	memset(g, 0, sizeof(*g));
+	g->len = n > 2 ? (int)number(m, 2) : (int)sizeof(g->name.in);
+	if (strcmp(arg(m, 1), "NULL") != 0) {
+		g->name.in = address(m, 1);
+		g->at = (struct sockaddr *)&g->name;
+	}
+	if (n > 3)
+		g->name.in.sin_family = (u_short)number(m, 3);
+	if (!m->nonsense && g->at && g->len > (int)sizeof(g->name))
+		nonsense(m, 2, "length up to 128");
+}
+
 static void error(struct made *m, int code)
 {
 	value_code_text(code, m->result, m->size);
@@ -121,9 +146,10 @@ static void do_socket(struct made *m)
 
 static void do_bind(struct made *m)
 {
-	struct sockaddr_in in = address(m, 1);
+	struct given g;
+	give_name(m, &g);
 	if (!m->nonsense)
-		status(m, bind(m->s, (struct sockaddr *)&in, sizeof(in)));
+		status(m, bind(m->s, g.at, g.len));
 }
 
 static void do_listen(struct made *m)
@@ -135,9 +161,10 @@ static void do_listen(struct made *m)
 
 static void do_connect(struct made *m)
 {
-	struct sockaddr_in in = address(m, 1);
+	struct given g;
+	give_name(m, &g);
 	if (!m->nonsense)
-		status(m, connect(m->s, (struct sockaddr *)&in, sizeof(in)));
+		status(m, connect(m->s, g.at, g.len));
 }
 
 static void do_accept(struct made *m)
@@ -173,7 +200,11 @@ static void do_closesocket(struct made *m)
 static void name_of(struct made *m, int(WSAAPI *call)(SOCKET, struct sockaddr *, int *))
 {
 	struct sockaddr_in in;
-	int len = sizeof(in);
+	int len = m->call->n_args > 1 ? (int)number(m, 1) : (int)sizeof(in);
+	if (!m->nonsense && len > (int)sizeof(in))
+		nonsense(m, 1, "length up to 16");
+	if (m->nonsense)
+		return;
 	if (call(m->s, (struct sockaddr *)&in, &len) == SOCKET_ERROR)
 		error(m, WSAGetLastError());
 	else
@@ -343,6 +374,20 @@ static void do_select(struct made *m)
 						len ? "|" : "", words[i]);
 }
 
+/* WSAPoll(s, POLLIN|POLLOUT, ms): what it has found, "none" after the time. */
+static void do_poll(struct made *m)
+{
+	long events = number(m, 1), ms = number(m, 2);
+	WSAPOLLFD fd = {.fd = m->s, .events = (SHORT)events};
+	if (m->nonsense)
+		return;
+	int r = WSAPoll(&fd, 1, (int)ms);
+	if (r == SOCKET_ERROR)
+		error(m, WSAGetLastError());
+	else
+		value_poll_text(r ? fd.revents : 0, m->result, m->size);
+}
+
 static void do_create_event(struct made *m)
 {
 	WSAEVENT event = WSACreateEvent();
@@ -413,15 +458,15 @@ static const struct row {
 	{"WSACleanup", do_cleanup, 0, 0, 0, ""},
 	{"WSAGetLastError", do_last_error, 0, 0, 0, ""},
 	{"socket", do_socket, 0, 3, MAKES, "[AF_INET, SOCK_STREAM, IPPROTO_TCP]"},
-	{"bind", do_bind, 2, 2, TAKES, "s, 10.77.0.1:5150"},
+	{"bind", do_bind, 2, 4, TAKES, "s, 10.77.0.1:5150 or NULL [, length [, family]]"},
 	{"listen", do_listen, 2, 2, TAKES, "s, backlog"},
-	{"connect", do_connect, 2, 2, TAKES, "s, 10.77.0.1:5150"},
+	{"connect", do_connect, 2, 4, TAKES, "s, 10.77.0.1:5150 or NULL [, length [, family]]"},
 	{"accept", do_accept, 1, 1, TAKES | MAKES, "s"},
 	{"WSAAccept", do_wsaaccept, 2, 2, TAKES | MAKES, "s, CF_ACCEPT"},
 	{"shutdown", do_shutdown, 2, 2, TAKES, "s, SD_SEND"},
 	{"closesocket", do_closesocket, 1, 1, TAKES, "s"},
-	{"getsockname", do_getsockname, 1, 1, TAKES, "s"},
-	{"getpeername", do_getpeername, 1, 1, TAKES, "s"},
+	{"getsockname", do_getsockname, 1, 2, TAKES, "s [, length]"},
+	{"getpeername", do_getpeername, 1, 2, TAKES, "s [, length]"},
 	{"send", do_send, 2, 3, TAKES, "s, \"text\" [, MSG_OOB]"},
 	{"recv", do_recv, 2, 3, TAKES, "s, length [, MSG_PEEK]"},
 	{"send_pattern", do_send_pattern, 2, 2, TAKES, "s, length"},
@@ -430,6 +475,7 @@ static const struct row {
 	{"getsockopt", do_getsockopt, 2, 2, TAKES, "s, SO_REUSEADDR"},
 	{"ioctlsocket", do_ioctlsocket, 2, 3, TAKES, "s, FIONBIO, 1"},
 	{"select", do_select, 3, 3, TAKES, "s, read|write|except, milliseconds"},
+	{"WSAPoll", do_poll, 3, 3, TAKES, "s, POLLIN|POLLOUT, milliseconds"},
 	{"WSACreateEvent", do_create_event, 0, 0, MAKES, ""},
 	{"WSAEventSelect", do_event_select, 3, 3, TAKES, "s, event, FD_ACCEPT"},
 	{"WSAEnumNetworkEvents", do_enum_events, 1, 2, TAKES, "s [, event]"},

@@ -29,8 +29,8 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_SKIPPED = 77, EXIT_STOPPED = 130
 struct arguments {
 	char **files;
 	int n_files;
-	bool verbose, real, record;
-	const char *diagram;
+	bool verbose, real, record, transcript;
+	const char *command, *diagram;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -48,6 +48,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'd':
 		a->diagram = arg;
+		return 0;
+	case 't':
+		a->transcript = true;
+		return 0;
+	case 'a':
+		a->command = arg;
 		return 0;
 	case ARGP_KEY_ARGS:
 		a->files = state->argv + state->next;
@@ -78,6 +84,10 @@ static const struct argp_option options[] = {
 	 "Over RDMA, with this machine's NICs, in place of a scripted provider and NICs made for "
 	 "the scenario",
 	 0},
+	{"transcript", 't', NULL, 0,
+	 "Write each call's line and result, and nothing else; no result is expected", 0},
+	{"actor", 'a', "COMMAND", 0,
+	 "The processes' calls are made by this program, which may be built for another system", 0},
 	{0},
 };
 
@@ -171,7 +181,9 @@ static int direct(const struct arguments *a, const struct scenario *sc, const ch
 	struct play_options o = {
 		.real = a->real,
 		.record = a->record,
-		.notebook = a->verbose ? stdout : NULL,
+		.transcript = a->transcript,
+		.command = a->command,
+		.notebook = a->verbose || a->transcript ? stdout : NULL,
 		.complaints = stderr,
 	};
 	enum play_end end = play_scenario(&p, sc, dir, &o);
@@ -254,12 +266,12 @@ static int read_and_play(const struct arguments *a, const char *path)
 		fprintf(stderr, "wsd run: cannot read %s: %s\n", path, strerror(-r));
 		return EXIT_WRONG;
 	}
-	if (a->verbose)
+	if (a->verbose && !a->transcript)
 		printf("%s\n", path);
 	int end = play_file(a, sc);
 	scenario_free(sc);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (words[i].exit == end)
+		if (words[i].exit == end && !(a->transcript && end == EXIT_DONE))
 			printf("%-8s %s\n", words[i].word, path);
 	fflush(stdout);
 	return end;

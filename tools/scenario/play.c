@@ -39,7 +39,12 @@ void play_note(struct play *p, const struct statement *s, const char *result)
 		len = (int)(s->result_place.column - s->place.column);
 	while (len > 0 && strchr(" \t", at[len - 1]))
 		len--;
-	fprintf(to, "  %.*s%s%s\n", len, at, result ? " = " : "", result ? result : "");
+	if (p->options.transcript && !result)
+		return;
+	if (p->options.transcript)
+		fprintf(to, "%u:", s->place.line);
+	fprintf(to, "%s%.*s%s%s\n", p->options.transcript ? " " : "  ", len, at,
+		result ? " = " : "", result ? result : "");
 }
 
 bool play_find(struct play *p, const struct statement *s, char *text)
@@ -331,6 +336,7 @@ enum play_end play_scenario(struct play *p, const struct scenario *sc, const cha
 {
 	struct stage_error e = {0};
 	*p = (struct play){.scenario = sc, .options = *options, .timeout_ms = 10000};
+	p->troupe.command = options->command;
 	p->watch.fd = -1;
 	if (!stage_make(&p->stage, dir, options->real, &e) ||
 	    !watch_open(&p->watch, p->stage.trace)) {

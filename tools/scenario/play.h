@@ -22,9 +22,11 @@ enum play_end {
 };
 
 struct play_options {
-	bool real;      /* over RDMA, with the machine's own NICs */
-	bool record;    /* what is seen becomes what is expected */
-	FILE *notebook; /* each statement with its result; NULL: nobody wants it */
+	bool real;           /* over RDMA, with the machine's own NICs */
+	bool record;         /* what is seen becomes what is expected */
+	bool transcript;     /* results are told, and nothing is expected */
+	const char *command; /* troupe.h */
+	FILE *notebook;      /* each statement with its result; NULL: nobody wants it */
 	FILE *complaints;
 };
 

@@ -55,6 +55,8 @@ static enum play_end judge(struct play *p, const struct statement *s, const char
 {
 	char text[CALLS_RESULT];
 	play_note(p, s, result);
+	if (p->options.transcript)
+		return PLAY_OK;
 	if (p->options.record) {
 		snprintf(text, sizeof(text), " = %s", result);
 		return play_find(p, s, strdup(text)) ? PLAY_OK : PLAY_FAILED;
@@ -73,6 +75,9 @@ static enum play_end begin(struct play *p, const struct statement *s, struct pla
 		return play_end(p, s, PLAY_WRONG,
 				"%s.%s is still in a call that began ('ends' is missing)", s->name,
 				thread_of(s));
+	if (p->troupe.command && s->verb == VERB_BEGINS)
+		return play_end(p, s, PLAY_WRONG,
+				"another program makes one call at a time: nothing 'begins'");
 	json_t *args = json_array();
 	for (size_t i = 0; i < s->words.count; i++)
 		json_array_append_new(args, json_string(s->words.at[i]));

@@ -56,6 +56,8 @@ static void become(struct troupe *t, int fd, long uid, pid_t director)
 	}
 	if (getppid() != director)
 		_exit(1);
+	if (t->command)
+		actor_relay(fd, t->command);
 	actor_live(fd);
 }
 

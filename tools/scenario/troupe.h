@@ -27,6 +27,7 @@ struct player {
 struct troupe {
 	struct player players[TROUPE_MAX];
 	size_t n;
+	const char *command; /* that makes the processes' calls; NULL: they do */
 };
 
 struct player *troupe_find(struct troupe *t, const char *name); /* NULL: none that lives */

@@ -2,11 +2,10 @@
  *
  * See values.h. The table of handles has a lock.
  */
-#include <windows.h>
-
 #include "values.h"
 
 #include <mswsock.h>
+#include <windows.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -69,6 +68,11 @@ static const struct named constants[] = {
 	ROW(FD_ACCEPT),
 	ROW(FD_CONNECT),
 	ROW(FD_CLOSE),
+	ROW(POLLIN),
+	ROW(POLLOUT),
+	ROW(POLLRDNORM),
+	ROW(POLLWRNORM),
+	ROW(POLLRDBAND),
 	ROW(CF_ACCEPT),
 	ROW(CF_REJECT),
 	ROW(CF_DEFER),
@@ -81,21 +85,55 @@ static const struct named events[] = {
 	{"FD_ACCEPT", FD_ACCEPT}, {"FD_CONNECT", FD_CONNECT}, {"FD_CLOSE", FD_CLOSE},
 };
 
+static const struct named poll_events[] = {
+	ROW(POLLRDNORM), ROW(POLLWRNORM), ROW(POLLRDBAND),
+	ROW(POLLERR),    ROW(POLLHUP),    ROW(POLLNVAL),
+};
+
 static const struct named codes[] = {
-	ROW(WSAEINTR),           ROW(WSAEBADF),           ROW(WSAEACCES),
-	ROW(WSAEFAULT),          ROW(WSAEINVAL),          ROW(WSAEMFILE),
-	ROW(WSAEWOULDBLOCK),     ROW(WSAEINPROGRESS),     ROW(WSAEALREADY),
-	ROW(WSAENOTSOCK),        ROW(WSAEDESTADDRREQ),    ROW(WSAEMSGSIZE),
-	ROW(WSAEPROTOTYPE),      ROW(WSAENOPROTOOPT),     ROW(WSAEPROTONOSUPPORT),
-	ROW(WSAESOCKTNOSUPPORT), ROW(WSAEOPNOTSUPP),      ROW(WSAEPFNOSUPPORT),
-	ROW(WSAEAFNOSUPPORT),    ROW(WSAEADDRINUSE),      ROW(WSAEADDRNOTAVAIL),
-	ROW(WSAENETDOWN),        ROW(WSAENETUNREACH),     ROW(WSAENETRESET),
-	ROW(WSAECONNABORTED),    ROW(WSAECONNRESET),      ROW(WSAENOBUFS),
-	ROW(WSAEISCONN),         ROW(WSAENOTCONN),        ROW(WSAESHUTDOWN),
-	ROW(WSAETIMEDOUT),       ROW(WSAECONNREFUSED),    ROW(WSAEHOSTDOWN),
-	ROW(WSAEHOSTUNREACH),    ROW(WSASYSNOTREADY),     ROW(WSAVERNOTSUPPORTED),
-	ROW(WSANOTINITIALISED),  ROW(WSAEDISCON),         ROW(WSA_IO_PENDING),
-	ROW(WSA_IO_INCOMPLETE),  ROW(WSA_INVALID_HANDLE), ROW(WSA_OPERATION_ABORTED),
+	ROW(WSAEINTR),
+	ROW(WSAEBADF),
+	ROW(WSAEACCES),
+	ROW(WSAEFAULT),
+	ROW(WSAEINVAL),
+	ROW(WSAEMFILE),
+	ROW(WSAEWOULDBLOCK),
+	ROW(WSAEINPROGRESS),
+	ROW(WSAEALREADY),
+	ROW(WSAENOTSOCK),
+	ROW(WSAEDESTADDRREQ),
+	ROW(WSAEMSGSIZE),
+	ROW(WSAEPROTOTYPE),
+	ROW(WSAENOPROTOOPT),
+	ROW(WSAEPROTONOSUPPORT),
+	ROW(WSAESOCKTNOSUPPORT),
+	ROW(WSAEOPNOTSUPP),
+	ROW(WSAEPFNOSUPPORT),
+	ROW(WSAEAFNOSUPPORT),
+	ROW(WSAEADDRINUSE),
+	ROW(WSAEADDRNOTAVAIL),
+	ROW(WSAENETDOWN),
+	ROW(WSAENETUNREACH),
+	ROW(WSAENETRESET),
+	ROW(WSAECONNABORTED),
+	ROW(WSAECONNRESET),
+	ROW(WSAENOBUFS),
+	ROW(WSAEISCONN),
+	ROW(WSAENOTCONN),
+	ROW(WSAESHUTDOWN),
+	ROW(WSAETIMEDOUT),
+	ROW(WSAECONNREFUSED),
+	ROW(WSAEHOSTDOWN),
+	ROW(WSAEHOSTUNREACH),
+	ROW(WSASYSNOTREADY),
+	ROW(WSAVERNOTSUPPORTED),
+	ROW(WSATRY_AGAIN),
+	ROW(WSANOTINITIALISED),
+	ROW(WSAEDISCON),
+	ROW(WSA_IO_PENDING),
+	ROW(WSA_IO_INCOMPLETE),
+	ROW(WSA_INVALID_HANDLE),
+	ROW(WSA_OPERATION_ABORTED),
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -178,14 +216,24 @@ void value_code_text(int code, char *text, size_t size)
 	snprintf(text, size, "error-%d", code);
 }
 
-void value_events_text(long mask, char *text, size_t size)
+static void mask_text(const struct named *bits, size_t n, long mask, char *text, size_t size)
 {
 	size_t len = 0;
 	snprintf(text, size, "none");
-	for (size_t i = 0; i < COUNT(events); i++)
-		if (mask & events[i].value && len < size)
+	for (size_t i = 0; i < n; i++)
+		if (mask & bits[i].value && len < size)
 			len += (size_t)snprintf(text + len, size - len, "%s%s", len ? "|" : "",
-						events[i].name);
+						bits[i].name);
+}
+
+void value_events_text(long mask, char *text, size_t size)
+{
+	mask_text(events, COUNT(events), mask, text, size);
+}
+
+void value_poll_text(long mask, char *text, size_t size)
+{
+	mask_text(poll_events, COUNT(poll_events), mask, text, size);
 }
 
 /* ---- handles ---- */

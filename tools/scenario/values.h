@@ -18,6 +18,7 @@ bool value_address(const char *text, struct sockaddr_in *ret);
 void value_address_text(const struct sockaddr_in *in, char *text, size_t size);
 void value_code_text(int code, char *text, size_t size);
 void value_events_text(long events, char *text, size_t size);
+void value_poll_text(long events, char *text, size_t size);
 
 /* Handles by name, of this process. */
 bool value_handle(const char *name, SOCKET *ret);
