@@ -21,6 +21,9 @@ packages_of() {
 	lint | dev)
 		echo clang clang-format clang-tidy shellcheck codespell mingw-w64-common libclang-rt-14-dev
 		;;
+	oracle)
+		echo wine wine64 gcc-mingw-w64-x86-64
+		;;
 	browser)
 		echo chromium librsvg2-bin poppler-utils fonts-dejavu-core
 		;;
@@ -51,7 +54,7 @@ need_packages() {
 	local mode=auto missing
 	case $1 in
 	-h | --help)
-		echo "usage: packages.sh [--check | --install] build | guest | test | lint | browser ..."
+		echo "usage: packages.sh [--check | --install] build | guest | test | lint | oracle | browser ..."
 		echo "Installs, as root, the Debian packages of these groups that are missing; what it cannot install it names (status 3)."
 		return
 		;;

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Transcripts of scenarios: one line a call, `LINE: STATEMENT = RESULT`; and waivers, differences that are accepted."""
+import os
+import pathlib
+import re
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+TIMEOUT = 120
+# Who is right: our answer is the clause's; the texts leave it open; a limit that README or the clause names.
+WHO = ("ours", "open", "limit")
+
+
+class Unplayable(Exception):
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+
+def name_ports(lines, source):
+    """A port that the scenario does not name differs from run to run: port1, port2 in their order."""
+    named, names = set(re.findall(r":(\d+)", source)), {}
+
+    def name(m):
+        if m[1] == "0" or m[1] in named:
+            return m[0]
+        return ":" + names.setdefault(m[1], f"port{len(names) + 1}")
+
+    for line in lines:
+        call, sep, result = line.rpartition(" = ")
+        yield call + sep + re.sub(r"(?<=\d):(\d+)$", name, result)
+
+
+def play(wsd, scenario, actor=None):
+    """The transcript of @scenario, a list of lines. @actor: the command that makes the calls in our library's place."""
+    command = [wsd, "run", "--transcript"] + (["--actor", actor] if actor else []) + [str(scenario)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+    if run.returncode:
+        raise Unplayable(run.returncode, run.stderr + run.stdout)
+    return list(name_ports(run.stdout.splitlines(), scenario.read_text()))
+
+
+def recorded(scenario):
+    path = scenario.with_suffix(".transcript")
+    return [line for line in path.read_text().splitlines() if not line.startswith("#")]
+
+
+def differences(ours, theirs):
+    """(line of the scenario, our result, their result). Both were made of the same scenario, or else the record is old."""
+    split = [[line.rpartition(" = ")[::2] for line in lines] for lines in (ours, theirs)]
+    if [call for call, _ in split[0]] != [call for call, _ in split[1]]:
+        raise Unplayable(1, "the scenario has changed since its transcript was recorded: scripts/oracle renews it")
+    for (call, mine), (_, other) in zip(*split):
+        if mine != other:
+            yield call.partition(":")[0], mine, other
+
+
+def waivers():
+    """(file, line) -> (our result, clause, who is right, reason)"""
+    found = {}
+    path = HERE / "waivers"
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.split(None, 4)
+        place = parts[0].rpartition(":")[::2]
+        if len(parts) < 5 or parts[3] not in WHO or not place[0] or place in found:
+            raise Unplayable(1, f"{path.name}:{number}: expected once: FILE:LINE OUR-RESULT CLAUSE {'|'.join(WHO)} REASON")
+        if not (HERE / f"{place[0]}.wsd").exists():
+            raise Unplayable(1, f"{path.name}:{number}: there is no scenario {place[0]}")
+        found[place] = parts[1:]
+    return found
+
+
+def wine_environment(prefix):
+    """Nothing of the user's own Wine, no window, no questions about Mono and Gecko."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("WINE") and k != "DISPLAY"}
+    return {**env, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=d"}
