@@ -27,9 +27,6 @@ packages_of() {
 	browser)
 		echo chromium librsvg2-bin poppler-utils fonts-dejavu-core
 		;;
-	oracle)
-		echo wine wine64 gcc-mingw-w64-x86-64
-		;;
 	*)
 		echo "packages.sh: no group $1: there are build, guest, test, lint, browser and oracle" >&2
 		return 2
