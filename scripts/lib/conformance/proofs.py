@@ -58,11 +58,11 @@ def in_python():
 
 
 def scenarios():
-    for path in sorted((TOP / "scenarios").glob("*.wsd")):
-        text = path.read_text()
-        ids = {c for line in re.findall(r"^clause (.*)$", text, re.M) for c in spec.ID.findall(line)}
-        yield Test("scenario", path.name, f"scenario-{path.stem}", ids,
-                   {SAN} if re.search(r"^provider ", text, re.M) else {TCP})
+    for folder, suite in (("scenarios", "scenario"), ("tests/oracle", "oracle")):
+        for path in sorted((TOP / folder).glob("*.wsd")):
+            text = path.read_text()
+            ids = {c for line in re.findall(r"^clause (.*)$", text, re.M) for c in spec.ID.findall(line)}
+            yield Test(suite, path.name, f"{suite}-{path.stem}", ids, {SAN} if re.search(r"^provider ", text, re.M) else {TCP})
 
 
 def tests():
