@@ -98,6 +98,31 @@ Test(bench_names, WS_PORT_06_port_0_while_its_range_is_held)
 	WSD_TEST_END();
 }
 
+/* A book of its own: other tests may run beside. */
+Test(bench_names, who_keeps_the_names_is_told)
+{
+	static const char script[] =
+		"export WSD_BROKER_NAME=wsd.test.bench.$$; t='" WSD_TOOL "'\n"
+		"b() { \"$t\" bench bind --address 127.0.0.1 -F -n 2 --repeat 1 --warmup 0 "
+		"--beside none "
+		"--out_json 2>&1 | grep -E 'another process|names_kept'; }\n"
+		"b; \"$t\" broker >/dev/null 2>&1 & k=$!\n"
+		"for i in $(seq 200); do grep -q \"@$WSD_BROKER_NAME\\$\" /proc/net/unix && break; "
+		"sleep 0.05; done\n"
+		"b; kill $k; wait $k\n";
+	char text[2048];
+	WSD_TEST_BEGIN();
+	FILE *f = popen(script, "re");
+	cr_assert_not_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	pclose(f);
+	cr_assert_not_null(strstr(text, "\"names_kept_elsewhere\": false"), "%s", text);
+	cr_assert_not_null(strstr(text, "another process keeps the names of this host"), "%s",
+			   text);
+	cr_assert_not_null(strstr(text, "\"names_kept_elsewhere\": true"), "%s", text);
+	WSD_TEST_END();
+}
+
 Test(bench_names, a_takeover_that_is_killed_leaves_no_file)
 {
 	WSD_TEST_BEGIN();

@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "host.h"
+#include "keeper.h"
 #include "measure.h"
 #include "output.h"
 #include "ranks.h"
@@ -56,6 +57,19 @@ static void warn_of_cpu(const struct options *o, const struct host *h)
 		bench_complain("the processors' frequency is governed by '%s', times will vary "
 			       "(-F: no such warning)",
 			       h->governor);
+}
+
+/* A real host often runs several programs: no error, but another figure. */
+static void look_for_keeper(const struct options *o, struct results *res)
+{
+	if (o->test->two_ends)
+		return;
+	bool elsewhere = keeper_elsewhere();
+	json_object_set_new(res->parameters, "names_kept_elsewhere", json_boolean(elsewhere));
+	if (elsewhere)
+		bench_complain(
+			"another process keeps the names of this host: each bind of ours is a "
+			"message to it, and costs several times as much as without");
 }
 
 static int write_json(const struct options *o, const struct results *res)
@@ -232,6 +246,7 @@ int measure_run(struct options *o, struct ranks *ranks)
 		return BENCH_FAIL;
 	}
 	warn_of_cpu(o, &r.results->hosts[0]);
+	look_for_keeper(o, r.results);
 	if (r.results->hosts[0].icount == 1)
 		r.patience_ms = LEAPING_MS;
 	int status = measure(&r, &child);

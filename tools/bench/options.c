@@ -43,7 +43,8 @@ static const struct option_row rows[] = {
 	{'i', "ib-port", "PORT", "Use port PORT of the device (default: any)", TAKE_INT,
 	 FIELD(ib_port), 1, 255, 0, 1, NULL},
 	{'p', "port", "PORT",
-	 "The first TCP port, where the server is met; contenders' follow (default 18515)",
+	 "Two ends: where client and server meet; one end: the names that are bound have the next "
+	 "ones (default 18515)",
 	 TAKE_UNSIGNED, FIELD(port), 1, 65000, 0, 1, NULL},
 	{KEY_ADDRESS, "address", "IP", "Use this address of this host", TAKE_ADDRESS, 0, 0, 0, 0, 1,
 	 NULL},
