@@ -293,6 +293,33 @@ Test(run, record_round_trip)
 	cr_expect_str_eq(again, text);
 }
 
+/* No fault of the file. */
+Test(run, over_rdma_where_there_is_none)
+{
+	if (!access("/sys/class/infiniband", F_OK))
+		cr_skip_test("this machine may have RDMA");
+	char arguments[128];
+	write_scenario(LISTENER);
+	snprintf(arguments, sizeof(arguments), "run --real %s", path);
+	struct run *r = run_tool(before, arguments);
+	cr_assert_eq(r->status, 77, "%d: %s", r->status, r->text);
+	cr_assert_not_null(strstr(r->text, "no RDMA device here"), "%s", r->text);
+	free(r);
+}
+
+Test(run, several_files_end_with_a_sum)
+{
+	char arguments[200];
+	write_scenario(LISTENER "app listen(s, 5) = WSAEINVAL\n");
+	snprintf(arguments, sizeof(arguments), "run %s %s", path, path);
+	struct run *r = run_tool(before, arguments);
+	if (r->status == 77)
+		cr_skip_test("no network namespace of one's own");
+	cr_assert_eq(r->status, 1);
+	cr_assert_not_null(strstr(r->text, "\n0 of 2 ok\n"), "%s", r->text);
+	free(r);
+}
+
 /* @said is in the picture. */
 static void draws(const char *ending, const char *text, int status, const char *said)
 {

@@ -280,17 +280,20 @@ static int read_and_play(const struct arguments *a, const char *path)
 int main(int argc, char **argv)
 {
 	struct arguments a = {0};
-	int worst = EXIT_DONE, skipped = 0;
+	int worst = EXIT_DONE, skipped = 0, well = 0;
 	output_watch("wsd run");
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	hear_signals();
 	for (int i = 0; i < a.n_files && !troupe_interrupted; i++) {
 		int end = read_and_play(&a, a.files[i]);
+		well += end == EXIT_DONE;
 		if (end == EXIT_SKIPPED)
 			skipped++;
 		else if (end > worst)
 			worst = end;
 	}
+	if (a.n_files > 1)
+		printf("%d of %d ok%s\n", well, a.n_files, skipped ? ", some skipped" : "");
 	if (troupe_interrupted)
 		return EXIT_STOPPED;
 	return worst == EXIT_DONE && skipped && skipped == a.n_files ? EXIT_SKIPPED : worst;

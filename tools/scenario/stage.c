@@ -9,6 +9,7 @@
 #include "place.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -92,6 +93,17 @@ static void clear_environment(void)
 	}
 }
 
+static bool has_rdma(void)
+{
+	DIR *d = opendir("/sys/class/infiniband");
+	bool found = false;
+	for (struct dirent *e; d && !found && (e = readdir(d));)
+		found = e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return found;
+}
+
 bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error *e)
 {
 	char catalog[STAGE_PATH];
@@ -99,6 +111,10 @@ bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error 
 	snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	snprintf(s->trace, sizeof(s->trace), "%s/trace", dir);
 	snprintf(catalog, sizeof(catalog), "%s/catalog", dir);
+	if (real && !has_rdma()) {
+		e->cannot = true;
+		return fail(e, "no RDMA device here, so nothing for --real");
+	}
 	if (!real && !netbed_enter()) {
 		e->cannot = true;
 		return fail(e, "no network namespace of one's own (root, or user namespaces)");
