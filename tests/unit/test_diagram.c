@@ -128,6 +128,7 @@ Test(diagram, refusals_are_marked_and_what_is_not_yet_done_is_none)
 	cr_assert_eq(story_outcome(&s.acts[4]), OUTCOME_NOT_YET);
 	cr_assert_eq(story_outcome(&s.acts[0]), OUTCOME_FINE);
 	char *svg = drawn(draw_svg, &s, "a title");
+	cr_assert_null(strstr(svg, "var("), "of which only browsers know");
 	cr_assert_eq(count(svg, "<g class=\"failed "), 1);
 	cr_assert_eq(count(svg, "<g class=\"notyet "), 1);
 	cr_assert_eq(count(svg, "<g class=\"fine "), 5);

@@ -14,7 +14,10 @@ static const char head[] =
 	"<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
 	"content=\"width=device-width\"><title>";
 static const char style[] =
-	"</title><style>body{margin:0;color:var(--ink);background:var(--paper);font:14px "
+	"</"
+	"title><style>:root{--ink:#1b1f24;--dim:#57606a;--paper:#fff;--line:#d0d7de}@media(prefers-"
+	"color-scheme:dark){:root{--ink:#e6edf3;--dim:#9198a1;--paper:#0d1117;--line:#3d444d}}body{"
+	"margin:0;color:var(--ink);background:var(--paper);font:14px "
 	"system-ui,sans-serif}:root{color-scheme:light dark}"
 	"#bar{position:sticky;top:0;left:0;display:flex;gap:.5rem;align-items:center;padding:.5rem "
 	"1rem;background:var(--paper);border-bottom:1px solid var(--line);z-index:1}"
@@ -26,7 +29,7 @@ static const char style[] =
 	"#told table{border-collapse:collapse}#told td{vertical-align:top;padding:.1rem .6rem "
 	".1rem 0;"
 	"overflow-wrap:anywhere}#told td:first-child{color:var(--dim)}"
-	"g.away{opacity:.15}g.chosen .hit{fill:color-mix(in srgb,var(--c) 14%,transparent)}"
+	"g.away{opacity:.15}g.chosen .hit{fill:rgba(9,105,218,.13)}"
 	"@media print{#bar,#told{display:none}}</style>\n"
 	"<div id=\"bar\"><input id=\"words\" type=\"search\" placeholder=\"call, argument, result: "
 	"all "

@@ -9,20 +9,38 @@
 
 #include <string.h>
 
-enum { K = MATRIX_KINDS, LEFT = 150, CELL_W = 130, CELL_H = 44, HEAD = 92, FOOT = 40, MARGIN = 20 };
+enum { K = MATRIX_KINDS, LEFT = 150, CELL_W = 130, CELL_H = 44, HEAD = 92, FOOT = 56, MARGIN = 20 };
 
-static const char style[] =
-	"<style>:root{--ink:#1b1f24;--dim:#57606a;--paper:#fff;--line:#d0d7de;--ok:#dafbe1;"
-	"--inuse:#ffebe9;--access:#fff1c2;--other:#eaeef2;--bad:#cf222e;--wine:#8250df}"
-	"@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--dim:#9198a1;--paper:#0d1117;"
-	"--line:#3d444d;--ok:#12361f;--inuse:#4c1a1d;--access:#3d2f0a;--other:#21262d;--bad:#"
-	"f85149;"
-	"--wine:#b78aff}}"
-	"text{font:14px system-ui,sans-serif;fill:var(--ink)}.title{font-size:17px;font-weight:600}"
-	".dim{fill:var(--dim);font-size:12px}.paper{fill:var(--paper)}rect{stroke:var(--line)}"
-	".ok{fill:var(--ok)}.inuse{fill:var(--inuse)}.access{fill:var(--access)}.other{fill:var(--"
-	"other)}.bad{fill:none;stroke:var(--bad);stroke-width:3}.wine{fill:none;stroke:var(--wine);"
-	"stroke-width:2;stroke-dasharray:4 3}.note{font-size:11px}</style>\n";
+/* Plain rules first: who draws without a browser knows no variables. */
+static const char style[] = "<style>"
+			    "text{font:14px system-ui,sans-serif}"
+			    ".title{font-size:17px;font-weight:600}"
+			    ".dim{font-size:12px}"
+			    ".note{font-size:11px}"
+			    ".bad{stroke-width:3}"
+			    ".wine{stroke-width:2;stroke-dasharray:4 3}"
+			    "text{fill:#1b1f24}"
+			    ".dim{fill:#57606a}"
+			    ".paper{fill:#fff}"
+			    "rect{stroke:#d0d7de}"
+			    ".ok{fill:#dafbe1}"
+			    ".inuse{fill:#ffebe9}"
+			    ".access{fill:#fff1c2}"
+			    ".other{fill:#eaeef2}"
+			    ".bad{fill:none;stroke:#cf222e}"
+			    ".wine{fill:none;stroke:#8250df}"
+			    "@media(prefers-color-scheme:dark){"
+			    "text{fill:#e6edf3}"
+			    ".dim{fill:#9198a1}"
+			    ".paper{fill:#0d1117}"
+			    "rect{stroke:#3d444d}"
+			    ".ok{fill:#12361f}"
+			    ".inuse{fill:#4c1a1d}"
+			    ".access{fill:#3d2f0a}"
+			    ".other{fill:#21262d}"
+			    ".bad{fill:none;stroke:#f85149}"
+			    ".wine{fill:none;stroke:#b78aff}"
+			    "}</style>\n";
 
 static const char *class_of(const char *word)
 {
@@ -55,10 +73,13 @@ static void cell(FILE *f, const struct matrix *m, int first, int second, double 
 static void table(FILE *f, const struct matrix *m, double y)
 {
 	struct matrix_sums s = matrix_sum(m);
+	char user[24];
+	snprintf(user, sizeof(user), "%ld", m->user_b);
 	svg_text(f, "title", AT_START, MARGIN, y + 24, "%s (%s)", matrix_titles[m->table],
 		 matrix_clauses[m->table]);
 	svg_text(f, "dim", AT_START, MARGIN, y + 46,
-		 "W: the wildcard, S: %s. Rows: the first bind; columns: the second.", m->address);
+		 "W: the wildcard, S: %s. Rows: the first bind; columns: the second%s%s.",
+		 m->address, m->user_b < 0 ? "" : ", of user ", m->user_b < 0 ? "" : user);
 	for (int k = 0; k < K; k++) {
 		svg_text(f, "kind", AT_MIDDLE, MARGIN + LEFT + (k + 0.5) * CELL_W, y + HEAD - 10,
 			 "%s", matrix_kind_names[k]);
@@ -70,14 +91,13 @@ static void table(FILE *f, const struct matrix *m, double y)
 			cell(f, m, first, second, MARGIN + LEFT + second * (double)CELL_W,
 			     y + HEAD + first * (double)CELL_H);
 	double foot = y + HEAD + K * (double)CELL_H + 24;
+	svg_text(f, "dim", AT_START, MARGIN, foot, "%d of %d cells as in Microsoft's table",
+		 s.as_microsoft, s.cells);
 	if (s.with_wine)
-		svg_text(f, "dim", AT_START, MARGIN, foot,
-			 "%d of %d cells as in Microsoft's table, %d as Wine answers (%s).",
-			 s.as_microsoft, s.cells, s.as_wine, matrix_wine_version);
-	else
-		svg_text(f, "dim", AT_START, MARGIN, foot,
-			 "%d of %d cells as in Microsoft's table.%s%s", s.as_microsoft, s.cells,
-			 m->why[0] ? " Not measured: " : "", m->why);
+		svg_text(f, "dim", AT_START, MARGIN + 280, foot, "%d as Wine answers (%s)",
+			 s.as_wine, matrix_wine_version);
+	if (m->why[0])
+		svg_text(f, "dim", AT_START, MARGIN, foot + 16, "Not measured: %s", m->why);
 }
 
 void matrix_svg(FILE *f, const struct matrix *m, int count)

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-enum { K = MATRIX_KINDS, WIDE = 13 };
+enum { K = MATRIX_KINDS, WIDE = 14 };
 
 static void head(FILE *f, const struct matrix *m)
 {
@@ -70,6 +70,8 @@ void matrix_text(FILE *f, const struct matrix *m, int count)
 				matrix_wine_version);
 		fprintf(f, "%s%s\n", m->why[0] ? "; not measured: " : "", m->why);
 	}
+	if (count == 1)
+		fputs("--user-b UID (root) measures the table of two users as well.\n", f);
 }
 
 static json_t *words(const struct matrix *m, int first, int (*of)(enum matrix_table, int, int))
