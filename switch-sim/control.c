@@ -51,11 +51,12 @@ struct control {
 static void look_away(struct client *c)
 {
 	struct sw_process *p = c->control->process;
-	if (c->looks)
-		trace_untap(p->kept);
+	if (!c->looks)
+		return;
+	c->looks = false;
+	trace_untap(p->kept);
 	if (!trace_wanted(p->kept))
 		atomic_store(&p->trace, NULL);
-	c->looks = false;
 }
 
 static void drop(struct client *c)
@@ -114,19 +115,17 @@ static void ask_sockets(struct client *c)
 
 static void look_on(struct client *c, bool json)
 {
-	static const char yes[] = "{\"looking\":true}";
 	struct sw_process *p = c->control->process;
 	sw_fds_begin();
-	int err = trace_tap(p->kept, c->watch.fd, json);
+	int err = trace_tap(p->kept, c->watch.fd, json, "{\"looking\":true}");
 	sw_fds_end();
 	if (err) {
-		answer_error(c, err == -EBUSY ? "somebody looks on already" : strerror(-err));
+		answer_error(c, err == -EBUSY ? "somebody looks on already"
+				: !p->kept    ? "its trace could not be opened when it started"
+					      : strerror(-err));
 		return;
 	}
 	c->looks = true;
-	/* before any record */
-	if (send(c->watch.fd, yes, sizeof(yes) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return; /* gone: the hang-up comes */
 	atomic_store(&p->trace, p->kept);
 }
 

@@ -419,7 +419,7 @@ bool trace_wanted(const struct trace *t)
 	return t && (wants_text(t) || wants_json(t));
 }
 
-int trace_tap(struct trace *t, int fd, bool json)
+int trace_tap(struct trace *t, int fd, bool json, const char *greeting)
 {
 	if (!t || atomic_load(&t->tap) != TAP_OFF)
 		return t ? -EBUSY : -ENOMEM;
@@ -427,7 +427,10 @@ int trace_tap(struct trace *t, int fd, bool json)
 	int r = t->tap_fd < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : dup3(fd, t->tap_fd, O_CLOEXEC);
 	if (r < 0)
 		return -errno;
-	t->tap_fd = r;
+	if (t->tap_fd < 0)
+		t->tap_fd = r; /* the same for ever */
+	if (send(r, greeting, strlen(greeting), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -errno;
 	atomic_store(&t->lost, 0);
 	atomic_store(&t->tap, json ? TAP_JSON : TAP_TEXT);
 	return 0;

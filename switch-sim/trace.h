@@ -53,11 +53,11 @@ void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be c
 
 /*
  * Who looks on from now on: each record is one message on @fd, a socket of type SOCK_SEQPACKET,
- * which is duplicated. What finds no room is lost, and told of with the next that does. One at a
- * time; by one thread.
+ * which is duplicated; before them comes @greeting. What finds no room is lost, and told of with
+ * the next that does. One at a time; by one thread.
  * Return: 0, -EBUSY: somebody does already, -ENOMEM: there is no trace, or -errno.
  */
-int trace_tap(struct trace *t, int fd, bool json);
+int trace_tap(struct trace *t, int fd, bool json, const char *greeting);
 void trace_untap(struct trace *t); /* he looks away */
 
 /*
