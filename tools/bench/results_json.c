@@ -5,6 +5,7 @@
  */
 #include "plain.h"
 #include "results_priv.h"
+#include "run.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +18,7 @@
 
 /* Figures: all kinds of all contenders at all points that a run may have. */
 enum {
-	FIGURES_MAX = 256 * 12 * (PEERS_MAX + 1),
+	FIGURES_MAX = POINTS_MAX * KINDS_MAX * (PEERS_MAX + 1),
 	ROUNDS_MAX = 1000000,
 	WORD_MAX = 160,
 	OUT_MAX = 100000

@@ -20,7 +20,6 @@
 #include <time.h>
 
 enum {
-	POINTS_MAX = 256,
 	JOB_MS = 60000,      /* what a job may take beside */
 	ITERATION_MS = 100,  /* each of its iterations, and each connection held */
 	BYTES_PER_MS = 1049, /* and the bytes of its messages: 1 MiB/s */

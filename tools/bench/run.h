@@ -29,7 +29,7 @@ struct contestant {
 	int silences;          /* how often it had to be ended; left out of all the second time */
 };
 
-enum { KINDS_MAX = 12 }; /* figures of one test */
+enum { KINDS_MAX = 12, POINTS_MAX = 256 }; /* figures of one test; points of a run */
 
 /* Where a batch puts what it measured. */
 struct batch {
