@@ -182,8 +182,7 @@ static void turn_away(const struct server *s)
 }
 
 /* Until the client has said something or has hung up, or @fd (-1: none) can be read; what happened
- * to them. A client that does not get on is cut off by control_patience() as soon as it has begun a
- * word; until it is met nobody else is turned away, for it may be no client at all. */
+ * to them. Until the client is met nobody else is turned away, for it may be none. */
 static void await(const struct server *s, short events, int fd, struct pollfd p[3])
 {
 	do {

@@ -292,7 +292,7 @@ int main(int argc, char **argv)
 		else if (end > worst)
 			worst = end;
 	}
-	if (a.n_files > 1)
+	if (a.n_files > 1 && !a.transcript)
 		printf("%d of %d ok%s\n", well, a.n_files, skipped ? ", some skipped" : "");
 	if (troupe_interrupted)
 		return EXIT_STOPPED;
