@@ -36,4 +36,16 @@ __attribute__((unused)) static struct run *run_tool(const char *before, const ch
 	return r;
 }
 
+/* Runs it; the exit status has to be @status, and @text has to be among what it says. A macro, for
+ * who includes this without Criterion. */
+#define RUN_TOOL_SAYS(before, arguments, want, words)                                              \
+	do {                                                                                       \
+		struct run *r_ = run_tool(before, arguments);                                      \
+		cr_assert_eq(r_->status, want, "%s wsd %s: exit status %d\n%s", before, arguments, \
+			     r_->status, r_->text);                                                \
+		cr_assert_not_null(strstr(r_->text, words), "%s wsd %s: no '%s' in\n%s", before,   \
+				   arguments, words, r_->text);                                    \
+		free(r_);                                                                          \
+	} while (0)
+
 #endif

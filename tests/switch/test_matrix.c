@@ -9,28 +9,20 @@
 
 TestSuite(matrix_tool, .timeout = 100);
 
-static void says(const char *before, const char *arguments, int status, const char *words)
-{
-	struct run *r = run_tool(before, arguments);
-	cr_assert_eq(r->status, status, "%s: %d: %s", arguments, r->status, r->text);
-	cr_assert_not_null(strstr(r->text, words), "%s: no '%s' in %s", arguments, words, r->text);
-	free(r);
-}
-
 Test(matrix_tool, WS_REUSE_2_all_cells_measured)
 {
 	WSD_TEST_BEGIN();
-	says("", "matrix", 0, "\n36 of 36 cells as in Microsoft's table, ");
-	says("", "matrix --address 127.9.9.9", 0, "S: 127.9.9.9.");
-	says("", "matrix --format svg", 0, "</svg>");
+	RUN_TOOL_SAYS("", "matrix", 0, "\n36 of 36 cells as in Microsoft's table, ");
+	RUN_TOOL_SAYS("", "matrix --address 127.9.9.9", 0, "S: 127.9.9.9.");
+	RUN_TOOL_SAYS("", "matrix --format svg", 0, "</svg>");
 	WSD_TEST_END();
 }
 
 Test(matrix_tool, WS_REUSE_4_all_cells_of_before)
 {
 	WSD_TEST_BEGIN();
-	says("WSD_REUSE=legacy", "matrix", 0, "(WS-REUSE-4)");
-	says("WSD_REUSE=legacy", "matrix", 0, "36 of 36");
+	RUN_TOOL_SAYS("WSD_REUSE=legacy", "matrix", 0, "(WS-REUSE-4)");
+	RUN_TOOL_SAYS("WSD_REUSE=legacy", "matrix", 0, "36 of 36");
 	WSD_TEST_END();
 }
 
@@ -61,16 +53,16 @@ Test(matrix_tool, what_is_wrong_is_said)
 	WSD_TEST_BEGIN();
 	char self[64];
 	snprintf(self, sizeof(self), "matrix --user-b %u", geteuid());
-	says("", self, 2, "is who you are");
-	says("", "matrix --user-b someone", 2, "'someone' is no user number");
-	says("", "matrix --user-b ''", 2, "'' is no user number");
-	says("", "matrix --user-b 4294967296", 2, "is no user number");
-	says("", "matrix --format pdf", 2, "there is no format 'pdf'");
-	says("", "matrix --address 1.2.3", 2, "'1.2.3' is no address");
-	says("", "matrix --address 0.0.0.0", 2, "'0.0.0.0' is no address");
-	says("", "matrix more", 2, "too many arguments");
-	says("", "matrix --address 192.0.2.1", 1,
-	     "the first bind of Default S fails: WSAEADDRNOTAVAIL");
-	says("", "matrix >/dev/full", 1, "");
+	RUN_TOOL_SAYS("", self, 2, "is who you are");
+	RUN_TOOL_SAYS("", "matrix --user-b someone", 2, "'someone' is no user number");
+	RUN_TOOL_SAYS("", "matrix --user-b ''", 2, "'' is no user number");
+	RUN_TOOL_SAYS("", "matrix --user-b 4294967296", 2, "is no user number");
+	RUN_TOOL_SAYS("", "matrix --format pdf", 2, "there is no format 'pdf'");
+	RUN_TOOL_SAYS("", "matrix --address 1.2.3", 2, "'1.2.3' is no address");
+	RUN_TOOL_SAYS("", "matrix --address 0.0.0.0", 2, "'0.0.0.0' is no address");
+	RUN_TOOL_SAYS("", "matrix more", 2, "too many arguments");
+	RUN_TOOL_SAYS("", "matrix --address 192.0.2.1", 1,
+		      "the first bind of Default S fails: WSAEADDRNOTAVAIL");
+	RUN_TOOL_SAYS("", "matrix >/dev/full", 1, "");
 	WSD_TEST_END();
 }

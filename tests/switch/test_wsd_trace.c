@@ -4,38 +4,13 @@
  * it calls, and goes on as if nobody did.
  */
 #include "run_tool.h"
-#include "ws.h"
+#include "tool_pair.h"
 
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 
 TestSuite(wsd_trace, .timeout = 100);
-
-static struct wsd_sockaddr_in here(void)
-{
-	return (struct wsd_sockaddr_in){.sin_family = WSD_AF_INET,
-					.sin_port = htons(WS_PORT),
-					.sin_addr.s_addr = inet_addr(LOOPBACK)};
-}
-
-struct pair {
-	SOCKET listener, client, server;
-};
-
-static struct pair connect_pair(void)
-{
-	struct wsd_sockaddr_in a = here();
-	struct pair p;
-	p.listener = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
-	p.client = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
-	cr_assert_eq(ws_code(wsd_bind(p.listener, (struct wsd_sockaddr *)&a, sizeof(a))), 0);
-	cr_assert_eq(ws_code(wsd_listen(p.listener, 5)), 0);
-	cr_assert_eq(ws_code(wsd_connect(p.client, (struct wsd_sockaddr *)&a, sizeof(a))), 0);
-	p.server = wsd_accept(p.listener, NULL, NULL);
-	cr_assert_neq(p.server, INVALID_SOCKET);
-	return p;
-}
 
 static void close_pair(const struct pair *p)
 {
@@ -194,36 +169,28 @@ Test(wsd_trace, the_end_of_the_program_is_the_end_of_the_trace)
 	WS_END();
 }
 
-static void says(const char *arguments, int status, const char *words)
-{
-	struct run *r = run_tool("", arguments);
-	cr_assert_eq(r->status, status, "%s: %d: %s", arguments, r->status, r->text);
-	cr_assert_not_null(strstr(r->text, words), "%s: %s", arguments, r->text);
-	free(r);
-}
-
 Test(wsd_trace, what_cannot_be_watched_is_said)
 {
 	char arguments[128];
 	WS_BEGIN();
-	says("trace", 2, "which process, or command?");
-	says("trace 4711 more", 2, "a process number, or a command?");
-	says("trace -5", 2, "invalid option");
-	says("trace 1", 1, "does not use this library");
+	RUN_TOOL_SAYS("", "trace", 2, "which process, or command?");
+	RUN_TOOL_SAYS("", "trace 4711 more", 2, "a process number, or a command?");
+	RUN_TOOL_SAYS("", "trace -5", 2, "invalid option");
+	RUN_TOOL_SAYS("", "trace 1", 1, "does not use this library");
 	snprintf(arguments, sizeof(arguments), "trace %d", (int)getpid());
-	says(arguments, 1, "it has made no connection");
-	says("trace /none/such", 1, "cannot run /none/such: No such file");
-	says("trace -o /none/x true", 1, "cannot write /none/x: No such file");
-	says("trace sh -c 'exit 5'", 5, "");
+	RUN_TOOL_SAYS("", arguments, 1, "it has made no connection");
+	RUN_TOOL_SAYS("", "trace /none/such", 1, "cannot run /none/such: No such file");
+	RUN_TOOL_SAYS("", "trace -o /none/x true", 1, "cannot write /none/x: No such file");
+	RUN_TOOL_SAYS("", "trace sh -c 'exit 5'", 5, "");
 	WS_END();
 }
 
 Test(wsd_trace, a_program_that_is_started)
 {
 	WSD_TEST_BEGIN();
-	says("trace -- " TRACED, 0, "wsdirect trace of process");
-	says("trace " TRACED, 0, "TCP/IP   WSPSocket(");
-	says("trace --json " TRACED, 0, "\"call\":\"WSPSocket\"");
-	says("trace -o /dev/stdout " TRACED, 0, " socket(af=AF_INET");
+	RUN_TOOL_SAYS("", "trace -- " TRACED, 0, "wsdirect trace of process");
+	RUN_TOOL_SAYS("", "trace " TRACED, 0, "TCP/IP   WSPSocket(");
+	RUN_TOOL_SAYS("", "trace --json " TRACED, 0, "\"call\":\"WSPSocket\"");
+	RUN_TOOL_SAYS("", "trace -o /dev/stdout " TRACED, 0, " socket(af=AF_INET");
 	WSD_TEST_END();
 }

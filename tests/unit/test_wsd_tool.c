@@ -11,13 +11,7 @@
 
 static void expect(const char *before, const char *arguments, int status, const char *text)
 {
-	struct run *r = run_tool(before, arguments);
-
-	cr_assert_eq(r->status, status, "%s wsd %s: exit status %d\n%s", before, arguments,
-		     r->status, r->text);
-	cr_assert_not_null(strstr(r->text, text), "%s wsd %s: no '%s' in\n%s", before, arguments,
-			   text, r->text);
-	free(r);
+	RUN_TOOL_SAYS(before, arguments, status, text);
 }
 
 Test(wsd_tool, usage)
