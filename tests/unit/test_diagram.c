@@ -26,21 +26,22 @@ static const char listen_trace[] = R(1010, 70, 3, 2, "upcall", "san", "WPUCreate
 				       "{\"s\":\"7\",\"backlog\":\"5\"}", 0, "null", 30)
 		R(1040, 70, 5, 0, "application", "", "recv", "{}", -1, "\"WSAEWOULDBLOCK\"", 1);
 
-static struct story told(const char *text, bool all, long *ret_wrong, long *ret_first)
+static struct story told(const char *text, const struct actor_name *names, bool all,
+			 long *ret_wrong, long *ret_first)
 {
 	struct story s = {0};
 	FILE *f = fmemopen((char *)(uintptr_t)text, strlen(text), "r");
 	*ret_first = 0;
 	*ret_wrong = story_read(&s, f, ret_first);
 	fclose(f);
-	cr_assert_eq(story_tell(&s, NULL, all), 0);
+	cr_assert_eq(story_tell(&s, names, all), 0);
 	return s;
 }
 
 static struct story good(const char *text)
 {
 	long wrong, first;
-	struct story s = told(text, false, &wrong, &first);
+	struct story s = told(text, NULL, false, &wrong, &first);
 	cr_assert_eq(wrong, 0, "line %ld", first);
 	return s;
 }
@@ -104,12 +105,9 @@ Test(diagram, lanes_are_threads_the_switch_tcp_ip_and_the_providers)
 		     {LANE_PROVIDER, "b", "SAN provider"}};
 	static const struct actor_name names[] = {{69, "other"}, {70, "server"}, {0, NULL}};
 	WSD_TEST_BEGIN();
-	struct story s = {0};
-	long first;
-	FILE *f = fmemopen((char *)(uintptr_t)trace, strlen(trace), "r");
-	cr_assert_eq(story_read(&s, f, &first), 0);
-	fclose(f);
-	cr_assert_eq(story_tell(&s, names, false), 0);
+	long wrong, first;
+	struct story s = told(trace, names, false, &wrong, &first);
+	cr_assert_eq(wrong, 0);
 	cr_assert_eq(s.lane_count, 5, "a service thread has none");
 	for (int i = 0; i < s.lane_count; i++) {
 		cr_assert_eq(s.lanes[i].kind, lanes[i].kind, "lane %d", i);
@@ -199,7 +197,7 @@ Test(diagram, what_wsastartup_does_is_one_row_unless_asked)
 	cr_assert_eq(count(html, "\"call\":\"WPUCreateSocketHandle\""), 1);
 	free(html);
 	story_free(&s);
-	s = told(trace, true, &wrong, &first);
+	s = told(trace, NULL, true, &wrong, &first);
 	cr_assert_eq(s.row_count, 6);
 	story_free(&s);
 	WSD_TEST_END();
@@ -210,7 +208,7 @@ Test(diagram, lines_that_are_no_records_are_counted)
 	long wrong, first;
 	WSD_TEST_BEGIN();
 	struct story s =
-		told("\n{\"lost\":12}\nnonsense\n{\"t_us\":1}\n[]\n", false, &wrong, &first);
+		told("\n{\"lost\":12}\nnonsense\n{\"t_us\":1}\n[]\n", NULL, false, &wrong, &first);
 	cr_assert_eq(wrong, 3);
 	cr_assert_eq(first, 3);
 	cr_assert_eq(s.lost, 12);
@@ -222,7 +220,7 @@ Test(diagram, lines_that_are_no_records_are_counted)
 	/* cut when its process was killed */
 	s = told("{\"t_us\":5,\"pid\":69,\"ti" R(9, 70, 1, 0, "application", "", "bind", "{}", 0,
 						 "null", 1),
-		 false, &wrong, &first);
+		 NULL, false, &wrong, &first);
 	cr_assert_eq(wrong, 0);
 	expect_row(&s, 0, ROW_WHOLE, "bind");
 	story_free(&s);
