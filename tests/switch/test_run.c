@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LISTENER                   \
@@ -23,6 +24,7 @@ static char dir[] = "/tmp/wsd-run-test-XXXXXX", path[64], before[128];
 static void setup(void)
 {
 	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(chmod(dir, 0755), 0); /* processes of other users have their modules there */
 	snprintf(path, sizeof(path), "%s/x.wsd", dir);
 	/* the folders of the scenarios go there, too */
 	snprintf(before, sizeof(before), "TMPDIR=%s", dir);
@@ -216,6 +218,14 @@ Test(run, files_that_make_no_sense)
 		{"provider a silent\n", ":1:1: there is no provider 'a' yet"},
 		{"provider a serves san9\n", ":1:1: there is no NIC san9"},
 		{"nic san0\nnic san0\n", ":2:1: there is a NIC san0 already"},
+		{"nic san0 on north\n", ":1:1: there is no host 'north'"},
+		{"process p on north\n", ":1:1: there is no host 'north'"},
+		{"host north\nhost north\n", ":2:1: there is a host 'north' already"},
+		{"nic san0\nhost north\n", ":2:1: hosts come before the first NIC"},
+		{"host a\nhost b\nnic san0 on a\nnic san0 on b\n",
+		 ":4:1: there is a NIC san0 already"},
+		{"host a\nhost b\nhost c\nhost d\nhost e\nhost f\nhost g\nhost h\nhost i\n",
+		 ":9:1: a scenario has at most 8 hosts"},
 		{"nic san0 loses 10.77.0.1/24\n", ":1:1: there is no NIC san0"},
 		{"process a\na x = listen(s, 5)\n", ":2:1: listen makes no handle"},
 		{"nic san0\nprovider a serves san0\nprocess p\n"
@@ -247,6 +257,40 @@ Test(run, texts_with_escapes)
 	      LISTENER "app listen(s, 1)\napp k = socket()\napp connect(k, 10.77.0.1:5150)\n"
 		       "app send(k, \"\\t\")\napp c = accept(s)\napp recv(c, 1) = \"\\n\"\n",
 	      1, "expected \"\\n\", seen \"\\t\"");
+}
+
+/* A name that a killed process had is free, also where names are files that outlive it. */
+Test(run, hosts_and_a_name_of_a_killed_process)
+{
+	plays("",
+	      "host b\nnic san0 10.77.0.1/24\nnic san1 on b 10.77.0.2/24\n"
+	      "provider a serves san0 san1\nprocess one\none s = socket()\n"
+	      "one bind(s, 10.77.0.1:5150)\none listen(s, 5)\none killed\n"
+	      "process two\ntwo s = socket()\ntwo bind(s, 10.77.0.1:5150)\ntwo listen(s, 5)\n"
+	      "process c on b\nc k = socket()\nc begins connect(k, 10.77.0.1:5150)\n"
+	      "two d = accept(s)\nc ends\nc send(k, \"x\") = 1\ntwo recv(d, 9) = \"x\"\n"
+	      "c calls of a in order {\n a WSPSend\n}\n"
+	      "nic san1 loses 10.77.0.2/24\nc eventually connect(k, 10.77.0.1:5150) = WSAEISCONN\n"
+	      "c j = socket()\nc connect(j, 10.77.0.1:5150) = WSAENETUNREACH\n",
+	      0, "ok ");
+}
+
+/* Each host's processes, whoever's they are, meet those of the others. */
+Test(run, hosts_of_several_users)
+{
+	bool root = geteuid() == 0;
+	plays("",
+	      "needs root\nhost b\nnic san0 10.77.0.1/24\nnic san1 on b 10.77.0.2/24\n"
+	      "provider a serves san0 san1\nprocess one user 65534\none s = socket()\n"
+	      "one bind(s, 10.77.0.1:5150)\none listen(s, 5)\n"
+	      "process c on b user 65533\nc k = socket()\nc begins connect(k, 10.77.0.1:5150)\n"
+	      "one d = accept(s)\nc ends\nc send(k, \"x\") = 1\none recv(d, 9) = \"x\"\n"
+	      "c calls of a in order {\n a WSPSend\n}\n"
+	      "one exits\nprocess two user 65532\ntwo s = socket()\n"
+	      "two bind(s, 10.77.0.1:5150)\ntwo listen(s, 5)\nc j = socket()\n"
+	      "c begins connect(j, 10.77.0.1:5150)\ntwo d = accept(s)\nc ends\n"
+	      "c calls of a in order {\n a WSPConnect = WSAEWOULDBLOCK\n}\n",
+	      root ? 0 : 77, root ? "ok " : "skipped");
 }
 
 Test(run, a_call_that_does_not_end)

@@ -41,6 +41,7 @@ struct loop_name { /* one address that this process listens on */
 	uint32_t addr_be;
 	uint16_t port_be;
 	unsigned refs;
+	int lock_fd; /* of a name that is a file; -1: none */
 };
 
 struct loop_socket;
@@ -192,6 +193,13 @@ struct loop_socket *loop_make(void);
 int loop_ask_handle(struct loop_socket *s);           /* gives the lock up; 0 or a code */
 void loop_return_handle(struct loop_socket *s);       /* gives the lock up */
 void loop_record(struct loop_socket *s, LONG events); /* gives the lock up */
+
+/* loop_name.c */
+void loop_name_open(struct loop_name *n); /* object.fd stays -1 while another process has it */
+int loop_name_call(int fd, const struct wsd_sockaddr_in *name); /* as connect(2) */
+int loop_names_join(const struct loop_socket *s);               /* 0 or a code */
+void loop_names_leave(const struct loop_socket *s);
+void loop_names_abandon(void); /* in a child of a fork */
 
 /* loop_cm.c */
 void loop_name_event(struct loop_name *n);

@@ -1,106 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * The loop provider: names, listening, requests, accepting, connecting [provider.md parts 6 and 7;
+ * The loop provider: listening, requests, accepting, connecting [provider.md parts 6 and 7;
  * PROV-BIND-22]. Lock: loop.h.
  */
 #include "loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG_MAX = 1024, CONNECT_MS = 1000, MS = 1000000 };
 
-/* ---- names and listeners [PROV-BIND-22] ---- */
-
-static socklen_t path_of(struct sockaddr_un *un, uint32_t addr_be, uint16_t port_be)
-{
-	memset(un, 0, sizeof(*un));
-	un->sun_family = AF_UNIX;
-	int n = snprintf(un->sun_path + 1, sizeof(un->sun_path) - 1, "wsd-loop/%.31s/%08x:%u",
-			 loop_control.options.net, ntohl(addr_be), ntohs(port_be));
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-}
-
-/* Another process may have it: then it is dormant, and loop_timers tries again. */
-static void name_open(struct loop_name *n)
-{
-	struct sockaddr_un un;
-	socklen_t len = path_of(&un, n->addr_be, n->port_be);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&un, len) == 0 && listen(fd, 4096) == 0) {
-		n->object.fd = fd;
-		loop_watch(&n->object, EPOLLIN);
-	} else if (fd >= 0) {
-		close(fd);
-	}
-}
-
-static int name_join(uint32_t addr_be, uint16_t port_be)
-{
-	struct loop_name *n = loop.names;
-	while (n && (n->addr_be != addr_be || n->port_be != port_be))
-		n = n->next;
-	if (!n) {
-		n = calloc(1, sizeof(*n));
-		if (!n)
-			return WSAENOBUFS;
-		n->object = (struct loop_object){.kind = LOOP_NAME, .fd = -1};
-		if (!loop_object_add(&n->object)) {
-			free(n);
-			return WSAEMFILE;
-		}
-		n->addr_be = addr_be;
-		n->port_be = port_be;
-		n->next = loop.names;
-		loop.names = n;
-		name_open(n);
-		if (n->object.fd < 0)
-			loop_wake();
-	}
-	n->refs++;
-	return 0;
-}
-
-static void name_leave(uint32_t addr_be, uint16_t port_be)
-{
-	struct loop_name **at = &loop.names;
-	while (*at && ((*at)->addr_be != addr_be || (*at)->port_be != port_be))
-		at = &(*at)->next;
-	struct loop_name *n = *at;
-	if (!n || --n->refs)
-		return;
-	*at = n->next;
-	loop_object_remove(&n->object);
-	free(n);
-}
-
-static int names_join(const struct loop_socket *s)
-{
-	const struct loop_options *o = &loop_control.options;
-	if (s->local.sin_addr.s_addr)
-		return name_join(s->local.sin_addr.s_addr, s->local.sin_port);
-	int code = 0;
-	for (unsigned i = 0; i < o->n_addrs && !code; i++)
-		code = name_join(o->addrs_be[i], s->local.sin_port);
-	return code;
-}
-
-static void names_leave(const struct loop_socket *s)
-{
-	const struct loop_options *o = &loop_control.options;
-	if (s->local.sin_addr.s_addr)
-		name_leave(s->local.sin_addr.s_addr, s->local.sin_port);
-	for (unsigned i = 0; i < o->n_addrs && !s->local.sin_addr.s_addr; i++)
-		name_leave(o->addrs_be[i], s->local.sin_port);
-}
+/* ---- listeners [PROV-BIND-22] ---- */
 
 /* Exact before wildcard, then the earliest. */
 static struct loop_socket *listener_of(const struct wsd_sockaddr_in *local)
@@ -225,7 +141,7 @@ static int WSPAPI do_listen(SOCKET desc, int backlog, LPINT error)
 	struct loop_socket *s = loop_find(desc);
 	int code = s ? loop_state_code(s, LC_LISTEN) : WSAENOTSOCK;
 	if (!code && s->state == LS_BOUND)
-		code = names_join(s);
+		code = loop_names_join(s);
 	if (code)
 		return loop_done(error, code);
 	s->backlog = backlog < 1 ? 1 : backlog > BACKLOG_MAX ? BACKLOG_MAX : (unsigned)backlog;
@@ -389,7 +305,6 @@ static void choose_local(struct loop_socket *s)
 
 static void set_out(struct loop_socket *s)
 {
-	struct sockaddr_un un;
 	struct loop_packet p = {.magic = LOOP_MAGIC, .kind = LP_REQUEST};
 	struct ucred cred = {0};
 	socklen_t cred_len = sizeof(cred);
@@ -400,7 +315,6 @@ static void set_out(struct loop_socket *s)
 	}
 	if (is_lost(s->peer.sin_addr.s_addr))
 		return;
-	socklen_t len = path_of(&un, s->peer.sin_addr.s_addr, s->peer.sin_port);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	s->object.fd = fd;
 	choose_local(s);
@@ -408,7 +322,7 @@ static void set_out(struct loop_socket *s)
 	p.peer = s->local;
 	if (fd < 0) {
 		connect_end(s, WSAENOBUFS);
-	} else if (connect(fd, (struct sockaddr *)&un, len) ||
+	} else if (loop_name_call(fd, &s->peer) ||
 		   send(fd, &p, sizeof(p), MSG_NOSIGNAL) != sizeof(p)) {
 		connect_end(s, WSAETIMEDOUT); /* nobody speaks for the port [PROV-CONNECT-7] */
 	} else {
@@ -420,17 +334,15 @@ static void set_out(struct loop_socket *s)
 
 int loop_knock(const char *ip, uint16_t port, const char *from, uint16_t from_port)
 {
-	struct sockaddr_un un;
 	struct loop_packet p = {.magic = LOOP_MAGIC, .kind = LP_REQUEST};
 	p.local.sin_family = p.peer.sin_family = WSD_AF_INET;
 	p.local.sin_port = htons(port);
 	p.peer.sin_port = htons(from_port);
 	inet_pton(AF_INET, ip, &p.local.sin_addr.s_addr);
 	inet_pton(AF_INET, from, &p.peer.sin_addr.s_addr);
-	socklen_t len = path_of(&un, p.local.sin_addr.s_addr, p.local.sin_port);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (connect(fd, (struct sockaddr *)&un, len) ||
-			send(fd, &p, sizeof(p), MSG_NOSIGNAL) != sizeof(p))) {
+	if (fd >= 0 &&
+	    (loop_name_call(fd, &p.local) || send(fd, &p, sizeof(p), MSG_NOSIGNAL) != sizeof(p))) {
 		close(fd);
 		fd = -1;
 	}
@@ -457,7 +369,7 @@ int loop_timers(void)
 	uint64_t now = loop_now_ns(), next = UINT64_MAX;
 	for (struct loop_name *n = loop.names; n; n = n->next) {
 		if (n->object.fd < 0)
-			name_open(n);
+			loop_name_open(n);
 		if (n->object.fd < 0 && next > now + (uint64_t)LOOP_DORMANT_MS * MS)
 			next = now + (uint64_t)LOOP_DORMANT_MS * MS;
 	}
@@ -518,7 +430,7 @@ void loop_stop_listening(struct loop_socket *s)
 	while (*at != s)
 		at = &(*at)->next_listener;
 	*at = s->next_listener;
-	names_leave(s);
+	loop_names_leave(s);
 	while (s->queue) {
 		struct loop_request *r = s->queue;
 		unqueue(r);

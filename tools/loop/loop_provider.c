@@ -211,6 +211,7 @@ static void in_child(void)
 {
 	if (!loop.startups)
 		return;
+	loop_names_abandon();
 	for (unsigned i = 0; i < LOOP_OBJECTS; i++) {
 		if (objects[i].object && objects[i].object->fd >= 0)
 			close(objects[i].object->fd);

@@ -9,7 +9,8 @@
  * module before WSAStartup does, finds LOOP_CONTROL in it and sets `fixed`:
  *
  *   LOOP_ADDRS=10.77.0.1,...  the addresses that it serves
- *   LOOP_NET=word             only processes of one word reach each other
+ *   LOOP_NET=word             only processes of one word reach each other; /folder: also those of
+ *                             other network namespaces, by files in it
  *   LOOP_LOST=10.77.0.9,...   hosts that never answer (the attempt's own timer ends it)
  *   LOOP_NO_READ=1            no WSPRdmaRead: WSAEOPNOTSUPP for its GUID
  *   LOOP_REFUSE=code          each attempt ends with this code; LOOP_REFUSE_NOW: in WSPConnect
@@ -33,7 +34,7 @@
 enum { LOOP_ADDRS_MAX = 64 };
 
 struct loop_options {
-	char net[32];
+	char net[64];
 	uint32_t addrs_be[LOOP_ADDRS_MAX], lost_be[LOOP_ADDRS_MAX];
 	unsigned n_addrs, n_lost;
 	bool no_read, silent, wildcard, inline_completions, attend;

@@ -6,6 +6,7 @@
  *    "pairs": {"name": "10.77.0.1:5150"}, "code": 10050, "after": 0, "times": 0}
  *   "verb": "works"
  *   "verb": "serves" or "loses", "addrs": ["10.77.0.1", ...]
+ *   "verb": "net", "net": the folder by which it meets those of other hosts
  *   "verb": "set", "key": "silent", "value": 1: a field of struct loop_options
  *   "verb": "cuts": every connection of this process is lost
  *   "verb": "request", "from": "10.77.0.9", "from_port": 4000, "to": ..., "to_port": ...
@@ -19,6 +20,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct script_control *open_script(const json_t *message)
@@ -95,6 +97,15 @@ static const char *do_loses(struct script_control *c, json_t *message)
 		    offsetof(struct loop_options, n_lost));
 }
 
+static const char *do_net(struct script_control *c, json_t *message)
+{
+	struct loop_options *o = options_of(c);
+	if (!o)
+		return only_scripted;
+	int n = snprintf(o->net, sizeof(o->net), "%s", text_of(message, "net"));
+	return n < (int)sizeof(o->net) ? NULL : "the folder's name is too long for several hosts";
+}
+
 static const char *do_set(struct script_control *c, json_t *message)
 {
 	struct loop_options *o = options_of(c);
@@ -155,8 +166,8 @@ static const struct {
 	const char *verb;
 	const char *(*tell)(struct script_control *c, json_t *message);
 } verbs[] = {
-	{"fails", do_fails}, {"works", do_works}, {"serves", do_serves},   {"loses", do_loses},
-	{"set", do_set},     {"cuts", do_cuts},   {"request", do_request},
+	{"fails", do_fails}, {"works", do_works}, {"serves", do_serves}, {"loses", do_loses},
+	{"set", do_set},     {"net", do_net},     {"cuts", do_cuts},     {"request", do_request},
 };
 
 const char *actor_provider(const json_t *message)

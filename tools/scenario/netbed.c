@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
@@ -103,6 +104,62 @@ bool netbed_enter(void)
 	return !write_file("/proc/self/gid_map", map) && netbed_set_link("lo", true) == 0;
 }
 
+int netbed_here(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int netbed_go(int fd)
+{
+	return setns(fd, CLONE_NEWNET) ? -errno : 0;
+}
+
+int netbed_fresh(void)
+{
+	int here = netbed_here();
+	if (here < 0)
+		return here;
+	int fresh = unshare(CLONE_NEWNET) ? -errno : netbed_here();
+	if (fresh >= 0) {
+		int err = netbed_set_link("lo", true);
+		int back = netbed_go(here);
+		if (err || back) {
+			close(fresh);
+			fresh = err ? err : back;
+		}
+	}
+	close(here);
+	return fresh;
+}
+
+static void end_nest(const struct request *r, struct rtattr *nest)
+{
+	nest->rta_len = (uint16_t)((const char *)r + r->h.nlmsg_len - (const char *)nest);
+}
+
+int netbed_add_cable(int fd, const char *name, const char *bridge)
+{
+	struct request r;
+	uint32_t there = (uint32_t)fd, master = if_nametoindex(bridge);
+	struct ifinfomsg *msg = begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*msg));
+	msg->ifi_family = AF_UNSPEC;
+	put(&r, IFLA_IFNAME, name, strlen(name) + 1); /* both ends: they never meet */
+	put(&r, IFLA_MASTER, &master, sizeof(master));
+	struct rtattr *info = put(&r, IFLA_LINKINFO, NULL, 0);
+	put(&r, IFLA_INFO_KIND, "veth", sizeof("veth"));
+	struct rtattr *data = put(&r, IFLA_INFO_DATA, NULL, 0);
+	const struct ifinfomsg peer_msg = {.ifi_family = AF_UNSPEC};
+	struct rtattr *peer = put(&r, VETH_INFO_PEER, &peer_msg, sizeof(peer_msg));
+	put(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	put(&r, IFLA_NET_NS_FD, &there, sizeof(there));
+	end_nest(&r, peer);
+	end_nest(&r, data);
+	end_nest(&r, info);
+	int err = ask(&r);
+	return err ? err : netbed_set_link(name, true);
+}
+
 int netbed_add_link(const char *name)
 {
 	struct request r;
@@ -111,7 +168,7 @@ int netbed_add_link(const char *name)
 	put(&r, IFLA_IFNAME, name, strlen(name) + 1);
 	struct rtattr *info = put(&r, IFLA_LINKINFO, NULL, 0);
 	put(&r, IFLA_INFO_KIND, "bridge", sizeof("bridge"));
-	info->rta_len = (uint16_t)((char *)&r + r.h.nlmsg_len - (char *)info);
+	end_nest(&r, info);
 	int err = ask(&r);
 	return err ? err : netbed_set_link(name, true);
 }

@@ -51,16 +51,35 @@ static int parse_set(struct parser *p, struct statement *s)
 	return r ? r : parse_word(p, &s->text, "its value");
 }
 
+static int parse_host(struct parser *p, struct statement *s)
+{
+	s->kind = ST_HOST;
+	return parse_name(p, &s->name, "the host's name");
+}
+
+static int parse_on(struct parser *p, struct statement *s)
+{
+	p->at++;
+	return parse_name(p, &s->host, "a host");
+}
+
 static int parse_nic(struct parser *p, struct statement *s)
 {
 	static const struct choice verbs[] = {
-		{"gains", VERB_GAINS}, {"loses", VERB_LOSES},       {"down", VERB_DOWN},
-		{"up", VERB_UP},       {"vanishes", VERB_VANISHES}, {0},
+		{"gains", VERB_GAINS},
+		{"loses", VERB_LOSES},
+		{"down", VERB_DOWN},
+		{"up", VERB_UP},
+		{"vanishes", VERB_VANISHES},
+		{"on", VERB_HAS},
+		{0},
 	};
 	int verb = VERB_HAS;
 	s->kind = ST_NIC;
 	int r = parse_name(p, &s->name, "the interface's name");
-	if (!r && p->at->kind == TOKEN_WORD && isalpha((unsigned char)p->at->text[0]))
+	if (!r && parse_at_word(p, "on"))
+		r = parse_on(p, s);
+	else if (!r && p->at->kind == TOKEN_WORD && isalpha((unsigned char)p->at->text[0]))
 		r = parse_choice(p, verbs, &verb);
 	s->verb = (enum verb)verb;
 	if (r || verb == VERB_DOWN || verb == VERB_UP || verb == VERB_VANISHES)
@@ -178,8 +197,11 @@ static int parse_process(struct parser *p, struct statement *s)
 		} else if (parse_at_word(p, "user")) {
 			p->at++;
 			r = parse_number(p, &s->number, "a user's number");
+		} else if (parse_at_word(p, "on") && !s->host) {
+			r = parse_on(p, s);
 		} else {
-			r = parse_expected(p, p->at, "bare, user N, or the end of the line");
+			r = parse_expected(p, p->at,
+					   "on HOST, user N, bare, or the end of the line");
 		}
 	}
 	return r;
@@ -271,9 +293,9 @@ static const struct {
 	const char *word;
 	int (*parse)(struct parser *p, struct statement *s);
 } statements[] = {
-	{"clause", parse_clause},   {"needs", parse_needs}, {"timeout", parse_timeout},
-	{"set", parse_set},         {"nic", parse_nic},     {"provider", parse_provider},
-	{"process", parse_process},
+	{"clause", parse_clause},     {"needs", parse_needs},     {"timeout", parse_timeout},
+	{"set", parse_set},           {"host", parse_host},       {"nic", parse_nic},
+	{"provider", parse_provider}, {"process", parse_process},
 };
 
 static int parse_statement(struct parser *p, struct statement *s)
@@ -395,6 +417,7 @@ static void statement_free(struct statement *s)
 	free(s->text);
 	free(s->variable);
 	free(s->result);
+	free(s->host);
 	free(s);
 }
 

@@ -100,6 +100,12 @@ static enum play_end do_set(struct play *p, const struct statement *s)
 	return stage_set(&p->stage, s->name, s->text, &e) ? PLAY_OK : stage_fails(p, s, &e);
 }
 
+static enum play_end do_host(struct play *p, const struct statement *s)
+{
+	struct stage_error e = {0};
+	return stage_add_host(&p->stage, s->name, &e) ? PLAY_OK : stage_fails(p, s, &e);
+}
+
 /* Tells one process; it has to be heard that it was done. Without a message only that. */
 static enum play_end tell(struct play *p, const struct statement *s, struct player *player,
 			  const json_t *message)
@@ -123,6 +129,17 @@ static enum play_end tell(struct play *p, const struct statement *s, struct play
 	return end;
 }
 
+/* The message as it is on this process's host, whose addresses are its own. */
+static enum play_end tell_there(struct play *p, const struct statement *s, struct player *player,
+				json_t *message)
+{
+	if (json_object_get(message, "nics"))
+		json_object_set_new(
+			message, "addrs",
+			stage_addresses(&p->stage, json_object_get(message, "nics"), player->host));
+	return tell(p, s, player, message);
+}
+
 /* All processes there are, and those that come. */
 static enum play_end tell_all(struct play *p, const struct statement *s,
 			      struct stage_provider *provider, json_t *message)
@@ -138,7 +155,7 @@ static enum play_end tell_all(struct play *p, const struct statement *s,
 	for (size_t i = 0; i < p->troupe.n && end == PLAY_OK; i++) {
 		struct player *player = &p->troupe.players[i];
 		if (player->pid && (!only || !strcmp(player->name, only)))
-			end = tell(p, s, player, message);
+			end = tell_there(p, s, player, message);
 	}
 	json_decref(message);
 	return end;
@@ -151,11 +168,11 @@ static enum play_end follow(struct play *p, const struct statement *s,
 	struct stage_error e = {0};
 	if (p->options.real)
 		return PLAY_OK;
-	json_t *addrs =
-		stage_addresses(&p->stage, provider->nics, s->kind == ST_PROVIDER ? &e : NULL);
-	if (!addrs)
+	/* a NIC that vanished is no fault of those who served it */
+	if (s->kind == ST_PROVIDER && !stage_knows(&p->stage, provider->nics, &e))
 		return stage_fails(p, s, &e);
-	return tell_all(p, s, provider, json_pack("{s:s, s:o}", "verb", "serves", "addrs", addrs));
+	return tell_all(p, s, provider,
+			json_pack("{s:s, s:O}", "verb", "serves", "nics", provider->nics));
 }
 
 static enum play_end do_nic(struct play *p, const struct statement *s)
@@ -185,11 +202,18 @@ static json_t *words_of(const struct words *words)
 static enum play_end do_serves(struct play *p, const struct statement *s)
 {
 	struct stage_error e = {0};
+	enum play_end end = PLAY_OK;
+	char net[STAGE_PATH];
 	struct stage_provider *provider = stage_find(&p->stage, s->name);
-	if (!provider)
+	bool fresh = !provider;
+	if (fresh)
 		provider = stage_provide(&p->stage, s->name, &e);
 	if (!provider)
 		return stage_fails(p, s, &e);
+	if (fresh && stage_net(&p->stage, net, sizeof(net)))
+		end = tell_all(p, s, provider, json_pack("{s:s, s:s}", "verb", "net", "net", net));
+	if (end != PLAY_OK)
+		return end;
 	json_decref(provider->nics);
 	provider->nics = words_of(&s->words);
 	return follow(p, s, provider);
@@ -284,13 +308,17 @@ static enum play_end do_process(struct play *p, const struct statement *s)
 		return play_end(p, s, PLAY_SKIPPED, "another user's process needs root");
 	if (s->number >= 0 && !stage_share(&p->stage, &e))
 		return stage_fails(p, s, &e);
-	struct player *player = troupe_add(&p->troupe, s->name, s->number);
+	const struct stage_host *host = stage_host(&p->stage, s->host, &e);
+	if (!host)
+		return stage_fails(p, s, &e);
+	struct player *player = troupe_add(&p->troupe, s->name, s->number, host->fd);
 	if (!player)
 		return play_end(p, s, PLAY_FAILED, "no further process: %s", strerror(errno));
+	player->host = host;
 	for (size_t i = 0; i < p->stage.n_providers && end == PLAY_OK; i++) {
 		const json_t *past = p->stage.providers[i].past;
 		for (size_t j = 0; j < json_array_size(past) && end == PLAY_OK; j++)
-			end = tell(p, s, player, json_array_get(past, j));
+			end = tell_there(p, s, player, json_array_get(past, j));
 	}
 	return end == PLAY_OK && !s->flag ? play_start_up(p, s) : end;
 }
@@ -323,12 +351,12 @@ static const struct {
 	enum play_end (*play)(struct play *p, const struct statement *s);
 	bool noted; /* a line of the notebook when it is done */
 } kinds[ST_KIND_COUNT] = {
-	[ST_CLAUSE] = {do_nothing, true},  [ST_NEEDS] = {do_needs, false},
-	[ST_TIMEOUT] = {do_timeout, true}, [ST_SET] = {do_set, true},
-	[ST_NIC] = {do_nic, true},         [ST_PROVIDER] = {do_provider, true},
-	[ST_PROCESS] = {do_process, true}, [ST_LIFE] = {do_life, true},
-	[ST_CALL] = {play_call, false},    [ST_ENDS] = {play_ends, false},
-	[ST_CALLS] = {play_expect, false},
+	[ST_CLAUSE] = {do_nothing, true},    [ST_NEEDS] = {do_needs, false},
+	[ST_TIMEOUT] = {do_timeout, true},   [ST_SET] = {do_set, true},
+	[ST_HOST] = {do_host, true},         [ST_NIC] = {do_nic, true},
+	[ST_PROVIDER] = {do_provider, true}, [ST_PROCESS] = {do_process, true},
+	[ST_LIFE] = {do_life, true},         [ST_CALL] = {play_call, false},
+	[ST_ENDS] = {play_ends, false},      [ST_CALLS] = {play_expect, false},
 };
 
 enum play_end play_scenario(struct play *p, const struct scenario *sc, const char *dir,

@@ -26,9 +26,10 @@ enum statement_kind {
 	ST_NEEDS,    /* words: what this machine must be able to do */
 	ST_TIMEOUT,  /* number: milliseconds */
 	ST_SET,      /* name = text, of the configuration */
-	ST_NIC,      /* name, verb, words: addresses */
+	ST_HOST,     /* name */
+	ST_NIC,      /* name, verb, host, words: addresses */
 	ST_PROVIDER, /* name, verb, words, text, number; thread: the one process it is for */
-	ST_PROCESS,  /* name; number: user, -1 its own; flag: bare */
+	ST_PROCESS,  /* name; host; number: user, -1 its own; flag: bare */
 	ST_LIFE,     /* name, verb: exits, killed, stops, continues */
 	ST_CALL,     /* who, thread; verb begins or eventually or none; call, words: arguments */
 	ST_ENDS,     /* who, thread */
@@ -95,6 +96,7 @@ struct statement {
 	struct place open, close;  /* of a block: its braces */
 	enum verb verb;
 	char *name, *thread, *call, *text;
+	char *host;     /* NULL: the one that has no name */
 	char *variable; /* that a call's result goes to */
 	char *result;   /* that is expected; NULL: any success */
 	long number;

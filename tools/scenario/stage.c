@@ -107,7 +107,7 @@ static bool has_rdma(void)
 bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error *e)
 {
 	char catalog[STAGE_PATH];
-	*s = (struct stage){.real = real};
+	*s = (struct stage){.real = real, .ethernet = -1, .n_hosts = 1, .hosts = {{.fd = -1}}};
 	snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	snprintf(s->trace, sizeof(s->trace), "%s/trace", dir);
 	snprintf(catalog, sizeof(catalog), "%s/catalog", dir);
@@ -140,6 +140,11 @@ bool stage_share(struct stage *s, struct stage_error *e)
 
 void stage_free(struct stage *s)
 {
+	for (size_t i = 0; i < s->n_hosts; i++)
+		if (s->hosts[i].fd >= 0)
+			close(s->hosts[i].fd);
+	if (s->ethernet >= 0)
+		close(s->ethernet);
 	for (size_t i = 0; i < s->n_providers; i++) {
 		json_decref(s->providers[i].nics);
 		json_decref(s->providers[i].past);
@@ -156,14 +161,74 @@ bool stage_set(struct stage *s, const char *key, const char *value, struct stage
 	return setenv(name, value, 1) ? fail(e, "cannot set %s", key) : true;
 }
 
+/* ---- hosts ---- */
+
+/* Longer than a NIC's name in a scenario can be, so that no cable is called so. */
+static const char bridge[] = "wsd-ethernet-00";
+
+bool stage_net(const struct stage *s, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/net", s->dir);
+	return s->ethernet >= 0;
+}
+
+/* What others need: where the first is, an Ethernet, a net of the scripted providers. */
+static bool make_ethernet(struct stage *s, struct stage_error *e)
+{
+	char net[STAGE_PATH];
+	s->hosts[0].fd = netbed_here();
+	s->ethernet = s->hosts[0].fd < 0 ? -1 : netbed_fresh();
+	int err = s->hosts[0].fd < 0 ? s->hosts[0].fd : s->ethernet < 0 ? s->ethernet : 0;
+	if (!err && !(err = netbed_go(s->ethernet))) {
+		err = netbed_add_link(bridge);
+		int back = netbed_go(s->hosts[0].fd);
+		err = err ? err : back;
+	}
+	if (!err && stage_net(s, net, sizeof(net)) && (mkdir(net, 0777) || chmod(net, 0777)))
+		err = -errno;
+	return err ? fail(e, "no further host: %s", strerror(-err)) : true;
+}
+
+const struct stage_host *stage_host(const struct stage *s, const char *name, struct stage_error *e)
+{
+	for (size_t i = 0; i < s->n_hosts; i++)
+		if (!strcmp(s->hosts[i].name, name ? name : ""))
+			return &s->hosts[i];
+	fail(e, "there is no host '%s'", name);
+	return NULL;
+}
+
+bool stage_add_host(struct stage *s, const char *name, struct stage_error *e)
+{
+	struct stage_error ignored;
+	e->cannot = s->real;
+	if (s->real)
+		return fail(e, "other hosts are only made for scripted providers");
+	if (s->n_nics)
+		return fail(e, "hosts come before the first NIC");
+	if (stage_host(s, name, &ignored))
+		return fail(e, "there is a host '%s' already", name);
+	if (s->n_hosts > STAGE_HOSTS)
+		return fail(e, "a scenario has at most %d hosts", STAGE_HOSTS);
+	if (s->ethernet < 0 && !make_ethernet(s, e))
+		return false;
+	struct stage_host *h = &s->hosts[s->n_hosts];
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	h->fd = netbed_fresh();
+	if (h->fd < 0)
+		return fail(e, "no further host: %s", strerror(-h->fd));
+	s->n_hosts++;
+	return true;
+}
+
 /* ---- NICs ---- */
 
-static bool has_nic(const struct stage *s, const char *name)
+static const struct stage_nic *find_nic(const struct stage *s, const char *name)
 {
 	for (size_t i = 0; i < s->n_nics; i++)
-		if (!strcmp(s->nics[i], name))
-			return true;
-	return false;
+		if (!strcmp(s->nics[i].name, name))
+			return &s->nics[i];
+	return NULL;
 }
 
 static bool gain(struct stage *s, const char *nic, const char *word, struct stage_error *e)
@@ -200,31 +265,37 @@ static void forget_nic(struct stage *s, const char *nic)
 		if (!strcmp(s->addrs[i].nic, nic))
 			s->addrs[i] = s->addrs[--s->n_addrs];
 	for (size_t i = s->n_nics; i-- > 0;)
-		if (!strcmp(s->nics[i], nic))
-			memmove(s->nics[i], s->nics[--s->n_nics], sizeof(s->nics[i]));
+		if (!strcmp(s->nics[i].name, nic))
+			s->nics[i] = s->nics[--s->n_nics];
 }
 
-static bool make_nic(struct stage *s, const char *name, struct stage_error *e)
+static bool make_nic(struct stage *s, const char *name, const char *on, struct stage_error *e)
 {
-	if (has_nic(s, name))
+	const struct stage_host *host = stage_host(s, on, e);
+	if (!host)
+		return false;
+	if (find_nic(s, name))
 		return fail(e, "there is a NIC %s already", name);
 	if (s->n_nics == STAGE_NICS)
 		return fail(e, "a scenario has at most %d NICs", STAGE_NICS);
-	int err = s->real ? 0 : netbed_add_link(name);
-	if (err)
-		return fail(e, "cannot make the NIC %s: %s", name, strerror(-err));
-	snprintf(s->nics[s->n_nics++], sizeof(s->nics[0]), "%s", name);
-	return true;
+	int err = 0;
+	if (s->ethernet >= 0 && !(err = netbed_go(s->ethernet))) {
+		err = netbed_add_cable(host->fd, name, bridge);
+		int there = netbed_go(host->fd);
+		err = err ? err : there ? there : netbed_set_link(name, true);
+	} else if (!s->real && !err) {
+		err = netbed_add_link(name);
+	}
+	s->nics[s->n_nics] = (struct stage_nic){.host = host};
+	snprintf(s->nics[s->n_nics].name, NAME_SIZE, "%s", name);
+	s->n_nics += !err;
+	return err ? fail(e, "cannot make the NIC %s: %s", name, strerror(-err)) : true;
 }
 
-bool stage_nic(struct stage *s, const struct statement *st, struct stage_error *e)
+/* On its own host, to which the caller has gone. */
+static bool change_nic(struct stage *s, const struct statement *st, struct stage_error *e)
 {
 	int err = 0;
-	if (st->verb == VERB_HAS ? !make_nic(s, st->name, e) : !has_nic(s, st->name))
-		return e->text[0] ? false : fail(e, "there is no NIC %s", st->name);
-	e->cannot = s->real && st->verb != VERB_HAS;
-	if (e->cannot)
-		return fail(e, "the machine's own NICs are not changed");
 	if (st->verb == VERB_DOWN || st->verb == VERB_UP)
 		err = netbed_set_link(st->name, st->verb == VERB_UP);
 	else if (st->verb == VERB_VANISHES)
@@ -239,21 +310,51 @@ bool stage_nic(struct stage *s, const struct statement *st, struct stage_error *
 	return true;
 }
 
-json_t *stage_addresses(struct stage *s, const json_t *words, struct stage_error *e)
+bool stage_nic(struct stage *s, const struct statement *st, struct stage_error *e)
+{
+	e->cannot = s->real && st->verb != VERB_HAS;
+	if (e->cannot)
+		return fail(e, "the machine's own NICs are not changed");
+	bool done = st->verb != VERB_HAS || make_nic(s, st->name, st->host, e);
+	const struct stage_nic *nic = find_nic(s, st->name);
+	if (done && !nic)
+		done = fail(e, "there is no NIC %s", st->name);
+	int err = done && s->ethernet >= 0 ? netbed_go(nic->host->fd) : 0;
+	done = done && !err && change_nic(s, st, e);
+	if (s->ethernet >= 0 && (err || (err = netbed_go(s->hosts[0].fd))))
+		done = fail(e, "%s: %s", st->name, strerror(-err));
+	return done;
+}
+
+/* Which host has it; NULL: none. */
+static const struct stage_host *owner_of(const struct stage *s, const char *addr)
+{
+	for (size_t i = 0; i < s->n_addrs; i++)
+		if (!strcmp(s->addrs[i].text, addr))
+			return find_nic(s, s->addrs[i].nic)->host;
+	return NULL;
+}
+
+bool stage_knows(const struct stage *s, const json_t *words, struct stage_error *e)
+{
+	for (size_t w = 0; w < json_array_size(words); w++) {
+		const char *word = json_string_value(json_array_get(words, w));
+		if (!parse_is_address(word) && !find_nic(s, word))
+			return fail(e, "there is no NIC %s", word);
+	}
+	return true;
+}
+
+json_t *stage_addresses(const struct stage *s, const json_t *words, const struct stage_host *host)
 {
 	json_t *addrs = json_array();
 	for (size_t w = 0; w < json_array_size(words); w++) {
 		const char *word = json_string_value(json_array_get(words, w));
-		if (parse_is_address(word)) {
+		const struct stage_nic *nic = find_nic(s, word);
+		const struct stage_host *owner = owner_of(s, word);
+		if (parse_is_address(word) && (!owner || owner == host))
 			json_array_append_new(addrs, json_string(word));
-			continue;
-		}
-		if (!has_nic(s, word) && e) {
-			fail(e, "there is no NIC %s", word);
-			json_decref(addrs);
-			return NULL;
-		}
-		for (size_t i = 0; i < s->n_addrs; i++)
+		for (size_t i = 0; nic && nic->host == host && i < s->n_addrs; i++)
 			if (!strcmp(s->addrs[i].nic, word))
 				json_array_append_new(addrs, json_string(s->addrs[i].text));
 	}

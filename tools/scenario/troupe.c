@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ struct player *troupe_find(struct troupe *t, const char *name)
 	return NULL;
 }
 
-static void become(struct troupe *t, int fd, long uid, pid_t director)
+static void become(struct troupe *t, int fd, long uid, int net, pid_t director)
 {
 	for (size_t i = 0; i < t->n; i++)
 		if (t->players[i].pid)
@@ -45,6 +46,8 @@ static void become(struct troupe *t, int fd, long uid, pid_t director)
 	signal(SIGINT, SIG_IGN); /* a terminal's goes to all; the director sees to us */
 	signal(SIGTERM, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (net >= 0 && setns(net, CLONE_NEWNET))
+		_exit(1);
 	if (uid >= 0) {
 		gid_t gid = (gid_t)uid;
 		if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
@@ -61,7 +64,7 @@ static void become(struct troupe *t, int fd, long uid, pid_t director)
 	actor_live(fd);
 }
 
-struct player *troupe_add(struct troupe *t, const char *name, long uid)
+struct player *troupe_add(struct troupe *t, const char *name, long uid, int net)
 {
 	int ends[2];
 	pid_t director = getpid();
@@ -75,7 +78,7 @@ struct player *troupe_add(struct troupe *t, const char *name, long uid)
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		become(t, ends[1], uid, director);
+		become(t, ends[1], uid, net, director);
 	}
 	close(ends[1]);
 	if (pid < 0) {

@@ -15,8 +15,9 @@ enum { TROUPE_MAX = 16 };
 
 struct player {
 	char name[NAME_SIZE];
-	pid_t pid;     /* 0: it is no more */
-	pid_t spawned; /* which it had */
+	const void *host; /* the caller's */
+	pid_t pid;        /* 0: it is no more */
+	pid_t spawned;    /* which it had */
 	int fd;
 	bool stopped;
 	json_t *answers; /* that nobody has asked for yet: by thread */
@@ -31,8 +32,8 @@ struct troupe {
 };
 
 struct player *troupe_find(struct troupe *t, const char *name); /* NULL: none that lives */
-/* @uid -1: the director's own. NULL with errno set. */
-struct player *troupe_add(struct troupe *t, const char *name, long uid);
+/* @uid -1: the director's own; @net -1: its network namespace, too. NULL with errno set. */
+struct player *troupe_add(struct troupe *t, const char *name, long uid, int net);
 bool troupe_tell(struct player *p, const json_t *message); /* false: it is gone */
 /* The answer of @thread, which has until @deadline_ms of the monotonic clock. NULL: none came; then
  * ETIMEDOUT, EINTR (somebody wants us to stop) or ECONNRESET (it died). */
