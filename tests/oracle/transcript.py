@@ -4,8 +4,13 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "scripts" / "lib"))
+
+from conformance import spec  # noqa: E402
+
 TIMEOUT = 120
 # Who is right: our answer is the clause's; the texts leave it open; a limit that README or the clause names.
 WHO = ("ours", "open", "limit")
@@ -42,7 +47,18 @@ def play(wsd, scenario, actor=None):
 
 def recorded(scenario):
     path = scenario.with_suffix(".transcript")
+    if not path.exists():
+        raise Unplayable(1, f"{path.name}: there is none: scripts/oracle records it")
     return [line for line in path.read_text().splitlines() if not line.startswith("#")]
+
+
+def strays(folder):
+    """Complaints: scenarios without a transcript, transcripts without a scenario."""
+    stems = {ending: {path.stem for path in folder.glob(f"*.{ending}")} for ending in ("wsd", "transcript")}
+    for stem in sorted(stems["wsd"] - stems["transcript"]):
+        yield f"{stem}.wsd: there is no transcript: scripts/oracle records it"
+    for stem in sorted(stems["transcript"] - stems["wsd"]):
+        yield f"{stem}.transcript: there is no scenario any more"
 
 
 def differences(ours, theirs):
@@ -55,10 +71,10 @@ def differences(ours, theirs):
             yield call.partition(":")[0], mine, other
 
 
-def waivers():
+def waivers(folder):
     """(file, line) -> (our result, clause, who is right, reason)"""
-    found = {}
-    path = HERE / "waivers"
+    found, clauses = {}, spec.clauses()
+    path = folder / "waivers"
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -66,7 +82,9 @@ def waivers():
         place = parts[0].rpartition(":")[::2]
         if len(parts) < 5 or parts[3] not in WHO or not place[0] or place in found:
             raise Unplayable(1, f"{path.name}:{number}: expected once: FILE:LINE OUR-RESULT CLAUSE {'|'.join(WHO)} REASON")
-        if not (HERE / f"{place[0]}.wsd").exists():
+        if parts[2] not in clauses:
+            raise Unplayable(1, f"{path.name}:{number}: there is no clause {parts[2]}")
+        if not (folder / f"{place[0]}.wsd").exists():
             raise Unplayable(1, f"{path.name}:{number}: there is no scenario {place[0]}")
         found[place] = parts[1:]
     return found
