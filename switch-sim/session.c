@@ -443,7 +443,8 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code)
 {
 	bool out = r->op == SW_OP_SEND, cancelled = false;
 	ss_enter(ss);
-	struct sw_request *at = out ? ss->tx_first : ss->rx_first;
+	bool urgent = !out && (r->flags & WSD_MSG_OOB);
+	struct sw_request *at = out ? ss->tx_first : urgent ? ss->oob_first : ss->rx_first;
 	while (at && at != r)
 		at = at->next;
 	if (at && (out ? ss_out_busy(ss, r) : ss_in_busy(ss, r))) {
@@ -452,6 +453,8 @@ bool session_cancel(struct session *ss, struct sw_request *r, int code)
 		cancelled = true;
 		if (out)
 			ss_tx_unlink(ss, r);
+		else if (urgent)
+			ss_oob_unlink(ss, r);
 		else
 			ss_rx_unlink(ss, r);
 		r->done = out ? r->offset : r->done;

@@ -170,7 +170,8 @@ static bool any_overlapped(const struct sw_request *r)
 
 static void quit(struct session *ss, bool others)
 {
-	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->tx_first))
+	if (others || any_overlapped(ss->rx_first) || any_overlapped(ss->oob_first) ||
+	    any_overlapped(ss->tx_first))
 		ss_detach(ss);
 	else if (ss->tx_first)
 		ss_lapse_within(ss, SESSION_REST_MS);

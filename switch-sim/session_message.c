@@ -260,6 +260,8 @@ static void send_due(struct session *ss)
 
 void ss_pump(struct session *ss)
 {
+	if (ss_oob_due(ss))
+		ss_oob_match(ss);
 	if (ss_match_due(ss))
 		ss_match(ss);
 	if (ss->state == SESSION_UP && !ss->tx_broken && !ss->desc_closed) {

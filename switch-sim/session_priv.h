@@ -255,8 +255,9 @@ struct session {
 	bool peer_gone; /* its SHUT_SEND said that it is closed, too */
 	struct ss_urgent *urgent;
 	uint32_t n_urgent, urgent_room;
-	struct sw_request *submitting;   /* its end is the answer of session_submit */
-	const struct sw_request *polled; /* whoever waits for it holds the lock now */
+	struct sw_request *oob_first, *oob_last; /* receives of urgent data, which have none */
+	struct sw_request *submitting;           /* its end is the answer of session_submit */
+	const struct sw_request *polled;         /* whoever waits for it holds the lock now */
 
 	/* What ss_leave tells. */
 	struct sw_request *over_first, *over_last;
@@ -384,6 +385,9 @@ void ss_chunk_free(struct session *ss, struct ss_chunk *c);
 /* session_urgent.c */
 bool ss_submit_urgent(struct session *ss, struct sw_request *r);
 bool ss_receive_urgent(struct session *ss, struct sw_request *r);
+void ss_oob_match(struct session *ss);
+void ss_oob_unlink(struct session *ss, struct sw_request *r);
+void ss_oob_abort(struct session *ss, int code); /* all of them */
 void ss_urgent_send(struct session *ss);
 void ss_urgent_drop(struct session *ss);
 void ss_on_urgent(struct session *ss, const struct sm_message *m);
@@ -437,10 +441,15 @@ static inline bool ss_match_due(const struct session *ss)
 	       (ss->rx_first && (ss->n_urgent || ss->peer_shut || ss->state == SESSION_LOST));
 }
 
+static inline bool ss_oob_due(const struct session *ss)
+{
+	return ss->oob_first && (ss->n_urgent || ss->peer_shut || ss->state == SESSION_LOST);
+}
+
 /* False: ss_pump would find nothing to do. */
 static inline bool ss_pump_due(const struct session *ss)
 {
-	return ss_match_due(ss) || ss->due || ss->tx_first ||
+	return ss_match_due(ss) || ss_oob_due(ss) || ss->due || ss->tx_first ||
 	       (ss->unreported && ss_credit_due(ss)) || ss->want_write || ss->closing || ss->lost;
 }
 

@@ -350,6 +350,7 @@ void ss_rx_moved(struct session *ss, struct sw_request *r)
 void ss_rx_abort(struct session *ss, int code)
 {
 	struct sw_request *next;
+	ss_oob_abort(ss, code);
 	for (struct sw_request *r = ss->rx_first; r; r = next) {
 		next = r->next;
 		if (!ss_in_busy(ss, r))

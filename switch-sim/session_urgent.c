@@ -76,7 +76,9 @@ void ss_on_urgent(struct session *ss, const struct sm_message *m)
 		.byte = m->payload[0],
 	};
 	ss->stats.bytes_received++;
-	ss->tell |= ss->config.oob_inline ? SW_READY_READ : SW_READY_URGENT;
+	ss_oob_match(ss);
+	if (ss_urgent_count(ss))
+		ss->tell |= ss->config.oob_inline ? SW_READY_READ : SW_READY_URGENT;
 }
 
 static void forget(struct session *ss, uint32_t i)
@@ -124,31 +126,94 @@ uint64_t ss_rx_limit(const struct session *ss)
 	return UINT64_MAX;
 }
 
-/* recv with MSG_OOB: one byte, or none, at once. */
-bool ss_receive_urgent(struct session *ss, struct sw_request *r)
+/* ---- receives of urgent data: one byte each ---- */
+
+/* Into the first of its buffers that has room. */
+static int take_urgent(struct session *ss, struct sw_request *r, struct ss_urgent *u)
+{
+	DWORD i = 0;
+	while (i < r->count && !r->buffers[i].len)
+		i++;
+	if (i == r->count)
+		return 0;
+	if (memory_write(r->buffers[i].buf, &u->byte, 1) < 0)
+		return WSAEFAULT;
+	r->done = 1;
+	r->ret_flags = WSD_MSG_OOB;
+	if (!(r->flags & WSD_MSG_PEEK)) {
+		u->taken = true;
+		ss_urgent_passed(ss);
+	}
+	return 0;
+}
+
+/* True: it is over, with *ret_code. */
+static bool try_urgent(struct session *ss, struct sw_request *r, int *ret_code)
 {
 	struct ss_urgent *u = NULL;
 	for (uint32_t i = 0; i < ss->n_urgent && !u; i++)
 		if (!ss->urgent[i].taken)
 			u = &ss->urgent[i];
-	r->code = 0;
-	if (ss->config.oob_inline || !u) /* as over TCP/IP, whatever the mode */
-		r->code = ss->lost ? ss->lost : WSAEINVAL;
-	for (DWORD i = 0; !r->code && i < r->count; i++) {
-		if (!r->buffers[i].len)
-			continue;
-		if (memory_write(r->buffers[i].buf, &u->byte, 1) < 0) {
-			r->code = WSAEFAULT;
-			break;
-		}
-		r->done = 1;
-		r->ret_flags = WSD_MSG_OOB;
-		if (!(r->flags & WSD_MSG_PEEK)) {
-			u->taken = true;
-			ss_urgent_passed(ss);
-		}
-		break;
-	}
-	atomic_store_explicit(&r->over, true, memory_order_release);
+	*ret_code = 0;
+	if (u && !ss->config.oob_inline)
+		*ret_code = take_urgent(ss, r, u);
+	else if (ss->state == SESSION_LOST)
+		*ret_code = ss->lost;
+	else if (ss->config.oob_inline)
+		*ret_code = WSAEINVAL;
+	else
+		return ss->peer_shut; /* none will come */
 	return true;
+}
+
+void ss_oob_unlink(struct session *ss, struct sw_request *r)
+{
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		ss->oob_first = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	else
+		ss->oob_last = r->prev;
+}
+
+static void end(struct session *ss, struct sw_request *r, int code)
+{
+	ss_oob_unlink(ss, r);
+	ss_end_request(ss, r, code);
+}
+
+void ss_oob_match(struct session *ss)
+{
+	int code;
+	while (ss->oob_first && try_urgent(ss, ss->oob_first, &code))
+		end(ss, ss->oob_first, code);
+}
+
+void ss_oob_abort(struct session *ss, int code)
+{
+	while (ss->oob_first)
+		end(ss, ss->oob_first, code);
+}
+
+bool ss_receive_urgent(struct session *ss, struct sw_request *r)
+{
+	bool over = !ss->oob_first && try_urgent(ss, r, &r->code);
+	if (!over && r->nonblocking) {
+		r->code = WSAEWOULDBLOCK;
+		over = true;
+	}
+	if (over) {
+		atomic_store_explicit(&r->over, true, memory_order_release);
+		return true;
+	}
+	r->next = NULL;
+	r->prev = ss->oob_last;
+	if (ss->oob_last)
+		ss->oob_last->next = r;
+	else
+		ss->oob_first = r;
+	ss->oob_last = r;
+	return false;
 }

@@ -15,6 +15,7 @@
 struct tcp_direction {
 	pthread_mutex_t lock; /* everything here; requests in the queue */
 	struct sw_request *first, *last;
+	unsigned urgent;                       /* of them: receives of urgent data */
 	struct sw_request *ended, *ended_last; /* finish() is due, in this order */
 	bool finishing;                        /* a thread calls them */
 	bool shut_after; /* sends: shut the kernel's socket when the queue is empty */
@@ -61,6 +62,13 @@ static inline bool tcp_is_waited(const struct sw_request *r)
 	return !r->finish;
 }
 bool tcp_is_rest(const struct sw_request *r);
+/* A receive of urgent data, which has a way of its own: neither kind waits for the other. */
+static inline bool tcp_is_urgent(const struct sw_request *r)
+{
+	return r->op == SW_OP_RECV && (r->flags & WSD_MSG_OOB);
+}
+/* SO_OOBINLINE of a stream's descriptor. */
+bool tcp_in_line(SOCKET fd);
 /* Calls the finish() of what has ended, in its order. No lock held. */
 void tcp_finish(struct tcp_io *io, struct tcp_direction *d);
 /* After the queue may have become empty. Caller holds the direction's lock. */

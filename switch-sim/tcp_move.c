@@ -6,6 +6,9 @@
 #include "tcp_io_priv.h"
 #include "tcpip_data.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 enum { WINDOW = 16 };
 
 /* After one of these the connection is gone for good. */
@@ -99,16 +102,28 @@ static bool send_pieces(struct tcp_io *io, struct sw_request *r)
 	return true;
 }
 
-/* Of a connection that is lost the kernel says no more than of one without urgent data. The caller
- * has the receives' lock; while another thread sends, that one hears of it. */
-static int no_urgent(struct tcp_io *io)
+bool tcp_in_line(SOCKET fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+	return getsockopt((int)fd, SOL_SOCKET, SO_OOBINLINE, &on, &len) < 0 || on;
+}
+
+/* The kernel has none, for whatever reason: it has one code for all. True: r is over. The caller
+ * has the receives' lock; while another thread sends, that one hears of a loss first. */
+static bool no_urgent(struct tcp_io *io, struct sw_request *r)
 {
 	struct tcp_direction *send = &io->direction[SW_OP_SEND];
+	struct pollfd p = {.fd = (int)io->fd, .events = POLLRDHUP};
 	if (pthread_mutex_trylock(&send->lock))
-		return WSAEINVAL;
+		return false;
 	int lost = tcp_note_loss(io);
 	pthread_mutex_unlock(&send->lock);
-	return lost ? lost : WSAEINVAL;
+	if (lost)
+		return failed(io, r, lost);
+	if (tcp_in_line(io->fd))
+		return failed(io, r, WSAEINVAL);
+	return poll(&p, 1, 0) == 1; /* the stream has ended: none will come */
 }
 
 static bool receive_urgent(struct tcp_io *io, struct sw_request *r)
@@ -123,8 +138,9 @@ static bool receive_urgent(struct tcp_io *io, struct sw_request *r)
 					    &error)) {
 		if (error == WSAEMSGSIZE && !r->total) /* there is one, and no room */
 			return true;
-		return failed(io, r,
-			      error == WSAEINVAL || error == WSAENOTCONN ? no_urgent(io) : error);
+		if (error == WSAEINVAL || error == WSAENOTCONN)
+			return no_urgent(io, r);
+		return failed(io, r, error);
 	}
 	r->done = got;
 	r->ret_flags = WSD_MSG_OOB;

@@ -5,7 +5,8 @@
  * for one event at a time [WS-DATA-1 to 4, SW-BLOCK-1]. Datagram and raw sockets are served too.
  *
  * Whoever finds the descriptor ready tries the queue from its head, so requests of one direction
- * end in order, and their finish() is called in that order by one thread at a time.
+ * end in order (those for urgent data among themselves), and their finish() is called in that order
+ * by one thread at a time.
  */
 #include "tcp_io_priv.h"
 #include "errmap.h"
@@ -80,6 +81,7 @@ static void append(struct tcp_direction *d, struct sw_request *r)
 	else
 		d->first = r;
 	d->last = r;
+	d->urgent += tcp_is_urgent(r);
 	r->queued = true;
 }
 
@@ -93,6 +95,7 @@ void tcp_unlink(struct tcp_direction *d, struct sw_request *r)
 		r->next->prev = r->prev;
 	else
 		d->last = r->prev;
+	d->urgent -= tcp_is_urgent(r);
 	r->queued = false;
 }
 
@@ -129,7 +132,7 @@ static uint32_t events_of(const struct sw_request *r)
 {
 	if (r->op == SW_OP_SEND)
 		return EPOLLOUT;
-	return r->flags & WSD_MSG_OOB ? EPOLLIN | EPOLLPRI | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
+	return tcp_is_urgent(r) ? EPOLLPRI | EPOLLRDHUP : EPOLLIN | EPOLLRDHUP;
 }
 
 int tcp_enqueue(struct tcp_io *io, struct sw_request *r)
@@ -172,13 +175,20 @@ static void rearm(struct tcp_io *io, struct tcp_direction *d)
 /* The descriptor may be ready: try. @fired: the reactor is not armed any more. No lock held. */
 static void serve(struct tcp_io *io, struct tcp_direction *d, bool fired)
 {
-	struct sw_request *r;
-	bool any = false;
+	bool any = false, stuck[2] = {false, false}; /* [1]: those for urgent data */
 	pthread_mutex_lock(&d->lock);
-	while ((r = d->first) && tcp_attempt(io, r)) {
-		tcp_unlink(d, r);
-		tcp_ended(d, r);
-		any = true;
+	for (struct sw_request *r = d->first, *next; r; r = next) {
+		bool *waits = &stuck[tcp_is_urgent(r)];
+		next = r->next;
+		if (!*waits && tcp_attempt(io, r)) {
+			tcp_unlink(d, r);
+			tcp_ended(d, r);
+			any = true;
+		} else {
+			*waits = true;
+			if (stuck[0] && (stuck[1] || !d->urgent))
+				break;
+		}
 	}
 	if (any)
 		tcp_emptied(io, d);
@@ -279,6 +289,17 @@ static void end_now(struct tcp_io *io, struct sw_request *r)
 		r->code = WSAEWOULDBLOCK;
 }
 
+/* One of its kind waits already. Caller holds the direction's lock. */
+static bool has_before(const struct tcp_direction *d, const struct sw_request *r)
+{
+	const struct sw_request *before = d->first;
+	if (tcp_is_urgent(r))
+		return d->urgent;
+	while (before && d->urgent && tcp_is_urgent(before))
+		before = before->next;
+	return before;
+}
+
 static bool submit(struct sw_socket *s, struct sw_request *r)
 {
 	struct tcp_io *io;
@@ -287,8 +308,7 @@ static bool submit(struct sw_socket *s, struct sw_request *r)
 	if (!over) {
 		struct tcp_direction *d = &io->direction[r->op];
 		pthread_mutex_lock(&d->lock);
-		bool urgent = r->op == SW_OP_RECV && (r->flags & WSD_MSG_OOB);
-		over = (io->closed || !d->first || urgent) && tcp_attempt(io, r);
+		over = (io->closed || !has_before(d, r)) && tcp_attempt(io, r);
 		if (!over && r->nonblocking) {
 			end_now(io, r);
 			over = true;
@@ -324,9 +344,9 @@ static bool cancel(struct sw_socket *s, struct sw_request *r, int code)
 static int wait_polling(struct tcp_io *io, struct sw_request *r, struct waiter *w,
 			uint64_t deadline_ns)
 {
-	short events = r->op == SW_OP_SEND             ? POLLOUT
-		       : (r->flags & WSD_MSG_OOB) != 0 ? POLLIN | POLLPRI
-						       : POLLIN;
+	short events = r->op == SW_OP_SEND ? POLLOUT
+		       : tcp_is_urgent(r)  ? POLLPRI | POLLRDHUP
+					   : POLLIN;
 	while (!atomic_load(&r->over)) {
 		struct pollfd fds[2] = {{.fd = (int)io->fd, .events = events}};
 		int n = waiter_sleep(w, fds, 1, deadline_ns);
@@ -364,10 +384,7 @@ static int wait(struct sw_socket *s, struct sw_request *r, uint64_t deadline_ns)
 
 static bool in_line(const struct sw_socket *s)
 {
-	int on = 0;
-	socklen_t len = sizeof(on);
-	return s->type != WSD_SOCK_STREAM ||
-	       getsockopt((int)s->tcp, SOL_SOCKET, SO_OOBINLINE, &on, &len) < 0 || on;
+	return s->type != WSD_SOCK_STREAM || tcp_in_line(s->tcp);
 }
 
 static unsigned bits_of(const struct sw_socket *s, short events)

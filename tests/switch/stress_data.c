@@ -83,10 +83,10 @@ static void report(int line, const char *what, int code)
 /* What a call may answer on a socket that others shut down, close or cut. */
 static bool expected(int code)
 {
-	static const int codes[] = {
-		WSAEWOULDBLOCK, WSAETIMEDOUT,          WSAECONNRESET, WSAECONNABORTED,
-		WSAENOTSOCK,    WSAENOTCONN,           WSAESHUTDOWN,  WSAEINTR,
-		WSA_IO_PENDING, WSA_OPERATION_ABORTED, WSAEINVAL /* MSG_OOB, and there is none */};
+	static const int codes[] = {WSAEWOULDBLOCK,        WSAETIMEDOUT, WSAECONNRESET,
+				    WSAECONNABORTED,       WSAENOTSOCK,  WSAENOTCONN,
+				    WSAESHUTDOWN,          WSAEINTR,     WSA_IO_PENDING,
+				    WSA_OPERATION_ABORTED, WSAEINVAL /* FIONBIO beside events */};
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (codes[i] == code)
 			return true;
@@ -297,6 +297,7 @@ static void do_overlapped(struct worker *w, SOCKET s)
 	op->buffer = (WSABUF){n, op->memory};
 	op->s = s;
 	op->o.hEvent = wsd_WSACreateEvent();
+	op->flags = some(w, 8) ? 0 : WSD_MSG_OOB;
 	int r = some(w, 2) ? wsd_WSASend(s, &op->buffer, 1, &moved, 0, &op->o, NULL)
 			   : wsd_WSARecv(s, &op->buffer, 1, &moved, &op->flags, &op->o, NULL);
 	int code = r ? wsd_WSAGetLastError() : 0;

@@ -299,64 +299,6 @@ Test(session, SW_CLOSE_05_a_lost_connection_gives_what_came_before)
 	END();
 }
 
-Test(session, SW_OOB_02_urgent_bytes_and_marks)
-{
-	BEGIN(.max_rdma = 1 << 20);
-	char in[32];
-	struct pair_request s, r;
-	pair_request(&s, SW_OP_SEND, (char[]){"abcX"}, 4, WSD_MSG_OOB);
-	cr_assert(pair_submit(a, &s));
-	pair_request(&s, SW_OP_SEND, (char[]){"defY"}, 4, WSD_MSG_OOB);
-	cr_assert(pair_submit(a, &s));
-	pair_request(&s, SW_OP_SEND, (char[]){"ghi"}, 3, 0);
-	cr_assert(pair_submit(a, &s));
-	pair_run(&p);
-	cr_assert_eq(session_ready(b->ss, SW_READY_URGENT), SW_READY_URGENT);
-	cr_assert_not(session_at_mark(b->ss));
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
-	cr_assert(pair_submit(b, &r));
-	cr_assert_eq(r.r.done, 3, "a read stops at the mark");
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_OOB);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 1 && in[0] == 'X');
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_OOB);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 1 && in[0] == 'Y', "two urgent bytes queue");
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_OOB);
-	cr_assert(pair_submit(b, &r));
-	cr_assert_eq(r.r.code, WSAEINVAL);
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 3 && !memcmp(in, "def", 3));
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 3 && !memcmp(in, "ghi", 3));
-	END();
-}
-
-Test(session, SW_OOB_01_urgent_bytes_in_line)
-{
-	BEGIN(.config[1].oob_inline = true);
-	char in[32];
-	struct pair_request s, r;
-	pair_request(&s, SW_OP_SEND, (char[]){"abX"}, 3, WSD_MSG_OOB);
-	cr_assert(pair_submit(a, &s));
-	pair_request(&s, SW_OP_SEND, (char[]){"cd"}, 2, 0);
-	cr_assert(pair_submit(a, &s));
-	pair_run(&p);
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), WSD_MSG_OOB);
-	cr_assert(pair_submit(b, &r));
-	cr_assert_eq(r.r.code, WSAEINVAL);
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 2 && !memcmp(in, "ab", 2));
-	cr_assert(session_at_mark(b->ss));
-	pair_request(&r, SW_OP_RECV, in, sizeof(in), 0);
-	cr_assert(pair_submit(b, &r));
-	cr_assert(r.r.done == 3 && !memcmp(in, "Xcd", 3), "%lu", (unsigned long)r.r.done);
-	END();
-}
-
 Test(session, SW_BLOCK_01_SW_BLOCK_02_cancel_and_then_the_end)
 {
 	BEGIN(.max_rdma = 1 << 20);
