@@ -175,17 +175,31 @@ static int begin_wait(struct call *c)
 	return c->buckets && waitset_begin(&c->wait, c->total) ? 0 : WSAENOBUFS;
 }
 
+/* Sockets that were closed meanwhile: whoever would read one hears of it, as of an end; of one that
+ * nobody would, the call does. Then no set has a socket [WS-ACCEPT-5]. */
+static int tell_gone(struct call *c)
+{
+	int code = 0;
+	for (unsigned i = 0; i < c->wait.count; i++) {
+		struct wait_item *item = &c->wait.items[i];
+		if (item->got & SW_READY_GONE) {
+			item->got = item->want & SW_READY_READ;
+			code = item->got ? code : WSAENOTSOCK;
+		}
+	}
+	for (unsigned i = 0; code && i < c->wait.count; i++)
+		c->wait.items[i].got = 0;
+	return code;
+}
+
 static int finish(struct call *c, int *ret_count)
 {
-	int code = 0, count = 0;
-	for (unsigned i = 0; i < c->wait.count; i++)
-		if (c->wait.items[i].got & SW_READY_GONE)
-			return WSAEINTR;
-	for (unsigned k = 0; !code && k < SETS; k++)
-		code = write_set(&c->sets[k], k, &count);
-	if (!code)
+	int code = tell_gone(c), bad = 0, count = 0;
+	for (unsigned k = 0; !bad && k < SETS; k++)
+		bad = write_set(&c->sets[k], k, &count);
+	if (!code && !bad)
 		*ret_count = count;
-	return code;
+	return code ? code : bad;
 }
 
 int sw_select(struct sw_process *p, struct wsd_fd_set *const sets[3], const struct timeval *timeout,
