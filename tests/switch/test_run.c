@@ -131,22 +131,44 @@ Test(run, names_that_are_none)
 }
 
 /* Another program makes the calls: here a shell, which knows one answer. */
+#define ECHO \
+	"--transcript --actor 'while read -r t l; do printf \"$t\\tresult\\t%s\\n\" \"$l\"; done'"
+
 Test(run, actor)
 {
-	plays("--transcript --actor 'while read -r l; do printf \"result\\t%s\\n\" \"$l\"; done'",
-	      "process app\napp s = socket()\napp bind(s, 10.77.0.1:5150)\n", 1,
+	plays(ECHO, "process app\napp s = socket()\napp bind(s, 10.77.0.1:5150)\n", 1,
 	      "WSAStartup: -\tWSAStartup");
-	plays("--transcript --actor 'while read -r l; do printf \"result\\t%s\\n\" \"$l\"; done'",
-	      "process app bare\napp s = socket()\napp bind(s, 10.77.0.1:5150)\n", 0,
+	plays(ECHO,
+	      "process app bare\napp s = socket()\napp bind(s, 10.77.0.1:5150)\n"
+	      "process b bare\nb.t2 WSACleanup()\n",
+	      0,
 	      "2: app s = socket() = s\tsocket\n"
-	      "3: app bind(s, 10.77.0.1:5150) = -\tbind\ts\t10.77.0.1:5150\n");
+	      "3: app bind(s, 10.77.0.1:5150) = -\tbind\ts\t10.77.0.1:5150\n"
+	      "5: b.t2 WSACleanup() = -\tWSACleanup\n");
 	plays("--actor 'read -r l; echo no'", "process app bare\napp s = socket()\n", 2,
 	      "the other program's answer is none");
+	plays("--actor 'read -r l; echo main result; cat'", "process app bare\napp s = socket()\n",
+	      2, "the other program's answer is none");
 	plays("--actor true", "process app bare\napp s = socket()\n", 1, "app has died");
-	plays("--actor cat", "process app bare\napp begins WSACleanup()\n", 2,
-	      "one call at a time");
 	plays("--actor cat", "process app bare\napp s = socket()\napp send(s, \"a\\tb\")\n", 2,
 	      "cannot be told of tabs");
+}
+
+/* Of two threads: the first one's call ends when the second one's has come. */
+Test(run, actor_with_threads)
+{
+	static const char wait[] = "process app bare\n"
+				   "app.t1 begins WSACleanup()\n"
+				   "app.t2 WSAGetLastError() = 2\n"
+				   "app.t1 ends = 1\n";
+	plays("-v --actor 'read -r a l; read -r b l; printf "
+	      "\"$a\\tresult\\t1\\n$b\\tresult\\t2\\n\"; "
+	      "read -r l'",
+	      wait, 0, "app.t1 ends = 1");
+	plays("-v --actor 'while read -r t l; do i=$((i + 1)); printf \"$t\\tresult\\t$i\\n\"; "
+	      "done'",
+	      wait, 0, "app.t1 ends = 1"); /* one that does not wait at all */
+	plays("--actor 'read -r l; exit'", wait, 1, "app");
 }
 
 /* Calls in between are no fault, and are not marked as one. */

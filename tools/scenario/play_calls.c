@@ -75,9 +75,6 @@ static enum play_end begin(struct play *p, const struct statement *s, struct pla
 		return play_end(p, s, PLAY_WRONG,
 				"%s.%s is still in a call that began ('ends' is missing)", s->name,
 				thread_of(s));
-	if (p->troupe.command && s->verb == VERB_BEGINS)
-		return play_end(p, s, PLAY_WRONG,
-				"another program makes one call at a time: nothing 'begins'");
 	json_t *args = json_array();
 	for (size_t i = 0; i < s->words.count; i++)
 		json_array_append_new(args, json_string(s->words.at[i]));
