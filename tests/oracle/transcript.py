@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Transcripts of scenarios: one line a call, `LINE: STATEMENT = RESULT`; and waivers, differences that are accepted."""
-import os
 import pathlib
 import re
 import subprocess
@@ -88,9 +87,3 @@ def waivers(folder):
             raise Unplayable(1, f"{path.name}:{number}: there is no scenario {place[0]}")
         found[place] = parts[1:]
     return found
-
-
-def wine_environment(prefix):
-    """Nothing of the user's own Wine, no window, no questions about Mono and Gecko."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("WINE") and k != "DISPLAY"}
-    return {**env, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=d"}
