@@ -3,7 +3,7 @@
  * bind and getsockname. `names` decides who may have the name; the kernel bind follows, or is put
  * off where Linux refuses what Winsock allows; no SAN provider is called [SW-BIND-2, WS-REUSE-13].
  *
- * Locks: s->lock, held over names_bind and the TCP/IP provider's WSPBind.
+ * Locks: s->lock, held over naming_bind and the TCP/IP provider's WSPBind.
  */
 #include "bind.h"
 #include "accept.h"
@@ -16,6 +16,7 @@
 #include "netevents.h"
 #include "san.h"
 #include "tcpip.h"
+#include "naming.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +184,7 @@ static int bind_granted(struct sw_socket *s, bool chosen)
 	int code = bind_kernel(s);
 	for (int i = 0; code == WSAEADDRINUSE && chosen && i < KERNEL_TRIES; i++) {
 		if (bind_in_way(s)) {
-			names_defer(s->process->names, s->name_id);
+			naming_defer(s->process, s->name_id);
 			return 0;
 		}
 		code = bind_kernel(s);
@@ -215,7 +216,6 @@ static bool keep(struct kept *k, uint64_t id)
 /* Take the name in s->local, then the kernel's. s->local gets the port. */
 static int take_name(struct sw_socket *s)
 {
-	struct names *names = s->process->names;
 	struct names_request req;
 	struct kept foreign = {0};
 	uint16_t port;
@@ -223,7 +223,7 @@ static int take_name(struct sw_socket *s)
 	describe(s, &req);
 	s->exclusive = req.mode == NAMES_EXCLUSIVE;
 	for (;;) {
-		code = names_bind(names, &req, sw_socket_handle(s), &s->name_id, &port);
+		code = naming_bind(s->process, &req, sw_socket_handle(s), &s->name_id, &port);
 		if (code) {
 			code = refused(s, &s->local, s->local_len, code);
 			break;
@@ -233,17 +233,17 @@ static int take_name(struct sw_socket *s)
 		if (!code)
 			break;
 		if (code != WSAEADDRINUSE || req.port) {
-			names_release(names, s->name_id);
+			naming_release(s->process, s->name_id);
 			break;
 		}
 		if (!keep(&foreign, s->name_id)) {
-			names_release(names, s->name_id);
+			naming_release(s->process, s->name_id);
 			code = WSAENOBUFS;
 			break;
 		}
 	}
 	while (foreign.count)
-		names_release(names, foreign.id[--foreign.count]);
+		naming_release(s->process, foreign.id[--foreign.count]);
 	free(foreign.id);
 	return code;
 }
@@ -400,7 +400,7 @@ int bind_other_port(struct sw_socket *s)
 	address_set_port(&s->local, 0);
 	int code = take_name(s);
 	if (!code)
-		names_release(p->names, id);
+		naming_release(p, id);
 	sw_fds_begin();
 	if (code) { /* as before */
 		s->tcp = old;

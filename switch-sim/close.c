@@ -10,7 +10,6 @@
 #include "connect.h"
 #include "handle.h"
 #include "linger.h"
-#include "names.h"
 #include "netevents.h"
 #include "san.h"
 #include "san_connect.h"
@@ -19,6 +18,7 @@
 #include "tcp_io.h"
 #include "tcpip.h"
 #include "transport.h"
+#include "naming.h"
 
 #include <string.h>
 
@@ -78,11 +78,11 @@ static void release_name(struct sw_socket *s)
 		return;
 	}
 	if (hold) { /* connections keep it [WS-REUSE-11] */
-		names_unlisten(p->names, s->name_id);
+		naming_unlisten(p, s->name_id);
 		linger_drop(hold);
 		return;
 	}
-	names_release(p->names, s->name_id);
+	naming_release(p, s->name_id);
 	atomic_fetch_sub(&p->bound, 1);
 }
 

@@ -20,8 +20,8 @@ struct control;
 #define CONTROL_PREFIX "wsd-control."
 enum { CONTROL_MESSAGE_MAX = 2048 };
 
-/* Opens it, once for each process; from the first connection on. A failure is logged and leaves
- * the process without one. */
+/* Opens it, once for each process; from the first listen or connection on. A failure is logged and
+ * leaves the process without one. */
 void control_start(struct sw_process *p);
 /* Before the reactor stops. NULL is fine. */
 void control_stop(struct control *c);

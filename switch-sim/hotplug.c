@@ -12,6 +12,7 @@
 #include "trace.h"
 #include "upcalls.h"
 #include "wsaname.h"
+#include "naming.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -293,7 +294,7 @@ static void apply_to(struct sw_socket *s, void *arg)
 		san_reconcile(san, s, view);
 		san_view_put(san, view);
 		if (s->named && s->san->count != before) /* for `wsd names` */
-			names_note(s->process->names, s->name_id, s->san->count);
+			naming_note(s->process, s->name_id, s->san->count);
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -316,7 +317,7 @@ void san_refresh(struct san *san, unsigned changes, bool apply)
 {
 	struct trace_span span;
 	bool doubtful = false, doubts = false;
-	trace_enter(san->process->trace, &span, TRACE_SWITCH, "switch", "hotplug", "changed=%s",
+	trace_enter(san->process->trace, &span, TRACE_SWITCH, "", "hotplug", "changed=%s",
 		    reason(changes));
 	int err = 0;
 	if (changes != SAN_CATALOG)

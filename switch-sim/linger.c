@@ -10,10 +10,10 @@
  * socket and the share of a name, until then [SW-CLOSE-2].
  */
 #include "linger.h"
-#include "names.h"
 #include "reactor.h"
 #include "session.h"
 #include "transport.h"
+#include "naming.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
@@ -62,7 +62,7 @@ void linger_drop(struct name_hold *hold)
 {
 	if (!hold || atomic_fetch_sub(&hold->shares, 1) != 1)
 		return;
-	names_release(hold->process->names, hold->name_id);
+	naming_release(hold->process, hold->name_id);
 	atomic_fetch_sub(&hold->process->bound, 1);
 	free(hold);
 }

@@ -13,6 +13,8 @@
 #include "san.h"
 #include "sw_step.h"
 #include "trace.h"
+#include "control.h"
+#include "naming.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -41,9 +43,9 @@ static int legal_backlog(int asked)
 static void put_off(struct sw_socket *s)
 {
 	if (bind_in_way(s))
-		names_defer(s->process->names, s->name_id);
+		naming_defer(s->process, s->name_id);
 	else
-		names_again(s->process->names, s->name_id, sw_socket_handle(s));
+		naming_again(s->process, s->name_id, sw_socket_handle(s));
 }
 
 /* Kernel listen, then companions [SW-LISTEN-1, -2]; the kernel bind first if it was put off and can
@@ -65,7 +67,7 @@ static int bring_up(struct sw_socket *s)
 	if (p->tcpip.lpWSPListen(s->tcp, s->backlog, &error)) {
 		if (error != WSAEADDRINUSE || !s->named || !bind_in_way(s))
 			return error;
-		names_defer(p->names, s->name_id);
+		naming_defer(p, s->name_id);
 		return 0;
 	}
 	s->kernel_listening = true;
@@ -74,7 +76,7 @@ static int bring_up(struct sw_socket *s)
 	san_listen(p->san, s);
 	SW_STEP(companions_up);
 	if (s->named)
-		names_note(p->names, s->name_id, san_companions(s));
+		naming_note(p, s->name_id, san_companions(s));
 	SW_STEP(listener_noted);
 	return 0;
 }
@@ -84,7 +86,7 @@ static int bring_up(struct sw_socket *s)
 /* Out of the rank again, the name kept: the next one, if any, takes over. */
 static void leave_rank(struct sw_socket *s)
 {
-	names_unlisten(s->process->names, s->name_id);
+	naming_unlisten(s->process, s->name_id);
 	s->head = false;
 }
 
@@ -92,7 +94,7 @@ static int listen_named(struct sw_socket *s)
 {
 	struct sw_process *p = s->process;
 	struct names_shadow shadow = {0};
-	int code = names_listen(p->names, s->name_id, &s->head, &shadow);
+	int code = naming_listen(p, s->name_id, &s->head, &shadow);
 	if (code)
 		return code;
 	if (s->head) {
@@ -146,6 +148,8 @@ int sw_listen(struct sw_process *p, SOCKET handle, int backlog)
 		code = listen_locked(s, backlog);
 		pthread_mutex_unlock(&s->lock);
 	}
+	if (!code) /* a server is asked while it waits, too */
+		control_start(p);
 	sw_socket_put(s);
 	return code;
 }
@@ -188,7 +192,7 @@ static void fall(struct sw_socket *s, const char *call, int code)
 	wsd_log(s->fallen ? WSD_LOG_DEBUG : WSD_LOG_WARNING,
 		"%s: the listener cannot take its turn now: code %d", call, code);
 	s->fallen = true;
-	names_again(s->process->names, s->name_id, sw_socket_handle(s));
+	naming_again(s->process, s->name_id, sw_socket_handle(s));
 }
 
 /* Go on with a listen that had to wait: for its turn, or for the kernel. */
@@ -244,7 +248,7 @@ static void shadow(void *ctx, uint64_t id, uint64_t cookie, const uint8_t (*addr
 		span_enter(s, &span, "shadow");
 		san_shadow_all(p->san, s, addr, count);
 		trace_leave(&span, (long long)count, 0, "%s", "");
-		names_note(p->names, id, san_companions(s));
+		naming_note(p, id, san_companions(s));
 	}
 	event_done(s);
 }
@@ -260,7 +264,7 @@ static void bind_again(struct sw_socket *s)
 		put_off(s);
 	} else if (code) {
 		wsd_log(WSD_LOG_WARNING, "a bind that was put off fails: code %d", code);
-		names_again(s->process->names, s->name_id, sw_socket_handle(s));
+		naming_again(s->process, s->name_id, sw_socket_handle(s));
 	}
 }
 

@@ -69,7 +69,7 @@ struct sw_process {
 	struct handles *handles;       /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;
-	struct control *control; /* from the first connection on */
+	struct control *control; /* from the first listen or connection on */
 	atomic_bool control_tried;
 	pthread_mutex_t reactor_lock;          /* starting it; a leaf but for a fork's wait */
 	_Atomic(struct reactor *) reactor;     /* the service thread; NULL: not needed so far */

@@ -60,7 +60,7 @@ SEMAPHORE volatile unsigned short wsdirect_call_begin_semaphore, wsdirect_call_e
 #define PROBE_CALL_END(layer, who, call, result, error, ns, gave)
 #endif
 
-static const char *const layer_names[] = {"application", "switch", "downcall", "upcall"};
+static const char *const layer_names[] = {"application", "switch", "downcall", "upcall", "names"};
 _Static_assert(sizeof(layer_names) / sizeof(layer_names[0]) == TRACE_LAYER_COUNT, "name all");
 
 /* Not as an operand that indexes the table: bpftrace cannot read those. */
@@ -135,6 +135,7 @@ static void put_head(struct line *l, const struct trace_span *s)
 	    2 * (int)(s->depth < INDENT_MAX ? s->depth : INDENT_MAX), "");
 	switch (s->layer) {
 	case TRACE_DOWNCALL:
+	case TRACE_NAMES:
 		put(l, "%-8s %s", s->who, s->call);
 		break;
 	case TRACE_UPCALL:
@@ -359,12 +360,12 @@ static int open_file(const char *where)
 	return fd;
 }
 
-static int open_sink(const char *key, const char *where, bool allow_stderr)
+static int open_sink(const char *key, const char *where)
 {
 	if (!where || !*where)
 		return -1;
-	int fd = allow_stderr && !strcmp(where, "stderr") ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-							  : open_file(where);
+	int fd = !strcmp(where, "stderr") ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+					  : open_file(where);
 	if (fd < 0) {
 		int err = -errno;
 		complain(key, where, err);
@@ -401,8 +402,8 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 	struct trace *t = trace_new();
 	if (!t)
 		return -ENOMEM;
-	t->text_fd = open_sink("trace", text, true);
-	t->json_fd = open_sink("trace.json", json, false);
+	t->text_fd = open_sink("trace", text);
+	t->json_fd = open_sink("trace.json", json);
 	if (t->text_fd < -1 || t->json_fd < -1) {
 		int err = t->text_fd < -1 ? t->text_fd : t->json_fd;
 		trace_close(t);

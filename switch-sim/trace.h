@@ -5,9 +5,9 @@
  *
  * Downcalls and upcalls are recorded by a provider that wraps another one (trace_wrap); nothing in
  * the traced code knows. Application calls are recorded by the exported functions.
- * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE (JSON lines); either or both. docs/trace.md.
- * A running process can be looked on (`wsd trace PID`): it has no wrapped providers then, so only
- * the application's calls are seen.
+ * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE|stderr (JSON lines); either or both.
+ * docs/trace.md. A running process can be looked on (`wsd trace PID`): it has no wrapped providers
+ * then, so only the application's calls are seen.
  *
  * Locks: only wrapping and unwrapping take one. Each record is one write(2) to a file opened for
  * appending, so records of several threads and processes never mix and survive a kill.
@@ -27,6 +27,7 @@ enum trace_layer {
 	TRACE_SWITCH,      /* something the switch did by itself: takeover, hot-plug, names */
 	TRACE_DOWNCALL,    /* switch -> provider */
 	TRACE_UPCALL,      /* provider -> switch */
+	TRACE_NAMES,       /* switch -> the names of the host */
 	TRACE_LAYER_COUNT
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * cmd_sockets.c - `wsd sockets`: asks running programs for their sockets, through the control
- * socket that each opens with its first connection (switch-sim/control.h). Looks only.
+ * socket that each opens with its first listen or connection (switch-sim/control.h). Looks only.
  */
 #include "ask.h"
 #include "control.h"
@@ -192,8 +192,8 @@ int cmd_sockets(int argc, char **argv)
 		       "  copied        (JSON) bytes that the library has copied\n"
 		       "  work_requests (JSON) requests that the switch has given to the provider\n"
 		       "\n"
-		       "A program answers its own user and root, from its first connection on: a "
-		       "listener is not seen before it has had one (wsd names shows it). "
+		       "A program answers its own user and root, from its first listen or "
+		       "connection on. "
 		       "Exit status 1 when PID does not answer.",
 	};
 	struct sockets q = {0};

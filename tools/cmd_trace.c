@@ -17,6 +17,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+enum { NOT_RUN = 127 }; /* as env(1) and others say */
+
 struct watcher {
 	bool json;
 	const char *file; /* NULL: stderr of a command, stdout for a process */
@@ -45,7 +47,7 @@ static int whole_name(const char *file, char path[PATH_MAX])
 static int place(const struct watcher *w, char path[PATH_MAX])
 {
 	if (!w->file) {
-		snprintf(path, PATH_MAX, "%s", w->json ? "/dev/stderr" : "stderr");
+		snprintf(path, PATH_MAX, "stderr");
 		return 0;
 	}
 	int fd = open(w->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
@@ -55,16 +57,39 @@ static int place(const struct watcher *w, char path[PATH_MAX])
 	return -1;
 }
 
+/* As execvp() looks for it: so that what cannot begin does not empty the trace of another. */
+static bool can_run(const char *command)
+{
+	const char *path = getenv("PATH");
+	char file[PATH_MAX];
+	if (strchr(command, '/'))
+		return access(command, X_OK) == 0;
+	for (const char *at = path ? path : "/bin:/usr/bin"; *at; at += *at == ':') {
+		int len = (int)strcspn(at, ":");
+		int n = snprintf(file, sizeof(file), "%.*s%s%s", len, at, len ? "/" : "./",
+				 command);
+		if (n < (int)sizeof(file) && access(file, X_OK) == 0)
+			return true;
+		at += len;
+	}
+	errno = ENOENT;
+	return false;
+}
+
 static int start(const struct watcher *w)
 {
 	char path[PATH_MAX];
+	if (!can_run(w->command[0])) {
+		wsd_complain("cannot run %s: %s", w->command[0], strerror(errno));
+		return NOT_RUN;
+	}
 	if (place(w, path))
 		return WSD_EXIT_FAIL;
 	setenv(w->json ? "WSD_TRACE_JSON" : "WSD_TRACE", path, 1);
 	unsetenv(w->json ? "WSD_TRACE" : "WSD_TRACE_JSON");
 	execvp(w->command[0], w->command);
 	wsd_complain("cannot run %s: %s", w->command[0], strerror(errno));
-	return WSD_EXIT_FAIL;
+	return NOT_RUN;
 }
 
 /* ---- a process that runs ---- */
@@ -128,18 +153,19 @@ static void show(const struct watcher *w)
 static int look_on(struct watcher *w)
 {
 	char program[64];
-	if (w->file && !freopen(w->file, "we", stdout)) {
-		wsd_complain("cannot write %s: %s", w->file, strerror(errno));
-		return WSD_EXIT_FAIL;
-	}
 	if (ask_each(w->pid, call, w)) {
 		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
 		return WSD_EXIT_FAIL;
 	}
 	if (!w->found)
-		complain(w, "it has made no connection, or does not use this library");
+		complain(w, "it has no listener and no connection, or does not use this library");
 	if (w->failed)
 		return WSD_EXIT_FAIL;
+	if (w->file && !freopen(w->file, "we", stdout)) { /* not before: it is emptied */
+		wsd_complain("cannot write %s: %s", w->file, strerror(errno));
+		close(w->fd);
+		return WSD_EXIT_FAIL;
+	}
 	ask_program((pid_t)w->pid, program, sizeof(program));
 	if (!w->json)
 		printf("# process %ld, %s\n", w->pid, program);
@@ -154,8 +180,9 @@ static int look_on(struct watcher *w)
 static long process_number(const char *text)
 {
 	char *end;
+	errno = 0;
 	long n = strtol(text, &end, 10);
-	return end == text || *end ? 0 : n;
+	return end == text || *end ? 0 : errno || n > INT_MAX ? -1 : n;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -199,10 +226,12 @@ int cmd_trace(int argc, char **argv)
 		       "the providers' calls beneath the program's own. Of PID, which runs "
 		       "already, "
 		       "the program's own calls are seen, on standard output, from its first "
-		       "connection on; what cannot be shown fast enough is left out, with a note, "
+		       "listen or connection on; what cannot be shown fast enough is left out, "
+		       "with a note, "
 		       "so that it is not held up. It answers its own user and root, one at a "
 		       "time.\n"
-		       "\nExit status: that of COMMAND; of PID 0 when it has ended, 1 when it does "
+		       "\nExit status: that of COMMAND, 127 when it cannot be run; of PID 0 when "
+		       "it has ended, 1 when it does "
 		       "not "
 		       "answer.",
 	};

@@ -61,8 +61,10 @@ Test(matrix_tool, what_is_wrong_is_said)
 	RUN_TOOL_SAYS("", "matrix --address 1.2.3", 2, "'1.2.3' is no address");
 	RUN_TOOL_SAYS("", "matrix --address 0.0.0.0", 2, "'0.0.0.0' is no address");
 	RUN_TOOL_SAYS("", "matrix more", 2, "too many arguments");
-	RUN_TOOL_SAYS("", "matrix --address 192.0.2.1", 1,
-		      "the first bind of Default S fails: WSAEADDRNOTAVAIL");
+	RUN_TOOL_SAYS("", "matrix --address 192.0.2.1", 2,
+		      "'192.0.2.1' is no address of this host");
+	RUN_TOOL_SAYS("", "matrix --address 224.0.0.1", 2,
+		      "'224.0.0.1' is no address of this host");
 	RUN_TOOL_SAYS("", "matrix >/dev/full", 1, "");
 	WSD_TEST_END();
 }

@@ -240,6 +240,17 @@ Test(run, files_that_make_no_sense)
 		{"provider a silent\n", ":1:1: there is no provider 'a' yet"},
 		{"provider a serves san9\n", ":1:1: there is no NIC san9"},
 		{"nic san0\nnic san0\n", ":2:1: there is a NIC san0 already"},
+		{"nic san0\nnic san0 gains \"foo\"\n", ":2:16: expected an address"},
+		{"needs \"wibble\"\n", ":1:7: expected root, net or scripted"},
+		{"process a\na s = socket()\na listen(s, 4294967297)\n", ":3:1: argument 2"},
+		{"nic san0\nprovider a serves san0\nprovider a in p installed\n",
+		 ":3:17: expected what one process's provider does"},
+		{"provider a fails WSPBind with WSAENETDOWN after 4294967296\n",
+		 ":1:49: expected after how many calls"},
+		{"process a\na exits\nprocess b\nprocess c\nprocess d\nprocess e\nprocess f\n"
+		 "process g\nprocess h\nprocess i\nprocess j\nprocess k\nprocess l\nprocess m\n"
+		 "process n\nprocess o\nprocess p\nprocess q\n",
+		 ":18:1: a scenario has at most 16 processes"},
 		{"nic san0 on north\n", ":1:1: there is no host 'north'"},
 		{"process p on north\n", ":1:1: there is no host 'north'"},
 		{"host north\nhost north\n", ":2:1: there is a host 'north' already"},
@@ -275,6 +286,11 @@ Test(run, texts_with_escapes)
 	read_scenario(text, sizeof(text));
 	cr_expect(strstr(text, "app recv(c, 9) = \"a\\n\\\"b\\\\\\x7f\"\n"), "%s", text);
 	plays("", text, 0, "ok ");
+	plays("",
+	      LISTENER "app listen(s, 1)\napp k = socket()\napp connect(k, 10.77.0.1:5150)\n"
+		       "app send(k, \"\\xff\\xfe\\x80\xc3\xa4\")\napp c = accept(s)\n"
+		       "app recv(c, 9) = \"\\xff\\xfe\\x80\\xc3\\xa4\"\n",
+	      0, "ok ");
 	plays("",
 	      LISTENER "app listen(s, 1)\napp k = socket()\napp connect(k, 10.77.0.1:5150)\n"
 		       "app send(k, \"\\t\")\napp c = accept(s)\napp recv(c, 1) = \"\\n\"\n",
@@ -359,6 +375,55 @@ Test(run, record_round_trip)
 	cr_expect_str_eq(again, text);
 }
 
+/* A file keeps its rights, its links, its neighbours, and its kind of lines. */
+Test(run, record_changes_nothing_else)
+{
+	static char text[8192];
+	char neighbour[80], link[80], arguments[256];
+	struct stat st;
+	plays("--record", "process app\r\napp s = socket()\r\napp listen(s, 5)\r\n", 0, "ok ");
+	read_scenario(text, sizeof(text));
+	cr_expect_str_eq(text, "process app\r\napp s = socket() = ok\r\n"
+			       "app listen(s, 5) = WSAEINVAL\r\n");
+	write_scenario("process app\napp WSAGetLastError()\n");
+	snprintf(neighbour, sizeof(neighbour), "%s~", path);
+	snprintf(link, sizeof(link), "%s/link.wsd", dir);
+	FILE *f = fopen(neighbour, "we");
+	cr_assert(f && fputs("precious", f) >= 0 && !fclose(f));
+	cr_assert_eq(chmod(path, 0600), 0);
+	cr_assert_eq(symlink("x.wsd", link), 0);
+	snprintf(arguments, sizeof(arguments), "run --record %s", link);
+	RUN_TOOL_SAYS(before, arguments, 0, "ok ");
+	cr_expect(!lstat(link, &st) && S_ISLNK(st.st_mode));
+	cr_expect(!stat(path, &st) && (st.st_mode & 0777) == 0600);
+	cr_expect(!stat(neighbour, &st) && st.st_size == 8);
+	read_scenario(text, sizeof(text));
+	cr_expect_str_eq(text, "process app\napp WSAGetLastError() = 0\n");
+	unlink(link);
+	unlink(neighbour);
+}
+
+/* Whatever stands behind it would not be seen, and lost to --record. */
+Test(run, a_file_with_a_zero)
+{
+	static const char source[] = "process a\na s = \0 socket()\n";
+	char arguments[128];
+	FILE *f = fopen(path, "we");
+	cr_assert(f && fwrite(source, sizeof(source) - 1, 1, f) == 1 && !fclose(f));
+	snprintf(arguments, sizeof(arguments), "run %s", path);
+	RUN_TOOL_SAYS(before, arguments, 2, ":2:7: this character is none of a text file");
+	RUN_TOOL_SAYS(before, "run /dev/zero", 2, "cannot read /dev/zero: File too large");
+}
+
+Test(run, a_call_that_is_too_long)
+{
+	static char text[40000];
+	int n = snprintf(text, sizeof(text), "process a\na s = socket()\na send(s, \"");
+	memset(text + n, 'x', 30000);
+	strcpy(text + n + 30000, "\")\n");
+	plays("", text, 2, ":3:1: this call is too long: 16384 bytes");
+}
+
 /* No fault of the file. */
 Test(run, over_rdma_where_there_is_none)
 {
@@ -403,6 +468,7 @@ static void draws(const char *ending, const char *text, int status, const char *
 
 Test(run, draws_what_was_seen)
 {
+	draws("svg", "nic san0\n", 0, "switch");
 	draws("svg", LISTENER "app listen(s, 5) = 0\n", 0, ">app</text>");
 	draws("html", LISTENER "app listen(s, 5) = 0\n", 0, "\"call\":\"WSPEventSelect\"");
 	/* where something else was expected the picture helps most */

@@ -69,6 +69,24 @@ Test(wsd_sockets, connections_with_transport_and_reason)
 	WS_END();
 }
 
+/* A server is asked while it waits for the first one. */
+Test(wsd_sockets, a_listener_before_its_first_connection)
+{
+	WS_BEGIN();
+	struct wsd_sockaddr_in a = {.sin_family = WSD_AF_INET,
+				    .sin_port = htons(WS_PORT),
+				    .sin_addr.s_addr = inet_addr(LOOPBACK)};
+	SOCKET s = wsd_socket(WSD_AF_INET, WSD_SOCK_STREAM, 0);
+	WS_OK(wsd_bind(s, (struct wsd_sockaddr *)&a, sizeof(a)));
+	WS_OK(wsd_listen(s, 5));
+	json_t *rows;
+	json_t *all = ask_json("--json", &rows);
+	cr_assert_eq(json_array_size(rows), 1u);
+	json_decref(all);
+	WS_OK(wsd_closesocket(s));
+	WS_END();
+}
+
 Test(wsd_sockets, sockets_without_a_connection_when_asked)
 {
 	WS_BEGIN();

@@ -178,11 +178,54 @@ Test(wsd_trace, what_cannot_be_watched_is_said)
 	RUN_TOOL_SAYS("", "trace -5", 2, "invalid option");
 	RUN_TOOL_SAYS("", "trace 1", 1, "does not use this library");
 	snprintf(arguments, sizeof(arguments), "trace %d", (int)getpid());
-	RUN_TOOL_SAYS("", arguments, 1, "it has made no connection");
-	RUN_TOOL_SAYS("", "trace /none/such", 1, "cannot run /none/such: No such file");
+	RUN_TOOL_SAYS("", arguments, 1, "it has no listener and no connection");
+	RUN_TOOL_SAYS("", "trace /none/such", 127, "cannot run /none/such: No such file");
+	RUN_TOOL_SAYS("", "trace no-such-command", 127, "cannot run no-such-command: No such file");
+	RUN_TOOL_SAYS("", "trace 99999999999999999999", 2, "a process number, or a command?");
 	RUN_TOOL_SAYS("", "trace -o /none/x true", 1, "cannot write /none/x: No such file");
 	RUN_TOOL_SAYS("", "trace sh -c 'exit 5'", 5, "");
 	WS_END();
+}
+
+/* A trace from before is not lost for one that does not come about. */
+Test(wsd_trace, a_file_is_emptied_when_there_is_a_trace)
+{
+	char kept[] = "/tmp/wsd-kept-XXXXXX", arguments[128], text[16] = "";
+	WS_BEGIN();
+	int fd = mkstemp(kept);
+	cr_assert_eq(write(fd, "keep", 4), 4);
+	snprintf(arguments, sizeof(arguments), "trace -o %s 1", kept);
+	RUN_TOOL_SAYS("", arguments, 1, "does not use this library");
+	snprintf(arguments, sizeof(arguments), "trace -o %s /none/such", kept);
+	RUN_TOOL_SAYS("", arguments, 127, "cannot run");
+	cr_assert_eq(pread(fd, text, sizeof(text) - 1, 0), 4);
+	cr_assert_str_eq(text, "keep");
+	close(fd);
+	unlink(kept);
+	WS_END();
+}
+
+/* What else writes there keeps its words, and the trace its lines. */
+Test(wsd_trace, json_on_a_stderr_that_is_a_file)
+{
+	char name[] = "/tmp/wsd-stderr-XXXXXX", command[512], line[8192];
+	unsigned records = 0, words = 0;
+	WSD_TEST_BEGIN();
+	int fd = mkstemp(name);
+	snprintf(command, sizeof(command),
+		 "'%s' trace --json sh -c 'echo first >&2; \"%s\"; echo last >&2' 2>%s", WSD_TOOL,
+		 TRACED, name);
+	cr_assert_eq(system(command), 0);
+	FILE *f = fdopen(fd, "r");
+	while (fgets(line, sizeof(line), f)) {
+		records += !strncmp(line, "{\"t_us\":", 8) && strstr(line, "}\n");
+		words += !strcmp(line, "first\n") || !strcmp(line, "last\n");
+	}
+	cr_assert_eq(words, 2);
+	cr_assert_gt(records, 3);
+	fclose(f);
+	unlink(name);
+	WSD_TEST_END();
 }
 
 Test(wsd_trace, a_program_that_is_started)

@@ -118,6 +118,111 @@ Test(diagram, lanes_are_threads_the_switch_tcp_ip_and_the_providers)
 	WSD_TEST_END();
 }
 
+/* What names is asked, and what it tells; what goes over the network, and what has come. */
+Test(diagram, lanes_of_names_and_of_the_peer)
+{
+	static const char trace[] = R(1, 70, 1, 0, "names", "names", "bind", "{}", 0, "null", 1) R(
+		2, 70, 2, 0, "switch", "", "takeover", "{}", 0, "null",
+		1) R(3, 70, 3, 0, "switch", "", "hotplug", "{}", 0, "null", 1)
+		R(4, 70, 4, 0, "downcall", "names", "WSPConnect", "{}", -1, "\"WSAEWOULDBLOCK\"",
+		  1) R(5, 70, 5, 0, "downcall", "a", "WSPRecv", "{}", -1, "\"WSA_IO_PENDING\"",
+		       1) R(6, 70, 6, 0, "downcall", "a", "WSPAccept", "{}", 7, "null", 1)
+			R(7, 70, 7, 0, "downcall", "a", "WSPSend", "{}", -1, "\"WSAENOBUFS\"", 1);
+	static const enum wire wires[] = {WIRE_NONE, WIRE_NONE, WIRE_NONE, WIRE_OUT,
+					  WIRE_NONE, WIRE_IN,   WIRE_NONE};
+	static const enum lane_kind kinds[] = {LANE_SWITCH, LANE_NAMES, LANE_PROVIDER,
+					       LANE_PROVIDER, LANE_PEER};
+	WSD_TEST_BEGIN();
+	struct story s = good(trace);
+	cr_assert_eq(s.lane_count, 5);
+	for (int i = 0; i < 5; i++)
+		cr_assert_eq(s.lanes[i].kind, kinds[i], "lane %d", i);
+	cr_assert_eq(s.peer_lane, 4);
+	for (size_t i = 0; i < 7; i++)
+		cr_expect_eq(s.acts[i].wire, wires[i], "act %zu", i);
+	cr_assert_eq(s.acts[0].lane, 1);
+	cr_assert_eq(s.acts[1].lane, 1);
+	cr_assert(s.acts[1].told && !s.acts[2].told);
+	cr_assert_eq(s.acts[3].lane, 2, "a provider may have that name");
+	char *text = drawn(draw_svg, &s, "x");
+	cr_assert_eq(count(text, "class=\"wire\""), 2);
+	cr_assert_eq(count(text, "class=\"own\""), 1, "of what nobody has told it");
+	free(text);
+	story_free(&s);
+	WSD_TEST_END();
+}
+
+/* As much as a busy server writes in a while: no step may take a time that is its square. */
+Test(diagram, a_hundred_thousand_records)
+{
+	enum { MANY = 100000 };
+	char *trace = NULL;
+	size_t size;
+	WSD_TEST_BEGIN();
+	FILE *f = open_memstream(&trace, &size);
+	for (int i = 1; i <= MANY; i++)
+		fprintf(f,
+			"{\"t_us\":%d,\"pid\":%d,\"tid\":%d,\"seq\":%d,\"parent\":%d,\"depth\":%d,"
+			"\"layer\":\"%s\",\"who\":\"%s\",\"call\":\"%s%d\",\"args\":{},"
+			"\"result\":0,\"error\":null,\"us\":1}\n",
+			i, 70 + i % 3, 70 + i % 3, i, i % 2 ? 0 : i - 3, i % 2 == 0,
+			i % 2 ? "application" : "downcall", i % 2 ? "" : "a",
+			i % 2 ? "recv" : "WSPRecv", i % 7);
+	fclose(f);
+	struct story s = good(trace);
+	cr_assert_eq(s.n, MANY);
+	char *once = drawn(draw_html, &s, "x");
+	char *again = drawn(draw_html, &s, "x");
+	cr_assert(strcmp(once, again) == 0, "the same trace, another picture");
+	free(once);
+	free(again);
+	story_free(&s);
+	free(trace);
+	WSD_TEST_END();
+}
+
+/* Who finds no room of his own is with the others; nobody takes the switch's, or a provider's. */
+Test(diagram, more_threads_and_providers_than_lanes)
+{
+	enum { MANY = 300 };
+	char *trace = NULL;
+	size_t size;
+	WSD_TEST_BEGIN();
+	FILE *f = open_memstream(&trace, &size);
+	for (int i = 1; i <= MANY; i++)
+		fprintf(f,
+			"{\"t_us\":%d,\"pid\":%d,\"tid\":%d,\"seq\":1,\"parent\":0,\"layer\":"
+			"\"application\",\"who\":\"\",\"call\":\"recv\",\"result\":0,\"us\":1}\n"
+			"{\"t_us\":%d,\"pid\":%d,\"tid\":%d,\"seq\":2,\"parent\":0,\"layer\":"
+			"\"downcall\",\"who\":\"p%d\",\"call\":\"WSPSend\",\"result\":0,\"us\":1}"
+			"\n",
+			2 * i, i, i, 2 * i + 1, i, i, i);
+	fclose(f);
+	struct story s = good(trace);
+	cr_assert_eq(s.lane_count, LANES_MAX);
+	cr_assert_eq(s.switch_lane, LANES_OF_THREADS);
+	cr_assert_str_eq(s.lanes[LANES_OF_THREADS - 1].title, "others");
+	cr_assert_str_eq(s.lanes[LANES_MAX - 2].title, "others");
+	cr_assert_eq(s.peer_lane, LANES_MAX - 1);
+	free(drawn(draw_svg, &s, "x"));
+	story_free(&s);
+	free(trace);
+	WSD_TEST_END();
+}
+
+Test(diagram, a_time_that_is_none_is_no_record)
+{
+	static const char trace[] = R(1, 70, 1, 0, "application", "", "bind", "{}", 0, "null", 1)
+		R(-9223372036854775807, 70, 7, 0, "application", "", "bind", "{}", 0, "null", 1);
+	long wrong, first;
+	WSD_TEST_BEGIN();
+	struct story s = told(trace, NULL, false, &wrong, &first);
+	cr_assert_eq(wrong, 1);
+	cr_assert_eq(first, 2);
+	story_free(&s);
+	WSD_TEST_END();
+}
+
 Test(diagram, refusals_are_marked_and_what_is_not_yet_done_is_none)
 {
 	WSD_TEST_BEGIN();

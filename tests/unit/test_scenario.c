@@ -200,6 +200,9 @@ Test(scenario, each_error_with_its_place)
 		{"server send(s, \"\\q\")\n", 1, 18, "after \\ stands n, r, t, \", \\ or xHH"},
 		{"provider a fails WSPBind with WSAENOBUFS times 0\n", 1, 48,
 		 "expected how many times, from 1"},
+		{"s\xc3\xa4rver\n", 1, 2, "this character stands in texts and comments only"},
+		{"provider a fails WSPBind(name=\"\xff\") with WSAENETDOWN\n", 1, 31,
+		 "expected a value of ASCII characters"},
 		{"server \x01\n", 1, 8, "this character is none of a text file"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

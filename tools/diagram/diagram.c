@@ -30,7 +30,8 @@ bool diagram_can_write(const char *output)
 	return form_of(output) != NULL;
 }
 
-static int read_one(const char *program, struct story *s, const char *path)
+/* @empty: it may have none. */
+static int read_one(const char *program, struct story *s, const char *path, bool empty)
 {
 	long first = 0;
 	size_t before = s->n;
@@ -43,14 +44,14 @@ static int read_one(const char *program, struct story *s, const char *path)
 		fprintf(stderr, "%s: cannot read %s: %s\n", program, path, strerror(err));
 		return 2;
 	}
-	if (s->n == before) {
+	if (s->n == before && !(empty && !wrong)) {
 		fprintf(stderr, "%s: %s has no record of a trace (WSD_TRACE_JSON writes one)\n",
 			program, path);
 		return 2;
 	}
 	if (wrong)
-		fprintf(stderr, "%s: %s: line %ld is no record of a trace, and %ld more are none\n",
-			program, path, first, wrong - 1);
+		fprintf(stderr, "%s: %s: line %ld is no record of a trace%s\n", program, path,
+			first, wrong > 1 ? ", and others are none" : "");
 	return 0;
 }
 
@@ -74,7 +75,7 @@ int diagram_make(const struct diagram_job *j)
 	struct story s = {0};
 	int r = 0;
 	for (int i = 0; i < j->count && !r; i++)
-		r = read_one(j->program, &s, j->traces[i]);
+		r = read_one(j->program, &s, j->traces[i], j->names);
 	if (!r && story_tell(&s, j->names, j->all)) {
 		fprintf(stderr, "%s: no memory\n", j->program);
 		r = 1;

@@ -28,6 +28,7 @@ const char draw_style[] =
 	"svg .dim{font-size:11px}"
 	"svg g line,svg g path{stroke-width:1.5;fill:none}"
 	"svg g .back{stroke-dasharray:6 4}"
+	"svg g .wire{stroke-dasharray:1 4}"
 	"svg g.failed .call{stroke-dasharray:2 3}"
 	"svg g.failed text.label{font-weight:600}"
 	"svg g[data-i]{cursor:pointer}"
@@ -89,9 +90,9 @@ static void ends(const struct story *s, const struct act *a, double *from, doubl
 	*from = *to = lane_x(s->switch_lane);
 	if (a->layer == LAYER_APPLICATION && own >= 0)
 		*from = lane_x(own);
-	else if (a->layer == LAYER_DOWNCALL)
+	else if (a->layer == LAYER_DOWNCALL || a->layer == LAYER_NAMES)
 		*to = lane_x(a->lane);
-	else if (a->layer == LAYER_UPCALL)
+	else if (a->layer == LAYER_UPCALL || a->told)
 		*from = lane_x(a->lane);
 }
 
@@ -134,6 +135,18 @@ static void arrow(FILE *f, const char *class, enum outcome o, double from, doubl
 	svg_line(f, "head", to + back - 4, y + 5, to + back + 4, y - 5);
 }
 
+/* From the provider on to the peer, or from there. */
+static void wire(FILE *f, const struct story *s, const struct act *a, double y)
+{
+	double at = lane_x(a->lane), there = lane_x(s->peer_lane);
+	bool out = a->wire == WIRE_OUT;
+	struct place head[] = {{out ? there - 6 : at + 6, y - 3},
+			       {out ? there : at, y},
+			       {out ? there - 6 : at + 6, y + 3}};
+	svg_line(f, "wire", at, y, there, y);
+	svg_path(f, "head", head, 3);
+}
+
 static void draw_row(FILE *f, const struct story *s, size_t number)
 {
 	static const char *const classes[] = {"fine", "notyet", "failed"};
@@ -149,12 +162,15 @@ static void draw_row(FILE *f, const struct story *s, size_t number)
 	if (r->part != ROW_END)
 		svg_text(f, "dim", AT_END, MARGIN + GUTTER - 12, y, "%.3f ms",
 			 (double)(a->t_us - s->start_us) / 1000);
-	if (a->layer == LAYER_SWITCH)
+	if (a->layer == LAYER_SWITCH && !a->told)
 		svg_rect(f, "own", from - 5, y - 9, 10, 14);
 	else if (r->part == ROW_END)
 		arrow(f, "back", o, to, from, y);
 	else
 		arrow(f, "call", o, from, to, y);
+	/* what comes has come when the call returns */
+	if (a->wire != WIRE_NONE && r->part != (a->wire == WIRE_OUT ? ROW_END : ROW_BEGIN))
+		wire(f, s, a, y);
 	left = from < to ? from : to;
 	svg_text_within(f, "label", left + 10, y - 5, TEXT_SIZE, width(s) - MARGIN - left - 10,
 			label);

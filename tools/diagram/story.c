@@ -8,8 +8,10 @@
 #include <string.h>
 
 enum { FOLD_FROM = 4, DEEPEST = 64 };
+#define LATEST_US 100000000000000000LL /* some thousand years */
 
-static const char *const layer_names[LAYERS] = {"application", "switch", "downcall", "upcall"};
+static const char *const layer_names[LAYERS] = {"application", "switch", "downcall", "upcall",
+						"names"};
 
 /* ---- reading ---- */
 
@@ -43,7 +45,8 @@ static bool take(struct story *s, json_t *o, bool *ret_memory)
 			.within = NO_ACT};
 	while (layer && a.layer < LAYERS && strcmp(layer, layer_names[a.layer]) != 0)
 		a.layer++;
-	if (!layer || a.layer == LAYERS || !who || !call || !a.pid || !a.seq || a.us < 0)
+	if (!layer || a.layer == LAYERS || !who || !call || !a.pid || !a.seq || a.us < 0 ||
+	    a.t_us < 0 || a.t_us > LATEST_US || a.us > LATEST_US)
 		return false;
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : 256;
@@ -170,8 +173,6 @@ static int thread_of(struct story *s, const struct act *a)
 
 static int add_lane(struct story *s, enum lane_kind kind, const char *title, const char *below)
 {
-	if (s->lane_count == LANES_MAX)
-		return LANES_MAX - 1;
 	struct lane *l = &s->lanes[s->lane_count];
 	*l = (struct lane){.kind = kind};
 	snprintf(l->title, sizeof(l->title), "%s", title);
@@ -186,20 +187,89 @@ static void thread_lane(struct story *s, struct thread *t, const struct actor_na
 	for (; names && names->name; names++)
 		if (names->pid == t->pid)
 			snprintf(title, sizeof(title), "%s", names->name);
+	if (s->lane_count >= LANES_OF_THREADS - 1) { /* the last one is for all that come */
+		t->lane = s->lane_count == LANES_OF_THREADS
+				  ? LANES_OF_THREADS - 1
+				  : add_lane(s, LANE_THREAD, "others", "no room for more lanes");
+		return;
+	}
 	if (t->tid != t->pid)
 		snprintf(below, sizeof(below), "thread %lld", t->tid);
 	t->lane = add_lane(s, LANE_THREAD, title, below);
 }
 
+/* What the switch does because names has told it something. */
+static bool is_told(const struct act *a)
+{
+	static const char *const news[] = {"takeover", "shadow", "bind again", "listen again"};
+	bool found = false;
+	for (size_t i = 0; i < sizeof(news) / sizeof(news[0]) && !found; i++)
+		found = a->layer == LAYER_SWITCH && !strcmp(a->call, news[i]);
+	return found;
+}
+
+/* Also of traces that have only its news. */
+static void names_lane(struct story *s, const size_t *by_time, size_t n)
+{
+	int lane = -1;
+	for (size_t i = 0; i < n; i++) {
+		struct act *a = &s->acts[by_time[i]];
+		a->told = is_told(a);
+		if (a->layer != LAYER_NAMES && !a->told)
+			continue;
+		if (lane < 0)
+			lane = add_lane(s, LANE_NAMES, "names", "of the host");
+		a->lane = lane;
+	}
+}
+
 static int provider_lane(struct story *s, const char *who)
 {
 	for (int i = s->switch_lane + 1; i < s->lane_count; i++)
-		if (!strcmp(s->lanes[i].title, who))
+		if (s->lanes[i].kind == LANE_PROVIDER && !strcmp(s->lanes[i].title, who))
 			return i;
+	if (s->lane_count >= LANES_MAX - 2) /* and the peer's */
+		return s->lane_count == LANES_MAX - 1
+			       ? LANES_MAX - 2
+			       : add_lane(s, LANE_PROVIDER, "others", "no room for more lanes");
 	return add_lane(s, LANE_PROVIDER, who, strcmp(who, "TCP/IP") ? "SAN provider" : "provider");
 }
 
-/* Threads by their first calls; the switch; TCP/IP, then the other providers. */
+/* Calls of a provider by which something goes to the peer, or has come from it. */
+static enum wire wire_of(const struct act *a)
+{
+	static const struct {
+		const char *call;
+		enum wire wire;
+	} calls[] = {
+		{"WSPConnect", WIRE_OUT},  {"WSPSend", WIRE_OUT},
+		{"WSPSendTo", WIRE_OUT},   {"WSPSendDisconnect", WIRE_OUT},
+		{"WSPShutdown", WIRE_OUT}, {"WSPRdmaWrite", WIRE_OUT},
+		{"WSPRdmaRead", WIRE_OUT}, {"WSPAccept", WIRE_IN},
+		{"WSPRecv", WIRE_IN},      {"WSPRecvFrom", WIRE_IN},
+	};
+	enum wire wire = WIRE_NONE;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (a->layer == LAYER_DOWNCALL && !strcmp(a->call, calls[i].call))
+			wire = calls[i].wire;
+	/* nothing has come yet; what is sent may well be on its way */
+	enum outcome worst = wire == WIRE_IN ? OUTCOME_FINE : OUTCOME_NOT_YET;
+	return story_outcome(a) <= worst ? wire : WIRE_NONE;
+}
+
+static void peer_lane(struct story *s, const size_t *by_time, size_t n)
+{
+	s->peer_lane = -1;
+	for (size_t i = 0; i < n; i++) {
+		struct act *a = &s->acts[by_time[i]];
+		a->wire = wire_of(a);
+		if (a->wire != WIRE_NONE && s->peer_lane < 0)
+			s->peer_lane = add_lane(s, LANE_PEER, "peer", "over the network");
+	}
+}
+
+/* Threads by their first calls; the switch; names; TCP/IP, then the other providers; peers.
+ */
 static void make_lanes(struct story *s, const size_t *by_time, size_t n,
 		       const struct actor_name *names)
 {
@@ -210,13 +280,16 @@ static void make_lanes(struct story *s, const size_t *by_time, size_t n,
 			thread_lane(s, &s->threads[a->thread], names);
 	}
 	s->switch_lane = add_lane(s, LANE_SWITCH, "switch", "");
+	names_lane(s, by_time, n);
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(s->acts[by_time[i]].who, "TCP/IP"))
 			s->acts[by_time[i]].lane = provider_lane(s, "TCP/IP");
 	for (size_t i = 0; i < n; i++) {
 		struct act *a = &s->acts[by_time[i]];
-		a->lane = *a->who ? provider_lane(s, a->who) : s->switch_lane;
+		if (a->layer != LAYER_NAMES && !a->told)
+			a->lane = *a->who ? provider_lane(s, a->who) : s->switch_lane;
 	}
+	peer_lane(s, by_time, n);
 }
 
 /* ---- rows ---- */

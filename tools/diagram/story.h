@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum layer { LAYER_APPLICATION, LAYER_SWITCH, LAYER_DOWNCALL, LAYER_UPCALL, LAYERS };
+enum layer { LAYER_APPLICATION, LAYER_SWITCH, LAYER_DOWNCALL, LAYER_UPCALL, LAYER_NAMES, LAYERS };
 
 struct act {
 	json_t *record;                 /* owned; the texts below are its */
@@ -26,7 +26,9 @@ struct act {
 	bool has_inner;
 	double last; /* when the last one inside began, or it itself ended */
 	int thread;  /* index into story.threads */
-	int lane;    /* of whom it calls; index into story.lanes */
+	int lane;    /* of whom it calls, or who called; index into story.lanes */
+	enum wire { WIRE_NONE, WIRE_OUT, WIRE_IN } wire; /* it speaks with the peer */
+	bool told;                                       /* LAYER_SWITCH: names said so */
 };
 #define NO_ACT ((size_t)-1)
 
@@ -35,7 +37,7 @@ struct thread {
 	int lane; /* of the application; -1: it makes no call of Winsock's */
 };
 
-enum lane_kind { LANE_THREAD, LANE_SWITCH, LANE_PROVIDER };
+enum lane_kind { LANE_THREAD, LANE_SWITCH, LANE_NAMES, LANE_PROVIDER, LANE_PEER };
 struct lane {
 	enum lane_kind kind;
 	char title[64], below[48];
@@ -51,7 +53,7 @@ struct row {
 	size_t first;   /* of the run in story.folded */
 };
 
-enum { LANES_MAX = 64, THREADS_MAX = 256 };
+enum { LANES_MAX = 64, LANES_OF_THREADS = 40, THREADS_MAX = 256 };
 
 struct story {
 	struct act *acts; /* by process and the order of beginnings */
@@ -60,6 +62,7 @@ struct story {
 	int thread_count;
 	struct lane lanes[LANES_MAX]; /* from left to right */
 	int lane_count, switch_lane;
+	int peer_lane; /* -1: nobody speaks with one */
 	struct row *rows;
 	size_t row_count;
 	size_t *folded; /* acts of runs */

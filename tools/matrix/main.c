@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { EXIT_AGREES, EXIT_DIFFERS, EXIT_WRONG };
@@ -47,6 +48,18 @@ static void read_form(struct arguments *a, const char *arg, struct argp_state *s
 	argp_error(state, "there is no format '%s': text, svg and json are", arg);
 }
 
+/* As the kernel sees it; anything else would only measure that it is not. */
+static bool is_ours(struct in_addr address)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = address};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ours = fd >= 0 && !IN_MULTICAST(ntohl(address.s_addr)) &&
+		    bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ours;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -61,6 +74,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ADDRESS:
 		if (inet_pton(AF_INET, arg, &address) != 1 || !address.s_addr)
 			argp_error(state, "'%s' is no address of IPv4", arg);
+		else if (!is_ours(address))
+			argp_error(state, "'%s' is no address of this host", arg);
 		a->address = arg;
 		return 0;
 	case ARGP_KEY_ARG:

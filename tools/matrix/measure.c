@@ -6,6 +6,7 @@
 #include "measure.h"
 
 #include "cells.h"
+#include "wsaname.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -94,7 +95,8 @@ struct second *second_start(long user, char *why, size_t size)
 	if (!code)
 		return s;
 	if (code > 0)
-		snprintf(why, size, "user %ld: %s", user, strerror(code));
+		snprintf(why, size, "the second process cannot begin: %s",
+			 wsaname(code) ? wsaname(code) : strerror(code));
 	second_end(s);
 	return NULL;
 }

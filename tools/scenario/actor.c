@@ -8,6 +8,7 @@
 #include "actor.h"
 #include "calls.h"
 #include "scenario.h"
+#include "text.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -58,12 +59,15 @@ static void make_call(const struct hand *h, const json_t *task)
 		.variable = json_string_value(json_object_get(task, "variable")),
 	};
 	const json_t *args = json_object_get(task, "args");
+	char *texts[CALLS_ARGS] = {NULL};
 	for (size_t i = 0; i < json_array_size(args) && i < CALLS_ARGS; i++)
-		c.args[c.n_args++] = json_string_value(json_array_get(args, i));
+		c.args[c.n_args++] = texts[i] = text_of_json(json_array_get(args, i));
 	if (json_is_true(json_object_get(task, "begin")))
 		tell_begun(h);
 	bool made = calls_make(&c, result, sizeof(result));
 	answer(h->name, made ? "result" : "wrong", result);
+	for (size_t i = 0; i < CALLS_ARGS; i++)
+		free(texts[i]);
 }
 
 static void *work(void *arg)

@@ -13,6 +13,7 @@
 #include "actor.h"
 #include "calls.h"
 #include "scenario.h"
+#include "text.h"
 #include "troupe.h"
 
 #include <errno.h>
@@ -104,8 +105,11 @@ static void make_call(struct relay *r, const json_t *task)
 	snprintf(r->told, sizeof(r->told), "%s", thread);
 	fprintf(r->to, "%s\t%s", thread, variable ? variable : "-");
 	bool told = put(r, json_string_value(json_object_get(task, "call")));
-	for (size_t i = 0; i < json_array_size(args) && told; i++)
-		told = put(r, json_string_value(json_array_get(args, i)));
+	for (size_t i = 0; i < json_array_size(args) && told; i++) {
+		char *text = text_of_json(json_array_get(args, i));
+		told = text && put(r, text);
+		free(text);
+	}
 	if (!told) {
 		answer(r, thread, "wrong",
 		       "another program cannot be told of tabs and ends of lines");

@@ -64,11 +64,12 @@ static bool concerns(const struct statement *s, bool upcalls, const struct recor
 {
 	bool of_switch = !strcmp(r->layer, "switch");
 	const char *who = of_switch ? "switch" : r->who;
-	if (!of_switch && strcmp(r->layer, "downcall") != 0 &&
+	bool of_names = !strcmp(r->layer, "names");
+	if (!of_switch && !of_names && strcmp(r->layer, "downcall") != 0 &&
 	    !(upcalls && !strcmp(r->layer, "upcall")))
 		return false;
 	return s->words.count ? is_listed(&s->words, who)
-			      : !of_switch && strcmp(who, "TCP/IP") != 0;
+			      : !of_switch && !of_names && strcmp(who, "TCP/IP") != 0;
 }
 
 struct record **expect_select(struct watch *w, const struct statement *s, pid_t pid, size_t *ret_n)

@@ -6,6 +6,7 @@
 #include "diagram.h"
 #include "output.h"
 #include "play.h"
+#include "whole.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -135,18 +136,10 @@ static void hear_signals(void)
 
 static bool write_back(const char *path, const char *text)
 {
-	char fresh[4096];
-	snprintf(fresh, sizeof(fresh), "%s~", path);
-	FILE *f = fopen(fresh, "we");
-	bool done = f && fputs(text, f) >= 0;
-	if (f && fclose(f))
-		done = false;
-	if (!done || rename(fresh, path)) {
-		fprintf(stderr, "wsd run: cannot write %s: %s\n", path, strerror(errno));
-		unlink(fresh);
-		return false;
-	}
-	return true;
+	int err = whole_write(path, text, strlen(text));
+	if (err)
+		fprintf(stderr, "wsd run: cannot write %s: %s\n", path, strerror(-err));
+	return !err;
 }
 
 /* Also of a scenario that failed: there it helps most. */
@@ -262,6 +255,8 @@ static int read_and_play(const struct arguments *a, const char *path)
 			error.text);
 		return EXIT_WRONG;
 	}
+	if (r && troupe_interrupted)
+		return EXIT_STOPPED;
 	if (r) {
 		fprintf(stderr, "wsd run: cannot read %s: %s\n", path, strerror(-r));
 		return EXIT_WRONG;
@@ -273,7 +268,7 @@ static int read_and_play(const struct arguments *a, const char *path)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (words[i].exit == end && !(a->transcript && end == EXIT_DONE))
 			printf("%-8s %s\n", words[i].word, path);
-	fflush(stdout);
+	output_push();
 	return end;
 }
 

@@ -166,6 +166,9 @@ static int parse_provider(struct parser *p, struct statement *s)
 	s->verb = (enum verb)verb;
 	if (r)
 		return r;
+	if (s->thread && (verb == VERB_SERVES || verb == VERB_INSTALLED || verb == VERB_REMOVED))
+		return parse_expected(p, p->at - 1,
+				      "what one process's provider does (this is for all)");
 	switch (verb) {
 	case VERB_SERVES:
 		return p->at->kind == TOKEN_LINE ? 0 : parse_words(p, &s->words, "an interface");
@@ -350,12 +353,14 @@ int scenario_parse(const char *path, const char *source, struct scenario **ret,
 	return 0;
 }
 
-static int read_all(int fd, char **ret)
+enum { FILE_MAX = 1 << 20 };
+
+static int read_all(int fd, char **ret, size_t *ret_size)
 {
 	size_t size = 0, room = 16384;
 	char *text = malloc(room);
 	ssize_t n = 1;
-	while (text && n > 0) {
+	while (text && n > 0 && size <= FILE_MAX) {
 		n = read(fd, text + size, room - size - 1);
 		if (n > 0)
 			size += (size_t)n;
@@ -368,23 +373,40 @@ static int read_all(int fd, char **ret)
 	}
 	if (!text)
 		return -ENOMEM;
-	if (n < 0) {
+	if (n < 0 || size > FILE_MAX) {
+		int err = n < 0 ? errno : EFBIG;
 		free(text);
-		return -errno;
+		return -err;
 	}
 	text[size] = '\0';
 	*ret = text;
+	*ret_size = size;
 	return 0;
+}
+
+/* What is behind it would not be seen. */
+static int has_zero(const char *source, struct scenario_error *error)
+{
+	error->place = (struct place){1, 1};
+	for (; *source; source++)
+		error->place = *source == '\n'
+				       ? (struct place){error->place.line + 1, 1}
+				       : (struct place){error->place.line, error->place.column + 1};
+	snprintf(error->text, sizeof(error->text), "this character is none of a text file");
+	return -EINVAL;
 }
 
 int scenario_read(const char *path, struct scenario **ret, struct scenario_error *error)
 {
 	char *source = NULL;
+	size_t size = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	int r = read_all(fd, &source);
+	int r = read_all(fd, &source, &size);
 	close(fd);
+	if (!r && strlen(source) < size)
+		r = has_zero(source, error);
 	if (!r)
 		r = scenario_parse(path, source, ret, error);
 	free(source);

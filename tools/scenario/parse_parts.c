@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,8 @@ int parse_add_word(struct parser *p, struct words *words, const char *what)
 
 int parse_words(struct parser *p, struct words *words, const char *what)
 {
+	if (p->at->kind != TOKEN_WORD) /* no text */
+		return parse_expected(p, p->at, what);
 	int r;
 	do
 		r = parse_add_word(p, words, what);
@@ -130,7 +133,7 @@ int parse_number(struct parser *p, long *ret, const char *what)
 	char *end = NULL;
 	errno = 0;
 	long n = p->at->kind == TOKEN_WORD ? strtol(p->at->text, &end, 0) : -1;
-	if (n < 0 || errno || !end || *end)
+	if (n < 0 || n > INT_MAX || errno || !end || *end)
 		return parse_expected(p, p->at, what);
 	*ret = n;
 	p->at++;
@@ -197,6 +200,9 @@ bool parse_is_endpoint(const char *text)
 /* A pair's value: a word, or a text. */
 static int parse_value(struct parser *p, char **ret, const char *what)
 {
+	for (const char *c = p->at->kind == TOKEN_STRING ? p->at->text : ""; *c; c++)
+		if (!isascii((unsigned char)*c))
+			return parse_expected(p, p->at, "a value of ASCII characters");
 	if (p->at->kind == TOKEN_STRING)
 		return copy(p, ret);
 	return parse_word(p, ret, what);

@@ -312,6 +312,9 @@ static enum play_end do_process(struct play *p, const struct statement *s)
 	if (!host)
 		return stage_fails(p, s, &e);
 	struct player *player = troupe_add(&p->troupe, s->name, s->number, host->fd);
+	if (!player && errno == E2BIG)
+		return play_end(p, s, PLAY_WRONG, "a scenario has at most %d processes",
+				TROUPE_MAX);
 	if (!player)
 		return play_end(p, s, PLAY_FAILED, "no further process: %s", strerror(errno));
 	player->host = host;

@@ -3,6 +3,7 @@
  * Calls of a scenario's processes, their results, and what the switch calls for them; see play.h.
  */
 #include "play.h"
+#include "actor.h"
 #include "calls.h"
 #include "text.h"
 
@@ -77,12 +78,17 @@ static enum play_end begin(struct play *p, const struct statement *s, struct pla
 				thread_of(s));
 	json_t *args = json_array();
 	for (size_t i = 0; i < s->words.count; i++)
-		json_array_append_new(args, json_string(s->words.at[i]));
+		json_array_append_new(args, text_json(s->words.at[i]));
 	json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:s*, s:b}", "do", "call", "thread",
 			      thread_of(s), "call", s->call, "args", args, "variable", s->variable,
 			      "begin", s->verb == VERB_BEGINS);
 	bool told = m && troupe_tell(player, m);
+	int err = errno;
 	json_decref(m);
+	if (!told && err == EMSGSIZE)
+		return play_end(p, s, PLAY_WRONG,
+				"this call is too long: %d bytes are what a process can be told",
+				ACTOR_MESSAGE);
 	json_object_set_new(player->busy, thread_of(s), json_true());
 	return told ? PLAY_OK : play_end(p, s, PLAY_FAILED, "%s is gone", s->name);
 }

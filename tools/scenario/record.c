@@ -24,7 +24,7 @@ static void copy(FILE *to, const char *from, const char *until)
 static const char *behind(const char *at)
 {
 	bool text = false;
-	for (; *at && *at != '\n' && (text || *at != '#'); at++)
+	for (; *at && *at != '\n' && strncmp(at, "\r\n", 2) != 0 && (text || *at != '#'); at++)
 		if (*at == '"')
 			text = !text;
 		else if (text && *at == '\\' && at[1])

@@ -109,6 +109,13 @@ static bool is_mark(char ch)
 	return ch && strchr("(){}=,", ch);
 }
 
+/* Others stand in texts only. */
+static bool is_of_word(char ch)
+{
+	return isgraph((unsigned char)ch) && isascii((unsigned char)ch) && !is_mark(ch) &&
+	       ch != '"' && ch != '#';
+}
+
 static int cut_word(struct cutter *c)
 {
 	struct place from = c->place;
@@ -117,8 +124,7 @@ static int cut_word(struct cutter *c)
 	if (is_mark(*c->at))
 		advance(c);
 	else
-		while (*c->at && !isspace((unsigned char)*c->at) && !is_mark(*c->at) &&
-		       *c->at != '"' && *c->at != '#')
+		while (is_of_word(*c->at))
 			advance(c);
 	char *text = strndup(start, (size_t)(c->at - start));
 	return text ? add(c, is_mark(*start) ? TOKEN_MARK : TOKEN_WORD, from, text) : -ENOMEM;
@@ -150,8 +156,11 @@ static int cut_one(struct cutter *c)
 	case '"':
 		return cut_string(c);
 	default:
-		if ((unsigned char)*c->at < ' ')
-			return fail(c, "this character is none of a text file");
+		if (!is_of_word(*c->at) && !is_mark(*c->at))
+			return fail(c, (unsigned char)*c->at < ' '
+					       ? "this character is none of a text file"
+					       : "this character stands in texts and comments "
+						 "only");
 		return cut_word(c);
 	}
 }

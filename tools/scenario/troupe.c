@@ -98,6 +98,11 @@ struct player *troupe_add(struct troupe *t, const char *name, long uid, int net)
 bool troupe_tell(struct player *p, const json_t *message)
 {
 	char *packet = json_dumps(message, JSON_COMPACT);
+	if (packet && strlen(packet) > ACTOR_MESSAGE) { /* it would arrive cut */
+		free(packet);
+		errno = EMSGSIZE;
+		return false;
+	}
 	bool sent = packet && send(p->fd, packet, strlen(packet), MSG_NOSIGNAL) >= 0;
 	free(packet);
 	return sent;

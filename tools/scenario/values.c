@@ -7,7 +7,10 @@
 #include <mswsock.h>
 #include <windows.h>
 
+#include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +151,10 @@ static bool single_number(const char *text, long *ret)
 		}
 	if (!*text)
 		return false;
+	errno = 0;
 	*ret = strtol(text, &end, 0);
+	if (errno || *ret < INT_MIN || *ret > UINT32_MAX)
+		return false;
 	if (!strcmp(end, "KiB"))
 		*ret *= 1024;
 	else if (!strcmp(end, "MiB"))

@@ -3,6 +3,7 @@
  * See script_provider.h. One lock, around the rules; it is never held over a call.
  */
 #include "script_provider.h"
+#include "script_priv.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wsd/abi.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -65,8 +65,7 @@ static bool rule_fits(const struct rule *r, const char *call, const char *args)
 	return true;
 }
 
-/* The code that this call is to end with; 0: it goes on to the provider. */
-__attribute__((format(printf, 2, 3))) static int script(const char *call, const char *format, ...)
+int script(const char *call, const char *format, ...)
 {
 	char args[256];
 	va_list list;
@@ -104,6 +103,7 @@ static const char *const calls[] = {
 	"WSPGetSockOpt",
 	"WSPSetSockOpt",
 	"SIO_ADDRESS_LIST_QUERY",
+	"SIO_GET_EXTENSION_FUNCTION_POINTER",
 	"WSPRegisterMemory",
 	"WSPDeregisterMemory",
 	"WSPRegisterRdmaMemory",
@@ -167,16 +167,6 @@ static const char *name_text(const struct wsd_sockaddr *name, int len, char *tex
 	return text;
 }
 #define NAME_TEXT ((char[32]){0}), 32
-
-/* Ends the calling function where the script has a code. */
-#define UNLESS_SCRIPTED(failed, call, ...)                 \
-	do {                                               \
-		int scripted_ = script(call, __VA_ARGS__); \
-		if (scripted_) {                           \
-			*error = scripted_;                \
-			return failed;                     \
-		}                                          \
-	} while (0)
 
 static SOCKET WSPAPI do_socket(int af, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP g,
 			       DWORD flags, LPINT error)
@@ -258,19 +248,6 @@ static int WSPAPI do_set_option(SOCKET s, int level, int option, const char *val
 	return self.inner.lpWSPSetSockOpt(s, level, option, value, len, error);
 }
 
-static const struct {
-	const char *name;
-	GUID id;
-} extensions[] = {
-	{"WSPRegisterMemory", WSAID_REGISTERMEMORY},
-	{"WSPDeregisterMemory", WSAID_DEREGISTERMEMORY},
-	{"WSPRegisterRdmaMemory", WSAID_REGISTERRDMAMEMORY},
-	{"WSPDeregisterRdmaMemory", WSAID_DEREGISTERRDMAMEMORY},
-	{"WSPRdmaWrite", WSAID_RDMAWRITE},
-	{"WSPRdmaRead", WSAID_RDMAREAD},
-	{"WSPMemoryRegistrationCacheCallback", WSAID_MEMORYREGISTRATIONCACHECALLBACK},
-};
-
 static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
 			   DWORD out_size, LPDWORD bytes, LPWSAOVERLAPPED overlapped,
 			   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, LPWSATHREADID thread,
@@ -278,12 +255,21 @@ static int WSPAPI do_ioctl(SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOI
 {
 	if (code == SIO_ADDRESS_LIST_QUERY)
 		UNLESS_SCRIPTED(SOCKET_ERROR, "SIO_ADDRESS_LIST_QUERY", "%s", "");
-	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
-		if (code == SIO_GET_EXTENSION_FUNCTION_POINTER && in_size >= sizeof(GUID) &&
-		    !memcmp(&extensions[i].id, in, sizeof(GUID)))
-			UNLESS_SCRIPTED(SOCKET_ERROR, extensions[i].name, "%s", "");
-	return self.inner.lpWSPIoctl(s, code, in, in_size, out, out_size, bytes, overlapped,
-				     routine, thread, error);
+	const char *extension = NULL;
+	if (code == SIO_GET_EXTENSION_FUNCTION_POINTER && in_size >= sizeof(GUID))
+		extension = script_extension(in);
+	if (extension)
+		UNLESS_SCRIPTED(SOCKET_ERROR, "SIO_GET_EXTENSION_FUNCTION_POINTER", "function=%s",
+				extension);
+	int result = self.inner.lpWSPIoctl(s, code, in, in_size, out, out_size, bytes, overlapped,
+					   routine, thread, error);
+	if (!result && extension) {
+		void *function;
+		memcpy(&function, out, sizeof(function));
+		function = script_extension_outer(extension, function);
+		memcpy(out, &function, sizeof(function));
+	}
+	return result;
 }
 
 /* ---- start ---- */

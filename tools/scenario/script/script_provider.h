@@ -23,7 +23,7 @@ struct script_pair {
 struct script_control {
 	/**
 	 * fail - from now on calls of @call whose arguments are @pairs end with @code
-	 * @call: a function of the SPI, WSPStartupEx too; an extension by name is its query
+	 * @call: a function of the SPI, an extension, WSPStartupEx, or an ioctl
 	 * @after: so many pass first
 	 * @times: so many end so, then no more; 0: all
 	 * @n_pairs: at most SCRIPT_PAIRS. Return: 0; -EINVAL: there is no such call, or an argument
