@@ -375,6 +375,24 @@ Test(run, record_round_trip)
 	cr_expect_str_eq(again, text);
 }
 
+/* What was found free is another one the next time; what the file names stays. */
+Test(run, record_of_ports_that_nobody_chose)
+{
+	static char text[8192];
+	plays("--record",
+	      LISTENER "app listen(s, 1)\napp k = socket()\napp connect(k, 10.77.0.1:5150)\n"
+		       "app getpeername(k)\napp getsockname(k)\napp x = socket()\n"
+		       "app bind(x, 10.77.0.1:50001)\napp getsockname(x)\n"
+		       "app calls of a exactly {\n}\n",
+	      0, "ok ");
+	read_scenario(text, sizeof(text));
+	cr_expect(strstr(text, "app getpeername(k) = 10.77.0.1:5150\n"), "%s", text);
+	cr_expect(strstr(text, "app getsockname(k) = 10.77.0.1:*\n"), "%s", text);
+	cr_expect(strstr(text, "app getsockname(x) = 10.77.0.1:50001\n"), "%s", text);
+	cr_expect(strstr(text, "name=10.77.0.1:*)"), "%s", text);
+	plays("", text, 0, "ok ");
+}
+
 /* A file keeps its rights, its links, its neighbours, and its kind of lines. */
 Test(run, record_changes_nothing_else)
 {

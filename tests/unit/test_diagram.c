@@ -210,6 +210,25 @@ Test(diagram, more_threads_and_providers_than_lanes)
 	WSD_TEST_END();
 }
 
+/* How long descriptors are is asked with too little room [SW-FLOW-7]. */
+Test(diagram, a_question_for_a_length_is_no_failure)
+{
+	static const char trace[] =
+		"{\"t_us\":1,\"pid\":70,\"tid\":70,\"seq\":1,\"parent\":0,\"layer\":\"downcall\","
+		"\"who\":"
+		"\"a\",\"call\":\"WSPRegisterRdmaMemory\",\"out\":{\"descriptor\":\"40\"},"
+		"\"result\":-1,"
+		"\"error\":\"WSAEFAULT\",\"us\":1}\n" R(2, 70, 2, 0, "downcall", "a",
+							"WSPRegisterRdmaMemory", "{}", -1,
+							"\"WSAEFAULT\"", 1);
+	WSD_TEST_BEGIN();
+	struct story s = good(trace);
+	cr_assert_eq(story_outcome(&s.acts[0]), OUTCOME_NOT_YET);
+	cr_assert_eq(story_outcome(&s.acts[1]), OUTCOME_FAILED);
+	story_free(&s);
+	WSD_TEST_END();
+}
+
 Test(diagram, a_time_that_is_none_is_no_record)
 {
 	static const char trace[] = R(1, 70, 1, 0, "application", "", "bind", "{}", 0, "null", 1)

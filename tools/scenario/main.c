@@ -146,10 +146,16 @@ static bool write_back(const char *path, const char *text)
 static bool draw(const struct arguments *a, const struct scenario *sc, const struct play *p)
 {
 	struct actor_name names[TROUPE_MAX + 1] = {{0, NULL}};
+	char titles[TROUPE_MAX][2 * NAME_SIZE + 4];
 	char trace[sizeof(p->stage.trace)], *traces[] = {trace};
-	for (size_t i = 0; i < p->troupe.n; i++)
-		names[i] = (struct actor_name){p->troupe.players[i].spawned,
-					       p->troupe.players[i].name};
+	for (size_t i = 0; i < p->troupe.n; i++) {
+		const struct player *player = &p->troupe.players[i];
+		const struct stage_host *host = player->host;
+		bool named = host && host->name[0];
+		snprintf(titles[i], sizeof(titles[i]), "%s%s%s", player->name, named ? " on " : "",
+			 named ? host->name : "");
+		names[i] = (struct actor_name){player->spawned, titles[i]};
+	}
 	names[p->troupe.n] = (struct actor_name){0, NULL};
 	snprintf(trace, sizeof(trace), "%s", p->stage.trace);
 	const struct diagram_job job = {.program = "wsd run",

@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <poll.h>
@@ -52,9 +53,37 @@ static const char *expected_text(const struct statement *s, char *text, size_t s
 	return text;
 }
 
-static enum play_end judge(struct play *p, const struct statement *s, const char *result)
+/* The file names this port: ":5150", and no digit behind. */
+static bool is_named(const struct play *p, const char *port, size_t len)
+{
+	const char *at = p->scenario->source;
+	while ((at = strstr(at, ":")) != NULL) {
+		at++;
+		if (!strncmp(at, port, len) && !isdigit((unsigned char)at[len]))
+			return true;
+	}
+	return false;
+}
+
+/* Ports that were found free are others the next time: "*". In place. */
+static void free_ports(const struct play *p, char *text)
+{
+	enum { DYNAMIC = 49152 };
+	for (char *at = text; (at = strchr(at, ':')) != NULL;) {
+		bool behind_host = at > text && isdigit((unsigned char)at[-1]);
+		size_t len = strspn(++at, "0123456789");
+		if (!behind_host || len != 5 || atoi(at) < DYNAMIC || is_named(p, at, len))
+			continue;
+		*at = '*';
+		memmove(at + 1, at + len, strlen(at + len) + 1);
+	}
+}
+
+static enum play_end judge(struct play *p, const struct statement *s, char *result)
 {
 	char text[CALLS_RESULT];
+	if ((p->options.transcript || p->options.record) && *result != '"')
+		free_ports(p, result);
 	play_note(p, s, result);
 	if (p->options.transcript)
 		return PLAY_OK;
@@ -228,6 +257,7 @@ static enum play_end record_block(struct play *p, const struct statement *s, pid
 	FILE *f = records ? open_memstream(&text, &size) : NULL;
 	for (size_t i = 0; f && i < n; i++) {
 		expect_line(records[i], b, true, line, sizeof(line));
+		free_ports(p, line);
 		fprintf(f, "\t%s\n", line);
 		records[i]->seen = true;
 	}
