@@ -39,8 +39,9 @@ static const char *name_text(const struct names_request *req, char *text, size_t
 int naming_bind(struct sw_process *p, const struct names_request *req, uint64_t cookie,
 		uint64_t *ret_id, uint16_t *ret_port)
 {
-	struct trace_span span = {.trace = NULL};
+	struct trace_span span;
 	struct trace *t = trace_of(p);
+	span.trace = NULL; /* the rest is trace's */
 	if (__builtin_expect(t != NULL, 0)) {
 		char text[128];
 		trace_enter(t, &span, TRACE_NAMES, who, "bind", "s=%s, %s",
