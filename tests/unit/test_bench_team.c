@@ -6,13 +6,15 @@
 #include "progress.h"
 #include "run.h"
 
+#include <poll.h>
 #include <pty.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
 /* ---- progress ---- */
 
-/* What progress writes to @fd as standard error. */
+/* What progress writes to the terminal @fd as standard error. The kernel hands it over when it
+ * finds the time, so it is read until the line is taken away. */
 static size_t progress_on(int fd, int from, char *text, size_t size)
 {
 	struct progress p;
@@ -27,12 +29,17 @@ static size_t progress_on(int fd, int from, char *text, size_t size)
 	progress_show(&p);
 	dup2(old, STDERR_FILENO);
 	close(old);
-	ssize_t n = recv(from, text, size - 1, MSG_DONTWAIT);
-	if (n < 0)
-		n = read(from, text,
-			 size - 1); /* a terminal is no socket; it has been written to */
-	text[n > 0 ? n : 0] = '\0';
-	return n > 0 ? (size_t)n : 0;
+	size_t n = 0;
+	text[0] = '\0';
+	for (struct pollfd f = {.fd = from, .events = POLLIN};
+	     (n <= 4 || strcmp(text + n - 4, "\r\033[K") != 0) &&
+	     poll(&f, 1, WSD_PATIENCE_MS) == 1;) {
+		ssize_t got = read(from, text + n, size - 1 - n);
+		cr_assert_gt(got, 0);
+		n += (size_t)got;
+		text[n] = '\0';
+	}
+	return n;
 }
 
 Test(bench_team, progress_is_shown_on_a_terminal_and_nowhere_else, .timeout = 60)
