@@ -82,7 +82,7 @@ static void free_ports(const struct play *p, char *text)
 static enum play_end judge(struct play *p, const struct statement *s, char *result)
 {
 	char text[CALLS_RESULT];
-	if ((p->options.transcript || p->options.record) && *result != '"')
+	if (p->options.record && *result != '"')
 		free_ports(p, result);
 	play_note(p, s, result);
 	if (p->options.transcript)
