@@ -43,7 +43,7 @@ static int check_peer(const struct wsd_sockaddr_in *peer)
 /* A wildcard socket's address is that of the NIC that the route leaves by [PROV-BIND-15]. */
 static int route_source(const struct wsd_sockaddr_in *peer, uint32_t *ret_addr_be)
 {
-	struct sockaddr_in to = {AF_INET, peer->sin_port, {peer->sin_addr.s_addr}, {0}}, from;
+	struct sockaddr_in to = {AF_INET, peer->sin_port, {peer->sin_addr.s_addr}, {0}}, from = {0};
 	socklen_t len = sizeof(from);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
