@@ -279,7 +279,7 @@ static const char *const known_keys[] = {
 static const char *const known_variables[] = {"WSD_CONFIG", "WSD_LOG", "WSD_LOG_LEVEL",
 					      "WSD_SOFT_ROCE", "WSD_TEST_"};
 
-static bool is_known_key(const char *key)
+bool conf_known_key(const char *key)
 {
 	static const char autoconf[] = "IPAutoconfigurationEnabled.";
 	if (!strncasecmp(key, autoconf, strlen(autoconf)))
@@ -316,7 +316,7 @@ void conf_report(const struct conf *c)
 {
 	for (size_t i = 0; i < c->n_rows; i++) {
 		const struct conf_row *r = &c->rows[i];
-		if (r->owned ? !is_known_variable(r->key) : !is_known_key(r->key))
+		if (r->owned ? !is_known_variable(r->key) : !conf_known_key(r->key))
 			wsd_log(r->owned ? WSD_LOG_INFO : WSD_LOG_WARNING, "%s: nothing reads %s%s",
 				r->owned ? "environment" : c->path, r->owned ? "the variable " : "",
 				r->key);

@@ -34,6 +34,8 @@ const char *conf_file(void);
 
 /* The value of @key, borrowed until conf_free, or NULL. */
 const char *conf_get(const struct conf *c, const char *key);
+/* False: a key that nothing reads. Those of other programs have another prefix. */
+bool conf_known_key(const char *key);
 
 /* Where the value of @key comes from, for messages: the file's path or "environment". */
 const char *conf_origin(const struct conf *c, const char *key);

@@ -4,6 +4,7 @@
  * descriptor when it can be had.
  */
 #include "log.h"
+#include "quiet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +89,7 @@ void wsd_log(enum wsd_log_level level, const char *format, ...)
 		if (n > LINE_MAX_BYTES - 1)
 			n = LINE_MAX_BYTES - 1;
 		line[n++] = '\n';
-		if (write(fd, line, (size_t)n) < 0)
+		if (quiet_write(fd, line, (size_t)n) < 0)
 			sink.level = WSD_LOG_ERROR; /* nowhere to say it; errors are still tried */
 	}
 	errno = saved;
