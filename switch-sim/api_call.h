@@ -7,7 +7,6 @@
 #define WSD_SWITCH_API_CALL_H
 
 #include "lasterror.h"
-#include "probes.h"
 #include "process.h"
 #include "trace.h"
 
@@ -28,17 +27,10 @@
 	span.trace = NULL;      \
 	API_PROCESS(failure)
 
-/* NULL: nobody looks. */
-static inline struct trace *api_trace(struct sw_process *p)
-{
-	struct trace *t = atomic_load_explicit(&p->trace, memory_order_acquire);
-	return __builtin_expect(!t && probes_wanted(), 0) ? p->kept : t;
-}
-
 /* The arguments are made into text only when somebody wants it. */
 #define API_TRACE(call, ...)                                                              \
 	do {                                                                              \
-		struct trace *t_ = api_trace(p);                                          \
+		struct trace *t_ = trace_now(&p->trace);                                  \
 		if (__builtin_expect(t_ != NULL, 0))                                      \
 			trace_enter(t_, &span, TRACE_APPLICATION, "", call, __VA_ARGS__); \
 	} while (0)

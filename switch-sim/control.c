@@ -10,6 +10,7 @@
 #include "log.h"
 #include "reactor.h"
 #include "trace.h"
+#include "waiter.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -22,12 +23,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 8, NAMES_TRIED = 8, AT_ONCE = 64 };
+enum { CLIENTS_MAX = 8, NAMES_TRIED = 8, AT_ONCE = 64, LOSSES_MS = 250 };
 
 struct client {
 	struct reactor_watch watch;
 	struct control *control;
 	bool asked;
+	struct reactor_timer losses;
 	bool looks;  /* on, with trace_tap: it says nothing more, and its end is waited for */
 	unsigned at; /* the cursor of handles_next */
 	bool last;   /* only the end is left to send */
@@ -54,9 +56,10 @@ static void look_away(struct client *c)
 	if (!c->looks)
 		return;
 	c->looks = false;
-	trace_untap(p->kept);
-	if (!trace_wanted(p->kept))
-		atomic_store(&p->trace, NULL);
+	reactor_timer_stop(c->control->reactor, &c->losses);
+	trace_untap(p->trace.kept);
+	if (!trace_wanted(p->trace.kept))
+		atomic_store(&p->trace.wanted, NULL);
 }
 
 static void drop(struct client *c)
@@ -113,20 +116,30 @@ static void ask_sockets(struct client *c)
 	(void)c; /* next() tells them */
 }
 
+/* A program that falls silent has no next record to tell with what was lost before. */
+static void on_losses(struct reactor_timer *t)
+{
+	struct client *c = (struct client *)(void *)((char *)t - offsetof(struct client, losses));
+	trace_tap_losses(c->control->process->trace.kept);
+	reactor_timer_set(c->control->reactor, t, waiter_deadline(LOSSES_MS));
+}
+
 static void look_on(struct client *c, bool json)
 {
 	struct sw_process *p = c->control->process;
 	sw_fds_begin();
-	int err = trace_tap(p->kept, c->watch.fd, json, "{\"looking\":true}");
+	int err = trace_tap(p->trace.kept, c->watch.fd, json, "{\"looking\":true}");
 	sw_fds_end();
 	if (err) {
-		answer_error(c, err == -EBUSY ? "somebody looks on already"
-				: !p->kept    ? "its trace could not be opened when it started"
-					      : strerror(-err));
+		answer_error(c, err == -EBUSY    ? "somebody looks on already"
+				: !p->trace.kept ? "its trace could not be opened when it started"
+						 : strerror(-err));
 		return;
 	}
 	c->looks = true;
-	atomic_store(&p->trace, p->kept);
+	c->losses.fire = on_losses;
+	reactor_timer_set(c->control->reactor, &c->losses, waiter_deadline(LOSSES_MS));
+	atomic_store(&p->trace.wanted, p->trace.kept);
 }
 
 static void look_on_text(struct client *c)
@@ -188,17 +201,17 @@ static bool allowed(int fd)
 static struct client *admit(struct control *k, int fd)
 {
 	static const char no[] = "{\"error\":\"the process belongs to another user\"}";
-	if (!allowed(fd)) {
-		if (send(fd, no, sizeof(no) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-			return NULL;
-		return NULL;
-	}
+	static const char many[] = "{\"error\":\"too many ask it at once\"}";
+	bool ours = allowed(fd);
 	int i = 0;
 	while (i < CLIENTS_MAX && k->clients[i])
 		i++;
-	struct client *c = i < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	if (!c)
+	struct client *c = ours && i < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (!c) { /* who does not take the answer is none the wiser, and that is all */
+		const char *words = ours ? many : no;
+		(void)!send(fd, words, strlen(words), MSG_NOSIGNAL | MSG_DONTWAIT);
 		return NULL;
+	}
 	c->control = k;
 	c->watch = (struct reactor_watch){.ready = on_client, .fd = fd};
 	k->clients[i] = c;

@@ -107,7 +107,7 @@ static void bring_up(struct san *san, const struct catalog_entry *e, struct load
 	if (!p) {
 		l->changed = true;
 		int code =
-			san_provider_start(san->process->trace, &san->process->tcpip_info, e, &p);
+			san_provider_start(&san->process->trace, &san->process->tcpip_info, e, &p);
 		if (code) {
 			l->failed[l->n_failed++] =
 				(struct failed_entry){e->info.ProviderId, e->changed, code};
@@ -317,8 +317,8 @@ void san_refresh(struct san *san, unsigned changes, bool apply)
 {
 	struct trace_span span;
 	bool doubtful = false, doubts = false;
-	trace_enter(san->process->trace, &span, TRACE_SWITCH, "", "hotplug", "changed=%s",
-		    reason(changes));
+	trace_enter(trace_now(&san->process->trace), &span, TRACE_SWITCH, "", "hotplug",
+		    "changed=%s", reason(changes));
 	int err = 0;
 	if (changes != SAN_CATALOG)
 		doubtful = query_all(san);

@@ -179,8 +179,9 @@ static void event_done(struct sw_socket *s)
 static void span_enter(struct sw_socket *s, struct trace_span *span, const char *call)
 {
 	span->trace = NULL;
-	if (s->process->trace)
-		trace_enter(s->process->trace, span, TRACE_SWITCH, "", call, "s=%s, name=%s",
+	struct trace *t = trace_now(&s->process->trace);
+	if (t)
+		trace_enter(t, span, TRACE_SWITCH, "", call, "s=%s, name=%s",
 			    trace_number(sw_socket_handle(s), TRACE_TEXT),
 			    trace_name((const struct wsd_sockaddr *)&s->local, s->local_len,
 				       TRACE_TEXT));

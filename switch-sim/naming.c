@@ -11,11 +11,6 @@
 
 static const char who[] = "names";
 
-static struct trace *trace_of(struct sw_process *p)
-{
-	return atomic_load_explicit(&p->trace, memory_order_acquire);
-}
-
 static const char *name_text(const struct names_request *req, char *text, size_t size)
 {
 	static const char *const modes[NAMES_MODE_COUNT] = {"", ", mode=reuse", ", mode=exclusive"};
@@ -40,7 +35,7 @@ int naming_bind(struct sw_process *p, const struct names_request *req, uint64_t 
 		uint64_t *ret_id, uint16_t *ret_port)
 {
 	struct trace_span span;
-	struct trace *t = trace_of(p);
+	struct trace *t = trace_now(&p->trace);
 	span.trace = NULL; /* the rest is trace's */
 	if (__builtin_expect(t != NULL, 0)) {
 		char text[128];
@@ -62,7 +57,7 @@ int naming_listen(struct sw_process *p, uint64_t id, bool *ret_head,
 		  struct names_shadow *ret_shadow)
 {
 	struct trace_span span;
-	trace_enter(trace_of(p), &span, TRACE_NAMES, who, "listen", "id=%llu",
+	trace_enter(trace_now(&p->trace), &span, TRACE_NAMES, who, "listen", "id=%llu",
 		    (unsigned long long)id);
 	int code = names_listen(p->names, id, ret_head, ret_shadow);
 	if (code)
@@ -75,7 +70,8 @@ int naming_listen(struct sw_process *p, uint64_t id, bool *ret_head,
 /* Of one that gives no answer. */
 static void enter_id(struct sw_process *p, struct trace_span *span, const char *call, uint64_t id)
 {
-	trace_enter(trace_of(p), span, TRACE_NAMES, who, call, "id=%llu", (unsigned long long)id);
+	trace_enter(trace_now(&p->trace), span, TRACE_NAMES, who, call, "id=%llu",
+		    (unsigned long long)id);
 }
 
 void naming_release(struct sw_process *p, uint64_t id)
@@ -113,7 +109,7 @@ void naming_again(struct sw_process *p, uint64_t id, uint64_t cookie)
 void naming_note(struct sw_process *p, uint64_t id, unsigned companions)
 {
 	struct trace_span span;
-	trace_enter(trace_of(p), &span, TRACE_NAMES, who, "note", "id=%llu, companions=%u",
+	trace_enter(trace_now(&p->trace), &span, TRACE_NAMES, who, "note", "id=%llu, companions=%u",
 		    (unsigned long long)id, companions);
 	names_note(p->names, id, companions);
 	trace_leave(&span, 0, 0, "%s", "");

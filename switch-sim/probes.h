@@ -11,7 +11,8 @@
 
 #ifdef HAVE_SDT
 /* counted by who attaches, in our memory */
-extern volatile unsigned short wsdirect_call_begin_semaphore, wsdirect_call_end_semaphore;
+__attribute__((visibility("hidden"))) extern volatile unsigned short wsdirect_call_begin_semaphore,
+	wsdirect_call_end_semaphore;
 
 static inline bool probes_wanted(void)
 {

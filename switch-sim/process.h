@@ -27,6 +27,11 @@ struct reactor;
 struct san;
 struct control;
 struct trace;
+/* Where a process's trace stands; trace_now() looks. */
+struct trace_point {
+	_Atomic(struct trace *) wanted; /* NULL when nobody wants records */
+	struct trace *kept;             /* the same, wanted or not */
+};
 struct handles;
 struct tcp_io;
 struct lingering;
@@ -64,9 +69,8 @@ struct sw_process {
 	atomic_int open_type; /* SO_OPENTYPE: kept, without effect */
 	struct conf *conf;
 	struct sw_settings settings;
-	_Atomic(struct trace *) trace; /* NULL when nobody wants records */
-	struct trace *kept;            /* the same, wanted or not */
-	struct handles *handles;       /* SOCKET -> struct sw_socket, generation-checked */
+	struct trace_point trace;
+	struct handles *handles; /* SOCKET -> struct sw_socket, generation-checked */
 	struct names *names;
 	struct san *san;
 	struct control *control; /* from the first listen or connection on */

@@ -127,8 +127,8 @@ static const char *missing_slot(const WSPPROC_TABLE *table)
 }
 
 /* Step 4. The module stays loaded once its startup has run: it may have left things behind. */
-static int startup(struct san_provider *p, struct trace *trace, const WSAPROTOCOL_INFOW *tcpip,
-		   LPWSPSTARTUPEX entry)
+static int startup(struct san_provider *p, const struct trace_point *trace,
+		   const WSAPROTOCOL_INFOW *tcpip, LPWSPSTARTUPEX entry)
 {
 	WSPPROC_TABLE raw;
 	WSPDATA data;
@@ -138,7 +138,7 @@ static int startup(struct san_provider *p, struct trace *trace, const WSAPROTOCO
 	memset(&raw, 0, sizeof(raw));
 	memset(&data, 0, sizeof(data));
 	p->trace_set = trace_wrap_begin(trace, p->label, san_upcalls(), &upcalls);
-	trace_enter(trace, &span, TRACE_DOWNCALL, p->label, "WSPStartupEx",
+	trace_enter(trace_now(trace), &span, TRACE_DOWNCALL, p->label, "WSPStartupEx",
 		    "version=2.2, protocol=%d/%d", info.iSocketType, info.iProtocol);
 	int code = entry(SPI_VERSION, &data, &info, (LPWSPUPCALLTABLEEX)upcalls, &raw);
 	char gave[24] = "";
@@ -203,7 +203,7 @@ static procedure get_own(struct san_provider *p, GUID id)
 	return function;
 }
 
-int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
+int san_provider_start(const struct trace_point *trace, const WSAPROTOCOL_INFOW *info,
 		       const struct catalog_entry *entry, struct san_provider **ret)
 {
 	struct san_provider *p = calloc(1, sizeof(*p));

@@ -58,7 +58,7 @@ struct san_provider {
  * On failure everything done is undone, and the log says which step failed and why [SW-INIT-2].
  * Return: 0 or a WSA code; WSASYSNOTREADY may pass [PROV-INIT-8].
  */
-int san_provider_start(struct trace *trace, const WSAPROTOCOL_INFOW *info,
+int san_provider_start(const struct trace_point *trace, const WSAPROTOCOL_INFOW *info,
 		       const struct catalog_entry *entry, struct san_provider **ret);
 
 /* WSPCloseSocket of the utility socket and WSPCleanup [SW-INIT-6]. NULL is fine. */

@@ -264,9 +264,9 @@ static void dispatch(struct reactor *r, const struct epoll_event *e)
 		}
 		/* watches that wait on; or events that nobody awaits any more */
 		uint32_t left = waited_for(at);
-		if (at->known && left != (uint32_t)EPOLLONESHOT && (left & ~at->registered))
-			enrol(r, at, fd);
-		else if (at->known && !served && at->registered && left != at->registered)
+		bool more = left != (uint32_t)EPOLLONESHOT && (left & ~at->registered);
+		bool fewer = !served && at->registered && left != at->registered;
+		if (at->known && (more || fewer))
 			enrol(r, at, fd);
 	}
 	pthread_mutex_unlock(&r->lock);

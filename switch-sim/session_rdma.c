@@ -394,7 +394,7 @@ void ss_move(struct session *ss, struct ss_in *x, struct sw_request *r)
 		uint32_t most = n < limit ? n : (uint32_t)limit;
 		x->span = gather(ss, r, most, x->by_write ? 1 : SESSION_SEGMENTS, segments, &count);
 		/* a small receive takes its bytes from a bounce, many of them from one */
-		bool worth = x->span == x->seg.length || x->span >= SESSION_DIRECT_MIN;
+		bool worth = count && (x->span == x->seg.length || x->span >= SESSION_DIRECT_MIN);
 		if (worth) {
 			x->target = r;
 			x->moving = true;

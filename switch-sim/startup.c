@@ -168,7 +168,7 @@ static void after_fork_child(void)
 	waiter_after_fork();
 	san_after_fork(p->san);
 	names_close(p->names);
-	trace_close(p->kept);
+	trace_close(p->trace.kept);
 	conf_free(p->conf);
 	*p = (struct sw_process){.startup = PTHREAD_MUTEX_INITIALIZER,
 				 .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -196,10 +196,10 @@ static int start_tcpip(struct sw_process *p)
 	const WSPUPCALLTABLEEX *upcalls = san_upcalls();
 	WSPUPCALLTABLEEX given;
 	p->tcpip_info = *protocols_tcp4();
-	p->tcpip_set = p->trace ? trace_wrap_begin(p->trace, "TCP/IP", upcalls, &upcalls) : -1;
+	p->tcpip_set = trace_wrap_begin(&p->trace, "TCP/IP", upcalls, &upcalls);
 	given = *upcalls;
 	int r = tcpip_WSPStartupEx(0x0202, &data, &p->tcpip_info, &given, &p->tcpip);
-	if (!r && p->tcpip_set >= 0)
+	if (!r)
 		trace_wrap_table(p->tcpip_set, &p->tcpip, &p->tcpip);
 	return r;
 }
@@ -233,8 +233,8 @@ static void read_configuration(struct sw_process *p)
 	int r = trace_open(p->conf, &t);
 	if (r < 0)
 		wsd_log(WSD_LOG_WARNING, "no trace: %s", strerror(-r));
-	p->kept = t;
-	atomic_store(&p->trace, trace_wanted(t) ? t : NULL);
+	p->trace.kept = t;
+	atomic_store(&p->trace.wanted, trace_wanted(t) ? t : NULL);
 }
 
 /* Everything that start() made; also after a start that got half-way. With the lock held. */
@@ -263,10 +263,10 @@ static void stop(struct sw_process *p)
 
 static void close_trace(struct sw_process *p)
 {
-	atomic_store(&p->trace, NULL);
-	trace_close(p->kept);
+	atomic_store(&p->trace.wanted, NULL);
+	trace_close(p->trace.kept);
 	conf_free(p->conf);
-	p->kept = NULL;
+	p->trace.kept = NULL;
 	p->conf = NULL;
 }
 
@@ -352,8 +352,8 @@ int sw_startup(WORD version, LPWSADATA data)
 			read_configuration(p);
 		}
 	}
-	trace_enter(api_trace(p), &span, TRACE_APPLICATION, "", "WSAStartup", "version=%u.%u",
-		    version & 0xff, version >> 8);
+	trace_enter(trace_now(&p->trace), &span, TRACE_APPLICATION, "", "WSAStartup",
+		    "version=%u.%u", version & 0xff, version >> 8);
 	if (!code)
 		code = startup_locked(p, version, data);
 	trace_leave(&span, code, code, "%s", "");
@@ -373,7 +373,7 @@ int sw_cleanup(void)
 		pthread_mutex_unlock(&p->startup);
 		return WSANOTINITIALISED;
 	}
-	trace_enter(api_trace(p), &span, TRACE_APPLICATION, "", "WSACleanup", "%s", "");
+	trace_enter(trace_now(&p->trace), &span, TRACE_APPLICATION, "", "WSACleanup", "%s", "");
 	bool last = p->startups == 1;
 	if (last) {
 		atomic_fetch_and(&global.gate, ~GATE_OPEN);

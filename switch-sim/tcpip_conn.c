@@ -21,7 +21,7 @@ static int fail(enum errmap_call call, int error, enum errmap_state state, LPINT
 
 static bool is_unix(int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(a);
 	return getsockname(fd, (struct sockaddr *)&a, &len) == 0 && a.ss_family == AF_UNIX;
 }

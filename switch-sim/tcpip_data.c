@@ -6,10 +6,10 @@
 #include "tcpip_data.h"
 #include "address.h"
 #include "errmap.h"
+#include "quiet.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -225,32 +225,6 @@ int tcpip_WSPRecvFrom(SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received,
 
 /* ---- files ---- */
 
-/* sendfile(2) has no MSG_NOSIGNAL: the signal is kept from coming, and taken back if it was ours.
- */
-struct no_sigpipe {
-	sigset_t pipe, before;
-	bool pending;
-};
-
-static void sigpipe_block(struct no_sigpipe *n)
-{
-	sigset_t pending;
-	sigemptyset(&n->pipe);
-	sigaddset(&n->pipe, SIGPIPE);
-	sigpending(&pending);
-	n->pending = sigismember(&pending, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &n->pipe, &n->before);
-}
-
-static void sigpipe_unblock(const struct no_sigpipe *n, bool broken)
-{
-	static const struct timespec now;
-	if (broken && !n->pending)
-		while (sigtimedwait(&n->pipe, NULL, &now) < 0 && errno == EINTR)
-			;
-	pthread_sigmask(SIG_SETMASK, &n->before, NULL);
-}
-
 /* Files that have no pages to send from, e.g. of procfs. What the socket does not take is read
  * again the next time. Return: bytes or -errno. */
 static ssize_t copy_file(SOCKET s, int file, uint64_t offset, uint64_t length, bool more)
@@ -266,15 +240,15 @@ static ssize_t copy_file(SOCKET s, int file, uint64_t offset, uint64_t length, b
 
 int tcpip_sendfile(SOCKET s, int file, uint64_t offset, uint64_t length, bool more, DWORD *ret_sent)
 {
-	struct no_sigpipe guard;
+	struct quiet guard; /* sendfile(2) has no MSG_NOSIGNAL */
 	off_t at = (off_t)offset;
 	ssize_t n;
-	sigpipe_block(&guard);
+	quiet_begin(&guard);
 	do
 		n = sendfile((int)s, file, &at, length < INT_MAX ? length : INT_MAX);
 	while (n < 0 && errno == EINTR);
 	n = n < 0 ? -errno : n;
-	sigpipe_unblock(&guard, n == -EPIPE);
+	quiet_end(&guard);
 	if (n == -EINVAL || n == -ENOSYS)
 		n = copy_file(s, file, offset, length, more);
 	if (n < 0)

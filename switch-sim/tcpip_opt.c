@@ -215,7 +215,7 @@ void tcpip_copy_options(SOCKET from, SOCKET to)
 		    (row->linux_level == IPPROTO_TCP && row->linux_name == TCP_MAXSEG) ||
 		    getsockopt((int)from, row->linux_level, row->linux_name, &v, &len) < 0 ||
 		    getsockopt((int)to, row->linux_level, row->linux_name, &now, &now_len) < 0 ||
-		    memcmp(&v, &now, sizeof(v)) == 0)
+		    (now_len == len && memcmp(v.bytes, now.bytes, len) == 0))
 			continue;
 		/* the kernel keeps twice what it is told */
 		if (row->linux_level == SOL_SOCKET &&

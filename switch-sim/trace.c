@@ -9,6 +9,7 @@
 
 #include "conf.h"
 #include "log.h"
+#include "quiet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,8 @@ enum {
 };
 
 struct trace {
-	int text_fd, json_fd; /* -1: not asked for */
+	int text_fd, json_fd;        /* -1: not asked for */
+	bool text_quiet, json_quiet; /* a write there may raise a signal, and must not */
 	/* Of who looks on (trace_tap). The descriptor's number stays until the end: a record that
 	 * is being written meanwhile must not meet another file. */
 	int tap_fd; /* -1: nobody has so far */
@@ -92,17 +94,26 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *l, const char
 		l->len = sizeof(l->text) - 3;
 }
 
-/* Who looks on and does not read loses records, and holds nobody up. */
-static void flush_tap(struct trace *t, const struct line *l, enum tap form)
+enum { TAP_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL };
+
+/* False: for that there is no room, either. */
+static bool tell_losses(struct trace *t, enum tap form)
 {
-	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	unsigned lost = atomic_exchange(&t->lost, 0);
 	char text[64];
 	int n = snprintf(text, sizeof(text),
 			 form == TAP_JSON ? "{\"lost\":%u}\n" : "# %u records lost\n", lost);
-	if ((lost && send(t->tap_fd, text, (size_t)n, flags) < 0) ||
-	    send(t->tap_fd, l->text, l->len, flags) < 0)
-		atomic_fetch_add(&t->lost, lost + 1);
+	if (!lost || send(t->tap_fd, text, (size_t)n, TAP_FLAGS) >= 0)
+		return true;
+	atomic_fetch_add(&t->lost, lost);
+	return false;
+}
+
+/* Who looks on and does not read loses records, and holds nobody up. */
+static void flush_tap(struct trace *t, const struct line *l, enum tap form)
+{
+	if (!tell_losses(t, form) || send(t->tap_fd, l->text, l->len, TAP_FLAGS) < 0)
+		atomic_fetch_add(&t->lost, 1);
 }
 
 static void flush_line(struct trace *t, struct line *l, int fd, enum tap form)
@@ -110,8 +121,9 @@ static void flush_line(struct trace *t, struct line *l, int fd, enum tap form)
 	l->text[l->len++] = '\n';
 	if (atomic_load(&t->tap) == form)
 		flush_tap(t, l, form);
-	/* a full disk loses records; it must not fail the traced call */
-	if (fd >= 0 && write(fd, l->text, l->len) < 0)
+	/* a full disk or a reader that is gone loses records; it must not fail the traced call */
+	bool quiet = form == TAP_JSON ? t->json_quiet : t->text_quiet;
+	if (fd >= 0 && (quiet ? quiet_write(fd, l->text, l->len) : write(fd, l->text, l->len)) < 0)
 		return;
 }
 
@@ -409,6 +421,8 @@ int trace_open(const struct conf *conf, struct trace **ret_trace)
 		trace_close(t);
 		return err == -EPERM ? -EACCES : err;
 	}
+	t->text_quiet = quiet_needed(t->text_fd);
+	t->json_quiet = quiet_needed(t->json_fd);
 	if (t->text_fd >= 0)
 		write_header(t);
 	*ret_trace = t;
@@ -437,9 +451,22 @@ int trace_tap(struct trace *t, int fd, bool json, const char *greeting)
 	return 0;
 }
 
+void trace_tap_losses(struct trace *t)
+{
+	enum tap form = atomic_load(&t->tap);
+	if (form != TAP_OFF)
+		tell_losses(t, form);
+}
+
+/* The socket may be full: more room, for the last word only, is more than it had. */
 void trace_untap(struct trace *t)
 {
-	atomic_store(&t->tap, TAP_OFF);
+	int room = 0;
+	socklen_t len = sizeof(room);
+	enum tap form = atomic_exchange(&t->tap, TAP_OFF);
+	if (atomic_load(&t->lost) && !getsockopt(t->tap_fd, SOL_SOCKET, SO_SNDBUF, &room, &len) &&
+	    !setsockopt(t->tap_fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)))
+		tell_losses(t, form);
 	shutdown(t->tap_fd, SHUT_RDWR);
 }
 

@@ -6,8 +6,7 @@
  * Downcalls and upcalls are recorded by a provider that wraps another one (trace_wrap); nothing in
  * the traced code knows. Application calls are recorded by the exported functions.
  * WSD_TRACE=FILE|stderr (text), WSD_TRACE_JSON=FILE|stderr (JSON lines); either or both.
- * docs/trace.md. A running process can be looked on (`wsd trace PID`): it has no wrapped providers
- * then, so only the application's calls are seen.
+ * docs/trace.md. A running process can be looked on (`wsd trace PID`, probes).
  *
  * Locks: only wrapping and unwrapping take one. Each record is one write(2) to a file opened for
  * appending, so records of several threads and processes never mix and survive a kill.
@@ -15,8 +14,10 @@
 #ifndef WSD_SWITCH_TRACE_H
 #define WSD_SWITCH_TRACE_H
 
+#include "probes.h"
 #include "process.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct conf;
@@ -52,6 +53,13 @@ int trace_open(const struct conf *conf, struct trace **ret_trace);
 bool trace_wanted(const struct trace *t);
 void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be called any more */
 
+/* What to record to; NULL: nobody looks. */
+static inline struct trace *trace_now(const struct trace_point *p)
+{
+	struct trace *t = atomic_load_explicit(&p->wanted, memory_order_acquire);
+	return __builtin_expect(!t && probes_wanted(), 0) ? p->kept : t;
+}
+
 /*
  * Who looks on from now on: each record is one message on @fd, a socket of type SOCK_SEQPACKET,
  * which is duplicated; before them comes @greeting. What finds no room is lost, and told of with
@@ -59,6 +67,8 @@ void trace_close(struct trace *t); /* NULL is fine; no wrapped provider may be c
  * Return: 0, -EBUSY: somebody does already, -ENOMEM: there is no trace, or -errno.
  */
 int trace_tap(struct trace *t, int fd, bool json, const char *greeting);
+/* Tells who looks on what was lost, where no later record has. Now and then, by that thread. */
+void trace_tap_losses(struct trace *t);
 void trace_untap(struct trace *t); /* he looks away */
 
 /*
@@ -97,14 +107,16 @@ const char *trace_int(const void *value, int len, char *text, size_t size); /* a
 
 /**
  * trace_wrap - put the recording provider in front of @inner
+ * It records while somebody wants records at @point, now or later.
  * @outer receives a table of the same shape whose functions record and pass on; @upcalls is wrapped
  * too and the result given in *ret_upcalls. At most TRACE_WRAPPED_MAX providers at a time (a
  * function table has no room for a context, so each wrapped provider has its own set of functions).
  * Return: 0, or -ENOSPC (then @outer is @inner: the provider works, unrecorded).
  */
 enum { TRACE_WRAPPED_MAX = 16 };
-int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer,
-	       const WSPUPCALLTABLEEX *upcalls, const WSPUPCALLTABLEEX **ret_upcalls);
+int trace_wrap(const struct trace_point *point, const char *who, const WSPPROC_TABLE *inner,
+	       WSPPROC_TABLE *outer, const WSPUPCALLTABLEEX *upcalls,
+	       const WSPUPCALLTABLEEX **ret_upcalls);
 
 /*
  * The same in two steps, for a provider whose table is known only after it got its upcalls:
@@ -112,8 +124,8 @@ int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSP
  * @inner. trace_unwrap gives the set back when neither side can call any more. A negative set is
  * fine.
  */
-int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *upcalls,
-		     const WSPUPCALLTABLEEX **ret_upcalls);
+int trace_wrap_begin(const struct trace_point *point, const char *who,
+		     const WSPUPCALLTABLEEX *upcalls, const WSPUPCALLTABLEEX **ret_upcalls);
 void trace_wrap_table(int set, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer);
 void trace_unwrap(int set);
 /* An extension function of the wrapped provider (@which: enum san_extension): the one to call

@@ -8,17 +8,21 @@
 #include <stdio.h>
 #include <wsd/abi.h>
 
-#define RECORD(type, call, which, pointer, params, args, failed, enter, leave)             \
-	static type rec_##call(struct wrapped *w, UNPACK params)                           \
-	{                                                                                  \
-		struct trace_span span;                                                    \
-		trace_enter(w->trace, &span, TRACE_DOWNCALL, w->who, #call, UNPACK enter); \
-		type result = ((pointer)w->extensions[which])args;                         \
-		trace_leave(&span, (long long)(intptr_t)result,                            \
-			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);             \
-		return result;                                                             \
-	}                                                                                  \
-	DOORS(type, call, params, args)
+/* NOLINTBEGIN(bugprone-macro-parentheses): args has its own */
+#define INNER(pointer, which) ((pointer)w->extensions[which])
+#define RECORD(type, call, which, pointer, params, args, failed, enter, leave)         \
+	static type rec_##call(struct wrapped *w, UNPACK params)                       \
+	{                                                                              \
+		struct trace_span span;                                                \
+		trace_enter(trace_now(w->trace), &span, TRACE_DOWNCALL, w->who, #call, \
+			    UNPACK enter);                                             \
+		type result = INNER(pointer, which) args;                              \
+		trace_leave(&span, (long long)(intptr_t)result,                        \
+			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);         \
+		return result;                                                         \
+	}                                                                              \
+	DOORS(type, call, params, args, INNER(pointer, which))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define NOTHING    ("%s", "")
 #define FAILED_INT result == SOCKET_ERROR

@@ -8,17 +8,18 @@
 #include <wsd/abi.h>
 
 /* Record a function that returns @type; @failed says whether *lpErrno holds a code. */
-#define RECORD(type, call, params, args, failed, enter, leave)                             \
-	static type rec_##call(struct wrapped *w, UNPACK params)                           \
-	{                                                                                  \
-		struct trace_span span;                                                    \
-		trace_enter(w->trace, &span, TRACE_DOWNCALL, w->who, #call, UNPACK enter); \
-		type result = w->inner.lp##call args;                                      \
-		trace_leave(&span, (long long)(intptr_t)result,                            \
-			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);             \
-		return result;                                                             \
-	}                                                                                  \
-	DOORS(type, call, params, args)
+#define RECORD(type, call, params, args, failed, enter, leave)                         \
+	static type rec_##call(struct wrapped *w, UNPACK params)                       \
+	{                                                                              \
+		struct trace_span span;                                                \
+		trace_enter(trace_now(w->trace), &span, TRACE_DOWNCALL, w->who, #call, \
+			    UNPACK enter);                                             \
+		type result = w->inner.lp##call args;                                  \
+		trace_leave(&span, (long long)(intptr_t)result,                        \
+			    (failed) && lpErrno ? *lpErrno : 0, UNPACK leave);         \
+		return result;                                                         \
+	}                                                                              \
+	DOORS(type, call, params, args, w->inner.lp##call)
 
 #define NOTHING    ("%s", "")
 #define FAILED_INT result == SOCKET_ERROR

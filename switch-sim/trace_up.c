@@ -7,16 +7,17 @@
 #include <stdio.h>
 #include <wsd/abi.h>
 
-#define RECORD(type, call, params, args, code, enter)                                    \
-	static type rec_##call(struct wrapped *w, UNPACK params)                         \
-	{                                                                                \
-		struct trace_span span;                                                  \
-		trace_enter(w->trace, &span, TRACE_UPCALL, w->who, #call, UNPACK enter); \
-		type result = w->inner_up.lp##call args;                                 \
-		trace_leave(&span, (long long)(intptr_t)result, (code), "%s", "");       \
-		return result;                                                           \
-	}                                                                                \
-	DOORS(type, call, params, args)
+#define RECORD(type, call, params, args, code, enter)                                \
+	static type rec_##call(struct wrapped *w, UNPACK params)                     \
+	{                                                                            \
+		struct trace_span span;                                              \
+		trace_enter(trace_now(w->trace), &span, TRACE_UPCALL, w->who, #call, \
+			    UNPACK enter);                                           \
+		type result = w->inner_up.lp##call args;                             \
+		trace_leave(&span, (long long)(intptr_t)result, (code), "%s", "");   \
+		return result;                                                       \
+	}                                                                            \
+	DOORS(type, call, params, args, w->inner_up.lp##call)
 
 #define NONZERO   (result && lpErrno ? *lpErrno : 0)
 #define ZERO      (!result && lpErrno ? *lpErrno : 0)

@@ -19,28 +19,26 @@ struct wrapped wsd_trace_sets[TRACE_WRAPPED_MAX];
 
 static pthread_mutex_t sets_lock = PTHREAD_MUTEX_INITIALIZER;
 
-int trace_wrap_begin(struct trace *t, const char *who, const WSPUPCALLTABLEEX *upcalls,
-		     const WSPUPCALLTABLEEX **ret_upcalls)
+int trace_wrap_begin(const struct trace_point *point, const char *who,
+		     const WSPUPCALLTABLEEX *upcalls, const WSPUPCALLTABLEEX **ret_upcalls)
 {
 	int set = -ENOSPC;
 	*ret_upcalls = upcalls;
-	if (!t)
-		return set;
 	pthread_mutex_lock(&sets_lock);
 	for (int i = 0; i < TRACE_WRAPPED_MAX && set < 0; i++)
 		if (!wsd_trace_sets[i].used)
 			set = i;
 	if (set >= 0) {
+		/* not cleared: a provider that was stopped may still have an upcall under way */
 		struct wrapped *w = &wsd_trace_sets[set];
-		memset(w, 0, sizeof(*w));
 		w->used = true;
-		w->trace = t;
+		w->trace = point;
 		snprintf(w->who, sizeof(w->who), "%s", who);
 		w->inner_up = *upcalls;
 		*ret_upcalls = &wsd_trace_upcalls[set];
 	}
 	pthread_mutex_unlock(&sets_lock);
-	if (set < 0)
+	if (set < 0 && trace_now(point))
 		wsd_log(WSD_LOG_WARNING, "trace: %d providers are recorded already; %s is not",
 			TRACE_WRAPPED_MAX, who);
 	return set;
@@ -74,12 +72,13 @@ void trace_unwrap(int set)
 	pthread_mutex_unlock(&sets_lock);
 }
 
-int trace_wrap(struct trace *t, const char *who, const WSPPROC_TABLE *inner, WSPPROC_TABLE *outer,
-	       const WSPUPCALLTABLEEX *upcalls, const WSPUPCALLTABLEEX **ret_upcalls)
+int trace_wrap(const struct trace_point *point, const char *who, const WSPPROC_TABLE *inner,
+	       WSPPROC_TABLE *outer, const WSPUPCALLTABLEEX *upcalls,
+	       const WSPUPCALLTABLEEX **ret_upcalls)
 {
-	int set = trace_wrap_begin(t, who, upcalls, ret_upcalls);
+	int set = trace_wrap_begin(point, who, upcalls, ret_upcalls);
 	trace_wrap_table(set, inner, outer);
-	return set < 0 && t ? set : 0;
+	return set < 0 ? set : 0;
 }
 
 void trace_after_fork(void)

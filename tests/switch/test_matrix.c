@@ -63,6 +63,8 @@ Test(matrix_tool, what_is_wrong_is_said)
 	RUN_TOOL_SAYS("", "matrix more", 2, "too many arguments");
 	RUN_TOOL_SAYS("", "matrix --address 192.0.2.1", 2,
 		      "'192.0.2.1' is no address of this host");
+	RUN_TOOL_SAYS("", "matrix --address 255.255.255.255", 2, "is no address of this host");
+	RUN_TOOL_SAYS("", "matrix --address 127.255.255.255", 2, "is no address of this host");
 	RUN_TOOL_SAYS("", "matrix --address 224.0.0.1", 2,
 		      "'224.0.0.1' is no address of this host");
 	RUN_TOOL_SAYS("", "matrix >/dev/full", 1, "");

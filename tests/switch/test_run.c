@@ -150,8 +150,31 @@ Test(run, actor)
 	plays("--actor 'read -r l; echo main result; cat'", "process app bare\napp s = socket()\n",
 	      2, "the other program's answer is none");
 	plays("--actor true", "process app bare\napp s = socket()\n", 1, "app has died");
-	plays("--actor cat", "process app bare\napp s = socket()\napp send(s, \"a\\tb\")\n", 2,
+	plays("--actor cat", "process app\napp s = socket()\n", 2, "its answer is none");
+	plays(ECHO, "process app bare\napp s = socket()\napp send(s, \"a\\tb\")\n", 2,
 	      "cannot be told of tabs");
+}
+
+/* All that the other program has started goes with it. */
+Test(run, actor_that_leaves_somebody_behind)
+{
+	plays("--actor 'sleep 98765 >/dev/null & read -r l'",
+	      "process app bare\napp s = socket()\n", 1, "died");
+	/* NOLINTNEXTLINE(cert-env33-c): a test's own, constant command */
+	int found = system("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | "
+			   "grep -q '[s]leep 98765'");
+	cr_expect_eq(WEXITSTATUS(found), 1, "grep says %d", WEXITSTATUS(found));
+}
+
+/* One that is cut is not to be taken for a good one. */
+Test(run, transcript_that_cannot_be_written)
+{
+	plays("", "process app\napp s = socket()\n", 0, "");
+	char arguments[256];
+	snprintf(arguments, sizeof(arguments), "run --transcript %s 2>&1 >/dev/full", path);
+	struct run *r = run_tool("", arguments);
+	cr_expect_eq(r->status, 1);
+	free(r);
 }
 
 /* Of two threads: the first one's call ends when the second one's has come. */
@@ -226,6 +249,12 @@ Test(run, files_that_make_no_sense)
 		const char *text, *said;
 	} rows[] = {
 		{"nic san0 flies\n", ":1:10: expected gains, loses"},
+		{"set foo = bar\n", ":1:1: there is no key foo (wsd(7))"},
+		{"process p\np calls not {\n\ty WSPListen\n}\n", ":2:1: there is no provider 'y'"},
+		{"process p\np calls of y not {\n\tswitch takeover\n}\n",
+		 ":2:1: there is no provider 'y'"},
+		{"provider switch serves\n", ":1:10: expected a provider's name that is not"},
+		{"provider names removed\n", ":1:10: expected a provider's name that is not"},
 		{"app listen(s, 5)\n", ":1:1: there is no process 'app' now"},
 		{"process app\napp.t ends\n", ":2:1: app.t is in no call"},
 		{LISTENER "app listen(s, 1)\napp.t begins c = accept(s)\napp.t getsockname(s)\n",
@@ -263,7 +292,7 @@ Test(run, files_that_make_no_sense)
 		{"process a\na x = listen(s, 5)\n", ":2:1: listen makes no handle"},
 		{"nic san0\nprovider a serves san0\nprocess p\n"
 		 "provider a fails WSPFly with WSAENETDOWN\n",
-		 ":4:1: no such call can fail by a script"},
+		 ":4:18: expected a function that can fail so"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		plays("", rows[i].text, 2, rows[i].said);
@@ -351,6 +380,18 @@ Test(run, a_process_that_stands_still)
 Test(run, a_process_that_is_gone)
 {
 	plays("", LISTENER "app killed\napp listen(s, 5)\n", 2, "there is no process 'app' now");
+}
+
+/* A change may be a fault: it is told. */
+Test(run, record_tells_what_it_changes)
+{
+	plays("--record",
+	      LISTENER "app listen(s, 5) = WSAEINVAL\napp getsockname(s)\n"
+		       "app calls exactly {\n\ta WSPSocket\n}\n",
+	      0, ":6: = WSAEINVAL was expected, now = 0\n");
+	plays("--record", LISTENER "app calls exactly {\n\ta WSPSocket\n}\n", 0,
+	      ": other calls than were expected\n");
+	plays("--record", LISTENER "app listen(s, 5) = 0\n", 0, "ok ");
 }
 
 /* What was recorded is what is seen the next time; what was written stays. */

@@ -11,7 +11,9 @@
 #include <linux/un.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <stdint.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct run *ask(const char *options)
 {
@@ -151,6 +153,58 @@ Test(wsd_sockets, bad_callers_hold_nobody_up)
 	for (int i = 0; i < 6; i++)
 		close(silent[i]);
 	close(deaf);
+	wsd_closesocket(p.client);
+	wsd_closesocket(p.server);
+	wsd_closesocket(p.listener);
+	WS_END();
+}
+
+/* Who is refused is hung up on; what he was told must reach him even if he asks after that. */
+Test(wsd_sockets, another_user_is_told_so)
+{
+	if (geteuid() != 0)
+		cr_skip_test("another user is needed, and only root can become one");
+	WS_BEGIN();
+	struct pair p = connect_pair();
+	static const struct {
+		const char *command;
+		bool all;
+		int status;
+		const char *said;
+	} cases[] = {{"sockets", true, 0, ""},
+		     {"sockets", false, 1, "another user"},
+		     {"trace", false, 1, "another user"}};
+	char pid[16], text[1024];
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	int tool = open(WSD_TOOL, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 45; i++) {
+		int ends[2], status;
+		const char *command = cases[i % 3].command, *of = cases[i % 3].all ? NULL : pid;
+		cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+		pid_t child = fork();
+		if (child == 0) {
+			char *const words[] = {(char *)(uintptr_t) "wsd",
+					       (char *)(uintptr_t)command, (char *)(uintptr_t)of,
+					       NULL};
+			dup2(ends[1], 1);
+			dup2(ends[1], 2);
+			if (setgid(65534) || setuid(65534))
+				_exit(99);
+			fexecve(tool, words, environ);
+			_exit(98);
+		}
+		close(ends[1]);
+		size_t len = 0;
+		ssize_t n;
+		while ((n = read(ends[0], text + len, sizeof(text) - 1 - len)) > 0)
+			len += (size_t)n;
+		text[len] = '\0';
+		close(ends[0]);
+		cr_assert_eq(waitpid(child, &status, 0), child);
+		cr_assert_eq(WEXITSTATUS(status), cases[i % 3].status, "%s: %s", command, text);
+		cr_assert_not_null(strstr(text, cases[i % 3].said), "%s: %s", command, text);
+	}
+	close(tool);
 	wsd_closesocket(p.client);
 	wsd_closesocket(p.server);
 	wsd_closesocket(p.listener);

@@ -5,10 +5,12 @@
  */
 #include "run_tool.h"
 #include "tool_pair.h"
+#include "watcher.h"
 
+#include <fcntl.h>
 #include <jansson.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 
 TestSuite(wsd_trace, .timeout = 100);
 
@@ -19,59 +21,18 @@ static void close_pair(const struct pair *p)
 	cr_assert_eq(wsd_closesocket(p->listener), 0);
 }
 
-struct watcher {
-	FILE *out;
-	int pid;
-	char text[65536];
-	size_t len;
-};
-
-static void begin(struct watcher *w, const char *options)
+static void talk(const void *pair)
 {
-	char command[512];
-	snprintf(command, sizeof(command), "echo $$; exec '%s' trace %s %d 2>&1", WSD_TOOL, options,
-		 (int)getpid());
-	*w = (struct watcher){.out = popen(command, "re")};
-	cr_assert_not_null(w->out);
-	setvbuf(w->out, NULL, _IONBF, 0);
-	cr_assert_eq(fscanf(w->out, "%d", &w->pid), 1);
-	cr_assert_eq(fgetc(w->out), '\n');
-}
-
-/* Reads until @words are there, calling @act (which makes records) now and then. */
-static void until(struct watcher *w, const char *words, void (*act)(const struct pair *),
-		  const struct pair *p)
-{
-	for (int left = WSD_PATIENCE_MS; !strstr(w->text, words); left -= 20) {
-		struct pollfd f = {.fd = fileno(w->out), .events = POLLIN};
-		cr_assert_gt(left, 0, "no '%s' in: %s", words, w->text);
-		if (act)
-			act(p);
-		if (poll(&f, 1, 20) <= 0)
-			continue;
-		ssize_t n = read(f.fd, w->text + w->len, sizeof(w->text) - 1 - w->len);
-		cr_assert_gt(n, 0, "it has ended: %s", w->text);
-		w->len += (size_t)n;
-		w->text[w->len] = '\0';
-	}
-}
-
-static void talk(const struct pair *p)
-{
+	const struct pair *p = pair;
 	char byte = 'x';
 	cr_assert_eq(wsd_send(p->client, &byte, 1, 0), 1);
 	cr_assert_eq(wsd_recv(p->server, &byte, 1, 0), 1);
 }
 
-static void refuse(const struct pair *p)
+static void refuse(const void *pair)
 {
+	const struct pair *p = pair;
 	cr_assert_eq(wsd_listen(p->client, 1), SOCKET_ERROR);
-}
-
-static void end(struct watcher *w)
-{
-	kill(w->pid, SIGINT);
-	cr_assert_eq(WTERMSIG(pclose(w->out)), SIGINT);
 }
 
 /* The one before may not be gone yet for the program. */
@@ -80,7 +41,7 @@ static void begin_next(struct watcher *w, const char *options, const struct pair
 	for (int left = 100;; left--) {
 		char first;
 		cr_assert_gt(left, 0, "somebody looks on for ever");
-		begin(w, options);
+		watch_begin(w, options);
 		struct pollfd f = {.fd = fileno(w->out), .events = POLLIN};
 		while (poll(&f, 1, 20) == 0)
 			talk(p);
@@ -96,25 +57,33 @@ Test(wsd_trace, a_running_program_as_text_and_as_json)
 {
 	WS_BEGIN();
 	static struct watcher w;
+	int inside = 0;
 	struct pair p = connect_pair();
-	begin(&w, "");
-	until(&w, " send(s=", talk, &p);
-	until(&w, "listen(s=", refuse, &p);
-	until(&w, "= -1 WSAEISCONN", refuse, &p);
+	watch_begin(&w, "");
+	watch_until(&w, " send(s=", talk, &p);
+	watch_until(&w, "TCP/IP   WSPSend(s=", talk, &p);
+	watch_until(&w, "listen(s=", refuse, &p);
+	watch_until(&w, "= -1 WSAEISCONN", refuse, &p);
 	cr_assert_eq(strncmp(w.text, "# process ", 10), 0, "%s", w.text);
-	end(&w);
+	watch_end(&w);
 	begin_next(&w, "--json", &p);
-	until(&w, "\"call\":\"recv\"", talk, &p);
+	watch_until(&w, "\"call\":\"recv\"", talk, &p);
 	char *line = w.text;
 	for (char *newline; (newline = strchr(line, '\n')); line = newline + 1) {
 		*newline = '\0';
 		json_t *j = json_loads(line, 0, NULL);
 		cr_assert_not_null(j, "%s", line);
 		cr_assert_eq(json_integer_value(json_object_get(j, "pid")), getpid());
-		cr_assert_str_eq(json_string_value(json_object_get(j, "layer")), "application");
+		const char *layer = json_string_value(json_object_get(j, "layer")),
+			   *who = json_string_value(json_object_get(j, "who"));
+		bool own = layer && !strcmp(layer, "application");
+		cr_assert(own || (layer && !strcmp(layer, "downcall")), "%s", line);
+		cr_assert_str_eq(who, own ? "" : "TCP/IP", "%s", line);
+		inside += !own && json_integer_value(json_object_get(j, "parent")) > 0;
 		json_decref(j);
 	}
-	end(&w);
+	cr_assert_gt(inside, 0, "no call of the provider's");
+	watch_end(&w);
 	close_pair(&p);
 	WS_END();
 }
@@ -124,16 +93,75 @@ Test(wsd_trace, who_does_not_read_holds_nobody_up)
 	WS_BEGIN();
 	static struct watcher w;
 	struct pair p = connect_pair();
-	begin(&w, "");
-	until(&w, " send(s=", talk, &p);
+	watch_begin(&w, "");
+	watch_until(&w, " send(s=", talk, &p);
 	kill(w.pid, SIGSTOP);
 	for (int i = 0; i < 5000; i++)
 		talk(&p);
 	kill(w.pid, SIGCONT);
-	until(&w, " records lost", talk, &p);
-	end(&w);
+	watch_until(&w, " records lost", talk, &p);
+	watch_end(&w);
 	close_pair(&p);
 	WS_END();
+}
+
+/* Nothing comes after what was lost that could tell of it; and so at the end of the trace. */
+Test(wsd_trace, losses_are_told_to_who_looks_at_a_silent_program)
+{
+	WS_BEGIN();
+	static struct watcher w;
+	struct pair p = connect_pair();
+	for (int round = 0; round < 2; round++) {
+		begin_next(&w, round ? "--json" : "", &p);
+		watch_until(&w, "send", talk, &p);
+		kill(w.pid, SIGSTOP);
+		for (int i = 0; i < 5000; i++)
+			talk(&p);
+		if (round) { /* the program ends its use of the library */
+			close_pair(&p);
+			cr_assert_eq(wsd_WSACleanup(), 0);
+		}
+		kill(w.pid, SIGCONT);
+		watch_until(&w, round ? "{\"lost\":" : " records lost", NULL, NULL);
+		if (!round)
+			watch_end(&w);
+	}
+	int status = pclose(w.out);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+	cr_assert_eq(wsd_WSAStartup(0x0202, &(WSADATA){0}), 0);
+	WS_END();
+}
+
+/* Who reads the trace ends, or its file may not grow: records are lost, and nothing else. */
+Test(wsd_trace, a_trace_that_cannot_be_written_ends_no_program)
+{
+	char full[] = "/tmp/wsd-full-XXXXXX";
+	int file = mkstemp(full), ends[2];
+	const struct rlimit none = {0, 0};
+	cr_assert_geq(file, 0);
+	unlink(full);
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	close(ends[0]);
+	for (int i = 0; i < 2; i++) {
+		int status;
+		pid_t child = fork();
+		if (child == 0) {
+			setenv("WSD_TRACE", "stderr", 1);
+			setenv("WSD_LOG", "stderr", 1);
+			setenv("WSD_LOG_LEVEL", "debug", 1);
+			signal(SIGPIPE, SIG_DFL);
+			signal(SIGXFSZ, SIG_DFL);
+			dup2(i ? file : ends[1], STDERR_FILENO);
+			if (i)
+				setrlimit(RLIMIT_FSIZE, &none);
+			execl(TRACED, TRACED, (char *)NULL);
+			_exit(99);
+		}
+		cr_assert_eq(waitpid(child, &status, 0), child);
+		cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d: %d", i, status);
+	}
+	close(ends[1]);
+	close(file);
 }
 
 Test(wsd_trace, one_at_a_time)
@@ -142,14 +170,14 @@ Test(wsd_trace, one_at_a_time)
 	static struct watcher w;
 	char arguments[64];
 	struct pair p = connect_pair();
-	begin(&w, "");
-	until(&w, " send(s=", talk, &p);
+	watch_begin(&w, "");
+	watch_until(&w, " send(s=", talk, &p);
 	snprintf(arguments, sizeof(arguments), "trace %d", (int)getpid());
 	struct run *r = run_tool("", arguments);
 	cr_assert_eq(r->status, 1);
 	cr_assert_not_null(strstr(r->text, "somebody looks on already"), "%s", r->text);
 	free(r);
-	end(&w);
+	watch_end(&w);
 	close_pair(&p);
 	WS_END();
 }
@@ -159,8 +187,8 @@ Test(wsd_trace, the_end_of_the_program_is_the_end_of_the_trace)
 	WS_BEGIN();
 	static struct watcher w;
 	struct pair p = connect_pair();
-	begin(&w, "");
-	until(&w, " send(s=", talk, &p);
+	watch_begin(&w, "");
+	watch_until(&w, " send(s=", talk, &p);
 	close_pair(&p);
 	cr_assert_eq(wsd_WSACleanup(), 0);
 	int status = pclose(w.out);
@@ -184,6 +212,8 @@ Test(wsd_trace, what_cannot_be_watched_is_said)
 	RUN_TOOL_SAYS("", "trace 99999999999999999999", 2, "a process number, or a command?");
 	RUN_TOOL_SAYS("", "trace -o /none/x true", 1, "cannot write /none/x: No such file");
 	RUN_TOOL_SAYS("", "trace sh -c 'exit 5'", 5, "");
+	RUN_TOOL_SAYS("", "trace /tmp", 127, "cannot run /tmp: Permission denied");
+	RUN_TOOL_SAYS("cd /bin && PATH=/none:", "trace true", 0, "");
 	WS_END();
 }
 

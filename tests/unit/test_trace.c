@@ -408,7 +408,8 @@ Test(trace, DESIGN_6_a_wrapped_provider_is_recorded_and_does_not_know, .init = s
 	WSPPROC_TABLE outer;
 	struct wsd_sockaddr_in in = {.sin_family = WSD_AF_INET};
 	int error = 0;
-	int set = trace_wrap_begin(t, "one", &inner_up, &up);
+	const struct trace_point at = {.kept = t, .wanted = t};
+	int set = trace_wrap_begin(&at, "one", &inner_up, &up);
 	cr_assert_eq(set, 0);
 	trace_wrap_table(set, &inner, &outer);
 	cr_assert_null(outer.lpWSPListen, "an empty slot stays empty");
@@ -437,20 +438,21 @@ Test(trace, DESIGN_6_more_providers_than_sets_work_unrecorded, .init = set_up, .
 	const WSPPROC_TABLE inner = {.lpWSPBind = inner_bind};
 	const WSPUPCALLTABLEEX inner_up = {.lpWPUSetEvent = inner_set_event}, *up = NULL;
 	WSPPROC_TABLE outer[TRACE_WRAPPED_MAX + 1];
+	const struct trace_point at = {.kept = t, .wanted = t};
 	for (int i = 0; i < TRACE_WRAPPED_MAX; i++) {
 		char who[16];
 		snprintf(who, sizeof(who), "p%d", i);
-		cr_assert_eq(trace_wrap(t, who, &inner, &outer[i], &inner_up, &up), 0);
+		cr_assert_eq(trace_wrap(&at, who, &inner, &outer[i], &inner_up, &up), 0);
 		cr_assert_neq(outer[i].lpWSPBind, inner_bind);
 		for (int k = 0; k < i; k++)
 			cr_assert_neq(outer[i].lpWSPBind, outer[k].lpWSPBind);
 	}
-	cr_assert_eq(trace_wrap(t, "more", &inner, &outer[TRACE_WRAPPED_MAX], &inner_up, &up),
+	cr_assert_eq(trace_wrap(&at, "more", &inner, &outer[TRACE_WRAPPED_MAX], &inner_up, &up),
 		     -ENOSPC);
 	cr_assert_eq(outer[TRACE_WRAPPED_MAX].lpWSPBind, inner_bind);
 	cr_assert_eq(up, &inner_up);
 	trace_unwrap(3);
-	cr_assert_eq(trace_wrap_begin(t, "again", &inner_up, &up), 3);
+	cr_assert_eq(trace_wrap_begin(&at, "again", &inner_up, &up), 3);
 	for (int i = 0; i < TRACE_WRAPPED_MAX; i++)
 		trace_unwrap(i);
 	trace_unwrap(-1);
