@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -84,11 +85,27 @@ int ask_name(const char *name, const char *request, struct ucred *ret_who)
 	    !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) &&
 	    !connect(fd, (struct sockaddr *)&a, len) &&
 	    !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_who, &cred_len) &&
-	    send(fd, request, asked, MSG_NOSIGNAL) == (ssize_t)asked)
+	    (send(fd, request, asked, MSG_NOSIGNAL) == (ssize_t)asked || errno == EPIPE))
 		return fd;
 	int err = -errno;
 	close(fd);
 	return err;
+}
+
+/* That it hung up with our request unread comes before what it had said. */
+ssize_t ask_answer(int fd, char *text, size_t size)
+{
+	ssize_t n = recv(fd, text, size, 0);
+	return n < 0 && errno == ECONNRESET ? recv(fd, text, size, 0) : n;
+}
+
+bool ask_elsewhere(long pid)
+{
+	char path[64];
+	struct stat theirs, ours;
+	snprintf(path, sizeof(path), "/proc/%ld/ns/net", pid);
+	return !stat(path, &theirs) && !stat("/proc/self/ns/net", &ours) &&
+	       theirs.st_ino != ours.st_ino;
 }
 
 void ask_program(pid_t pid, char *text, size_t size)

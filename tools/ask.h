@@ -22,6 +22,13 @@ long ask_pid(const char *name);
  * calls wait ASK_ANSWER_MS, or -errno. */
 int ask_name(const char *name, const char *request, struct ucred *ret_who);
 
+/* recv(2) of its first answer. Who is refused is answered and hung up on, maybe before he has
+ * asked: the answer stands. */
+ssize_t ask_answer(int fd, char *text, size_t size);
+
+/* Is @pid in another network namespace? Its name is not seen from here then. */
+bool ask_elsewhere(long pid);
+
 /* The name of @pid's program, what a terminal would obey left out; "" if it is gone. */
 void ask_program(pid_t pid, char *text, size_t size);
 

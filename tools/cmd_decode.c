@@ -4,6 +4,7 @@
  * a trace (text or JSON lines), or of hexadecimal text. Reads only.
  */
 #include "capture.h"
+#include "hex.h"
 #include "wire.h"
 #include "wsd.h"
 
@@ -68,19 +69,6 @@ static void on_capture(void *ctx, const struct capture_message *m)
 
 /* ---- text: a trace, or hexadecimal ---- */
 
-static size_t from_hex(const char *text, uint8_t *out, size_t room)
-{
-	size_t n = 0;
-	while (n < room && isxdigit((unsigned char)text[0]) && isxdigit((unsigned char)text[1])) {
-		char two[3] = {text[0], text[1], 0};
-		out[n++] = (uint8_t)strtoul(two, NULL, 16);
-		text += 2;
-		while (*text == ' ' || *text == ':')
-			text++;
-	}
-	return n;
-}
-
 /* What stands behind @key in a line of either form of the trace; NULL: nothing. */
 static const char *value_of(const char *line, const char *key)
 {
@@ -121,7 +109,7 @@ static void take_line(struct decode *d, const char *line)
 	const char *hex = strstr(line, "WSPSend") ? value_of(line, "data") : NULL;
 	if (hex) {
 		const char *bytes = value_of(line, "bytes");
-		size_t have = from_hex(hex, data, sizeof(data));
+		size_t have = hex_bytes(hex, data, sizeof(data));
 		size_t length = bytes ? strtoul(bytes, NULL, 10) : have;
 		if (!have)
 			return;
@@ -129,7 +117,7 @@ static void take_line(struct decode *d, const char *line)
 		print_message(d, where, data, have, length < have ? have : length, "");
 		return;
 	}
-	size_t have = from_hex(line + strspn(line, " \t"), data, sizeof(data));
+	size_t have = hex_bytes(line + strspn(line, " \t"), data, sizeof(data));
 	if (have >= SM_HEADER)
 		print_message(d, "message", data, have, have, "");
 }

@@ -36,13 +36,16 @@ static int gather(struct sockets *q, int fd, const struct ucred *who)
 {
 	char text[CONTROL_MESSAGE_MAX];
 	for (;;) {
-		ssize_t n = recv(fd, text, sizeof(text), 0);
+		ssize_t n = ask_answer(fd, text, sizeof(text));
 		if (n <= 0)
 			return n ? (errno == EAGAIN ? -ETIMEDOUT : -errno) : -ECONNRESET;
 		json_t *one = json_loadb(text, (size_t)n, 0, NULL);
 		const char *error = json_string_value(json_object_get(one, "error"));
 		bool end = json_is_true(json_object_get(one, "end"));
-		int err = !one || !json_is_object(one) ? -EPROTO : error ? -EACCES : 0;
+		int err = !one || !json_is_object(one)       ? -EPROTO
+			  : !error                           ? 0
+			  : strstr(error, "to another user") ? -EACCES
+							     : -EBUSY;
 		if (err || end) {
 			json_decref(one);
 			return err;
@@ -205,8 +208,14 @@ int cmd_sockets(int argc, char **argv)
 	if (r == -1)
 		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
 	if (!r && q.pid && !q.asked) {
-		wsd_complain("process %ld has made no connection, or does not use this library",
-			     q.pid);
+		if (ask_elsewhere(q.pid))
+			wsd_complain("process %ld is in another network namespace: nsenter -n -t "
+				     "PID wsd sockets",
+				     q.pid);
+		else
+			wsd_complain("process %ld has made no connection, or does not use this "
+				     "library",
+				     q.pid);
 		q.failed++;
 	} else if (!r) {
 		r = print(&q);

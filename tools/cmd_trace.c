@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -57,20 +58,32 @@ static int place(const struct watcher *w, char path[PATH_MAX])
 	return -1;
 }
 
+static bool is_program(const char *file)
+{
+	struct stat st;
+	if (stat(file, &st) || access(file, X_OK))
+		return false;
+	errno = EACCES;
+	return S_ISREG(st.st_mode);
+}
+
 /* As execvp() looks for it: so that what cannot begin does not empty the trace of another. */
 static bool can_run(const char *command)
 {
 	const char *path = getenv("PATH");
 	char file[PATH_MAX];
 	if (strchr(command, '/'))
-		return access(command, X_OK) == 0;
-	for (const char *at = path ? path : "/bin:/usr/bin"; *at; at += *at == ':') {
+		return is_program(command);
+	const char *at = path ? path : "/bin:/usr/bin";
+	for (;;) { /* an empty part is where we are, the last one, too */
 		int len = (int)strcspn(at, ":");
 		int n = snprintf(file, sizeof(file), "%.*s%s%s", len, at, len ? "/" : "./",
 				 command);
-		if (n < (int)sizeof(file) && access(file, X_OK) == 0)
+		if (n < (int)sizeof(file) && is_program(file))
 			return true;
 		at += len;
+		if (!*at++)
+			break;
 	}
 	errno = ENOENT;
 	return false;
@@ -105,7 +118,7 @@ static int hear_yes(struct watcher *w, int fd)
 {
 	static const char error[] = "{\"error\":\"";
 	char text[CONTROL_MESSAGE_MAX];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+	ssize_t n = ask_answer(fd, text, sizeof(text) - 1);
 	if (n <= 0) {
 		complain(w, n < 0 && errno == EAGAIN ? "it does not answer; is it stopped?"
 						     : "it has ended");
@@ -157,7 +170,9 @@ static int look_on(struct watcher *w)
 		wsd_complain("cannot read /proc/net/unix: %s", strerror(errno));
 		return WSD_EXIT_FAIL;
 	}
-	if (!w->found)
+	if (!w->found && ask_elsewhere(w->pid))
+		complain(w, "it is in another network namespace: nsenter -n -t PID wsd trace PID");
+	else if (!w->found)
 		complain(w, "it has no listener and no connection, or does not use this library");
 	if (w->failed)
 		return WSD_EXIT_FAIL;
@@ -222,10 +237,10 @@ int cmd_trace(int argc, char **argv)
 		.parser = parse,
 		.args_doc = "PID\nCOMMAND [ARG...]",
 		.doc = "Shows the calls of a program that uses the library, as WSD_TRACE does.\v"
-		       "COMMAND is started with its trace on; it is shown on standard error with "
+		       "COMMAND is started with its trace on; it is shown on standard error, "
 		       "the providers' calls beneath the program's own. Of PID, which runs "
 		       "already, "
-		       "the program's own calls are seen, on standard output, from its first "
+		       "they are shown on standard output, from its first "
 		       "listen or connection on; what cannot be shown fast enough is left out, "
 		       "with a note, "
 		       "so that it is not held up. It answers its own user and root, one at a "

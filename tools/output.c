@@ -5,6 +5,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,18 @@ static void at_end(void)
 		_exit(STATUS);
 }
 
+/* A file or a socket that gets the number of a closed output would be written to. So that a write
+ * fails as before, what is in its place cannot be written. */
+static void occupy(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 void output_watch(const char *program)
 {
+	occupy();
 	name = program;
 	if (atexit(at_end))
 		_exit(STATUS);

@@ -100,7 +100,7 @@ Test(diagram, lanes_are_threads_the_switch_tcp_ip_and_the_providers)
 		const char *title, *below;
 	} lanes[] = {{LANE_THREAD, "server", ""},
 		     {LANE_THREAD, "server", "thread 72"},
-		     {LANE_SWITCH, "switch", ""},
+		     {LANE_SWITCH, "switch", "of each process"},
 		     {LANE_PROVIDER, "TCP/IP", "provider"},
 		     {LANE_PROVIDER, "b", "SAN provider"}};
 	static const struct actor_name names[] = {{69, "other"}, {70, "server"}, {0, NULL}};
@@ -148,6 +148,56 @@ Test(diagram, lanes_of_names_and_of_the_peer)
 	cr_assert_eq(count(text, "class=\"wire\""), 2);
 	cr_assert_eq(count(text, "class=\"own\""), 1, "of what nobody has told it");
 	free(text);
+	story_free(&s);
+	WSD_TEST_END();
+}
+
+/* What a pending receive gets comes when the provider tells that it is done, and only then. */
+Test(diagram, what_a_pending_receive_gets)
+{
+#define PENDING(t, seq, call, at)                                                  \
+	R(t, 70, seq, 0, "downcall", "a", call, "{\"overlapped\":\"" at "\"}", -1, \
+	  "\"WSA_IO_PENDING\"", 0.5)
+#define DONE(t, seq, who, at, error)                                    \
+	R(t, 70, seq, 0, "upcall", who, "WPUCompleteOverlappedRequest", \
+	  "{\"overlapped\":\"" at "\",\"error\":\"" error "\"}", 0, "null", 0.5)
+	static const char trace[] = PENDING(1, 1, "WSPRecv", "0x1") PENDING(2, 2, "WSPRecv", "0x2")
+		PENDING(3, 3, "WSPSend", "0x3") DONE(4, 4, "a", "0x3", "0")
+			DONE(5, 5, "b", "0x1", "0") DONE(6, 6, "a", "0x1", "0")
+				DONE(7, 7, "a", "0x1", "0") DONE(8, 8, "a", "0x2", "10054");
+	static const enum wire wires[] = {WIRE_NONE, WIRE_NONE, WIRE_OUT,  WIRE_NONE,
+					  WIRE_NONE, WIRE_IN,   WIRE_NONE, WIRE_NONE};
+	WSD_TEST_BEGIN();
+	struct story s = good(trace);
+	for (size_t i = 0; i < 8; i++)
+		cr_expect_eq(s.acts[i].wire, wires[i], "act %zu", i);
+	char *text = drawn(draw_svg, &s, "x");
+	cr_expect_eq(count(text, "class=\"wire\""), 2);
+	free(text);
+	story_free(&s);
+	WSD_TEST_END();
+}
+
+/* Which message it is says more than its first bytes; those stay where they are no message. */
+Test(diagram, sends_tell_their_message)
+{
+	static const char trace[] =
+		R(1, 70, 1, 0, "downcall", "a", "WSPSend",
+		  "{\"s\":\"9\",\"data\":"
+		  "\"575310100002000100000001000000000000000400000000\",\"flags\":\"0x0\"}",
+		  0, "null", 1) R(2, 70, 2, 0, "downcall", "a", "WSPSend",
+				  "{\"data\":\"70696e67\"}", 0, "null", 1);
+	char text[200];
+	WSD_TEST_BEGIN();
+	struct story s = good(trace);
+	story_arguments(&s.acts[0], "args", text, sizeof(text));
+	cr_expect_str_eq(text, "s=9, message=DATA, flags=0x0");
+	const json_t *args = json_object_get(s.acts[0].record, "args");
+	const char *message = json_string_value(json_object_get(args, "message"));
+	cr_assert_not_null(message);
+	cr_expect_not_null(strstr(message, "DATA seq=1 credits=1"), "%s", message);
+	story_arguments(&s.acts[1], "args", text, sizeof(text));
+	cr_expect_str_eq(text, "data=70696e67");
 	story_free(&s);
 	WSD_TEST_END();
 }

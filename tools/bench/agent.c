@@ -90,7 +90,7 @@ static json_t *serve(struct self *s, const json_t *q)
 	json_unpack((json_t *)(uintptr_t)q, "{s?s, s?I, s?I, s?I, s?i, s?b}", "duty", &name, "size",
 		    &size, "window", &window, "count", &count, "threads", &threads, "reset",
 		    &reset);
-	while (kind < DUTY_KINDS && strcmp(duty_names[kind], name))
+	while (kind < DUTY_KINDS && strcmp(duty_names[kind], name) != 0)
 		kind++;
 	if (kind == DUTY_KINDS || size < 0 || window < 1 || count < 0 || threads < 1)
 		return error_text("the server does not know this duty");

@@ -35,8 +35,6 @@ enum {
 	BYTES_PER_MS = 1049, /* and their bytes: 1 MiB/s */
 };
 
-extern char **environ;
-
 /* ---- its command line ---- */
 
 struct command {

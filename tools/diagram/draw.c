@@ -31,7 +31,7 @@ const char draw_style[] =
 	"svg g .wire{stroke-dasharray:1 4}"
 	"svg g.failed .call{stroke-dasharray:2 3}"
 	"svg g.failed text.label{font-weight:600}"
-	"svg g[data-i]{cursor:pointer}"
+	"svg g[data-i],svg g[data-of]{cursor:pointer}"
 	"svg g .hit{fill:none;stroke:none;pointer-events:all}"
 	"svg text{fill:#1b1f24;stroke:#fff}"
 	"svg .dim{fill:#57606a}"
@@ -147,17 +147,18 @@ static void wire(FILE *f, const struct story *s, const struct act *a, double y)
 	svg_path(f, "head", head, 3);
 }
 
-static void draw_row(FILE *f, const struct story *s, size_t number)
+/* @which: the group's attributes, by which the page finds it. */
+static void draw_row(FILE *f, const struct story *s, const struct row *r, double y,
+		     const char *which)
 {
 	static const char *const classes[] = {"fine", "notyet", "failed"};
-	const struct row *r = &s->rows[number];
 	const struct act *a = &s->acts[r->act];
 	enum outcome o = r->part == ROW_BEGIN ? OUTCOME_FINE : story_outcome(a);
-	double y = row_y(number), from, to, left;
+	double from, to, left;
 	char label[512];
 	ends(s, a, &from, &to);
 	label_of(s, r, label, sizeof(label));
-	fprintf(f, "<g class=\"%s t%d\" data-i=\"%zu\">", classes[o], a->thread % COLOURS, number);
+	fprintf(f, "<g class=\"%s t%d\" %s>", classes[o], a->thread % COLOURS, which);
 	svg_rect(f, "hit", MARGIN, y - 18, width(s) - 2 * MARGIN, ROW_H);
 	if (r->part != ROW_END)
 		svg_text(f, "dim", AT_END, MARGIN + GUTTER - 12, y, "%.3f ms",
@@ -168,8 +169,9 @@ static void draw_row(FILE *f, const struct story *s, size_t number)
 		arrow(f, "back", o, to, from, y);
 	else
 		arrow(f, "call", o, from, to, y);
-	/* what comes has come when the call returns */
-	if (a->wire != WIRE_NONE && r->part != (a->wire == WIRE_OUT ? ROW_END : ROW_BEGIN))
+	/* what comes has come when the call returns, or when the provider tells of it */
+	bool first = a->wire == WIRE_OUT || a->layer == LAYER_UPCALL;
+	if (a->wire != WIRE_NONE && r->part != (first ? ROW_END : ROW_BEGIN))
 		wire(f, s, a, y);
 	left = from < to ? from : to;
 	svg_text_within(f, "label", left + 10, y - 5, TEXT_SIZE, width(s) - MARGIN - left - 10,
@@ -177,10 +179,27 @@ static void draw_row(FILE *f, const struct story *s, size_t number)
 	fputs("</g>\n", f);
 }
 
+/* Below its row, where it has no place until the page makes some. */
+static void draw_run(FILE *f, const struct story *s, size_t number)
+{
+	const struct row *run = &s->rows[number];
+	for (unsigned i = 0; i < run->count && i < DRAW_RUN_TOLD; i++) {
+		struct row r = {s->folded[run->first + i], ROW_WHOLE, 1, 0};
+		char which[80];
+		snprintf(which, sizeof(which),
+			 "data-of=\"%zu\" data-k=\"%u\" style=\"display:none\"", number, i);
+		draw_row(f, s, &r, row_y(number) + (i + 1.0) * ROW_H, which);
+	}
+}
+
 static void draw_head(FILE *f, const struct story *s, const char *title)
 {
 	double bottom = row_y(s->row_count) + 4;
 	svg_text(f, "title", AT_START, MARGIN, MARGIN + 10, "%s", title);
+	svg_text(f, "dim", AT_END, width(s) - MARGIN, MARGIN + 10,
+		 "a colour: a thread. Dashed: what came back. Amber: not done yet. Red, with a "
+		 "cross: "
+		 "refused. Points: over the network");
 	for (int i = 0; i < s->lane_count; i++) {
 		const struct lane *l = &s->lanes[i];
 		double x = lane_x(i), y = MARGIN + 22;
@@ -192,20 +211,25 @@ static void draw_head(FILE *f, const struct story *s, const char *title)
 	}
 }
 
-void draw_element(FILE *f, const struct story *s, const char *title)
+void draw_element(FILE *f, const struct story *s, const char *title, bool unfolds)
 {
 	double w = width(s), h = row_y(s->row_count) + MARGIN;
+	char which[32];
 	fprintf(f,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
 		"width=\"%.0f\" "
-		"height=\"%.0f\" role=\"img\">\n<style>%s</style>\n<title>",
-		w, h, w, h, draw_style);
+		"height=\"%.0f\" data-row=\"%d\" role=\"img\">\n<style>%s</style>\n<title>",
+		w, h, w, h, ROW_H, draw_style);
 	svg_escape(f, title);
 	fputs("</title>\n", f);
 	svg_rect(f, "paper", 0, 0, w, h);
 	draw_head(f, s, title);
-	for (size_t i = 0; i < s->row_count; i++)
-		draw_row(f, s, i);
+	for (size_t i = 0; i < s->row_count; i++) {
+		snprintf(which, sizeof(which), "data-i=\"%zu\"", i);
+		draw_row(f, s, &s->rows[i], row_y(i), which);
+		if (unfolds && s->rows[i].count > 1)
+			draw_run(f, s, i);
+	}
 	if (s->lost)
 		svg_text(f, "dim", AT_START, MARGIN, h - 4, "%zu records are missing", s->lost);
 	fputs("</svg>\n", f);
@@ -213,5 +237,5 @@ void draw_element(FILE *f, const struct story *s, const char *title)
 
 void draw_svg(FILE *f, const struct story *s, const char *title)
 {
-	draw_element(f, s, title);
+	draw_element(f, s, title, false);
 }

@@ -9,11 +9,13 @@
 
 /* A file of its own, with its own colours: light on paper, right in a dark browser. */
 void draw_svg(FILE *f, const struct story *s, const char *title);
-/* The same as a page that can be searched and zoomed, and tells all of a call that is clicked. */
+/* The same as a page that can be searched and zoomed, unfolds runs, and tells all of a call that is
+ * clicked. */
 void draw_html(FILE *f, const struct story *s, const char *title);
 
-/* draw.c's, for both: the element <svg>. */
-void draw_element(FILE *f, const struct story *s, const char *title);
+/* draw.c's, for both: the element <svg>. @unfolds: with the calls of runs, for the page to show. */
+void draw_element(FILE *f, const struct story *s, const char *title, bool unfolds);
+enum { DRAW_RUN_TOLD = 500 }; /* of a run, on a page */
 extern const char draw_style[];
 
 #endif

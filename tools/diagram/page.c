@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-enum { RUN_TOLD = 500 }; /* of a folded run */
-
 static const char head[] =
 	"<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
 	"content=\"width=device-width\"><title>";
@@ -23,7 +21,7 @@ static const char style[] =
 	"1rem;background:var(--paper);border-bottom:1px solid var(--line);z-index:1}"
 	"#bar input{font:inherit;width:22rem}#bar button{font:inherit;min-width:2.2rem}"
 	"#bar span{color:var(--dim)}#main{display:flex;align-items:flex-start}"
-	"#picture{overflow:auto;flex:1}#told{flex:0 0 "
+	"#picture{overflow:auto;flex:1}#told:empty{display:none}#told{flex:0 0 "
 	"24rem;position:sticky;top:3rem;max-height:90vh;"
 	"overflow:auto;padding:0 1rem;border-left:1px solid var(--line)}"
 	"#told table{border-collapse:collapse}#told td{vertical-align:top;padding:.1rem .6rem "
@@ -36,17 +34,19 @@ static const char style[] =
 	"words must be there\" aria-label=\"search\"><span id=\"count\"></span><button id=\"less\" "
 	"title=\"smaller\">\342\210\222</button><button id=\"more\" "
 	"title=\"larger\">+</button><button "
-	"id=\"fit\">fit</button></div><div id=\"main\"><div id=\"picture\">\n";
-static const char panel[] =
-	"</div><aside id=\"told\"><p>Click a call to see all of it.</p></aside></div>\n"
-	"<script type=\"application/json\" id=\"rows\">";
+	"id=\"fit\">fit</button><span>click a call to see all of it</span></div><div "
+	"id=\"main\"><div id=\"picture\">\n";
+static const char panel[] = "</div><aside id=\"told\"></aside></div>\n"
+			    "<script type=\"application/json\" id=\"rows\">";
 static const char script[] =
 	"</script>\n<script>\n"
 	"const rows=JSON.parse(document.getElementById('rows').textContent),"
 	"groups=[...document.querySelectorAll('g[data-i]')],svg=document.querySelector('svg'),"
 	"told=document.getElementById('told'),count=document.getElementById('count');\n"
-	"const flat=rows.map(r=>JSON.stringify(r).toLowerCase()),full=svg.viewBox.baseVal.width,"
-	"high=svg.viewBox.baseVal.height;let zoom=1;\n"
+	"const text=(r,g)=>(JSON.stringify(r)+' "
+	"'+g.textContent).toLowerCase(),flat=rows.map((r,i)=>"
+	"text(r,groups[i])),full=svg.viewBox.baseVal.width,"
+	"tall=svg.viewBox.baseVal.height;let zoom=1,high=tall;\n"
 	"function scale(z){zoom=Math.min(4,Math.max(.1,z));svg.setAttribute('width',full*zoom);"
 	"svg.setAttribute('height',high*zoom)}\n"
 	"document.getElementById('more').onclick=()=>scale(zoom*1.25);"
@@ -58,7 +58,10 @@ static const char script[] =
 	"w=e.target.value.toLowerCase().split(/\\s+/)"
 	".filter(Boolean);let n=0;groups.forEach(g=>{const "
 	"on=w.every(x=>flat[g.dataset.i].includes(x));"
-	"g.classList.toggle('away',!on);n+=on});count.textContent=w.length?n+' of "
+	"g.classList.toggle('away',!on);n+=on});inner.forEach(g=>{const "
+	"t=text(rows[g.dataset.of].calls[g.dataset.k],g);g.classList.toggle('away',!w.every("
+	"x=>t.includes(x)))});"
+	"count.textContent=w.length?n+' of "
 	"'+groups.length:'';"
 	"if(w.length){const "
 	"g=groups.find(g=>!g.classList.contains('away'));if(g)g.scrollIntoView({block:"
@@ -71,10 +74,25 @@ static const char script[] =
 	"line(t,'result',c.result+(c.error?' '+c.error:''));for(const [k,v] of "
 	"Object.entries(c.out||{}))"
 	"line(t,'\\u2192 '+k,v);line(t,'took',c.us+' \\u00b5s');told.append(t)}\n"
-	"groups.forEach(g=>g.onclick=()=>{groups.forEach(o=>o.classList.toggle('chosen',o===g));"
-	"told.textContent='';const r=rows[g.dataset.i];if(r.more){const "
-	"p=document.createElement('p');"
-	"p.textContent=r.more+' more are not told';told.append(p)}r.calls.forEach(tell)});\n"
+	"const inner=[...document.querySelectorAll('g[data-of]')],all=groups.concat(inner),"
+	"lives=[...document.querySelectorAll('.life')],paper=document.querySelector('.paper');"
+	"lives.forEach(l=>l.dataset.end=l.getAttribute('y2'));const open=new Set();\n"
+	"function layout(){const row=+svg.dataset.row,of={};let down=0;"
+	"inner.forEach(g=>(of[g.dataset.of]=of[g.dataset.of]||[]).push(g));"
+	"groups.forEach(g=>{const move='translate(0,'+down+')',run=of[g.dataset.i]||[],"
+	"on=open.has(g);g.setAttribute('transform',move);run.forEach(k=>{k.style.display=on?'':'"
+	"none';"
+	"k.setAttribute('transform',move)});if(on)down+=run.length*row});"
+	"lives.forEach(l=>l.setAttribute('y2',+l.dataset.end+down));high=tall+down;"
+	"paper.setAttribute('height',high);svg.setAttribute('viewBox','0 0 '+full+' "
+	"'+high);scale(zoom)}\n"
+	"function choose(g,calls,more){all.forEach(o=>o.classList.toggle('chosen',o===g));"
+	"told.textContent='';if(more){const p=document.createElement('p');"
+	"p.textContent=more+' more are not told';told.append(p)}calls.forEach(tell)}\n"
+	"groups.forEach(g=>g.onclick=()=>{const r=rows[g.dataset.i];choose(g,r.calls,r.more);"
+	"if(inner.some(k=>k.dataset.of===g.dataset.i)){open.has(g)?open.delete(g):open.add(g);"
+	"layout()}});\n"
+	"inner.forEach(g=>g.onclick=()=>choose(g,[rows[g.dataset.of].calls[g.dataset.k]]));\n"
 	"</script></html>\n";
 
 /* In a script element "</script>" would end it, wherever it stands. */
@@ -92,7 +110,7 @@ static void put_json(FILE *f, const json_t *j)
 /* What is told without rows of its own, behind the call around it. */
 static void put_hidden(FILE *f, const struct story *s, size_t act)
 {
-	size_t left = s->acts[act].hidden < RUN_TOLD ? s->acts[act].hidden : RUN_TOLD;
+	size_t left = s->acts[act].hidden < DRAW_RUN_TOLD ? s->acts[act].hidden : DRAW_RUN_TOLD;
 	for (size_t i = act + 1; i < s->n && left; i++)
 		if (s->acts[i].within == act) {
 			fputc(',', f);
@@ -103,7 +121,7 @@ static void put_hidden(FILE *f, const struct story *s, size_t act)
 
 static void put_row(FILE *f, const struct story *s, const struct row *r)
 {
-	unsigned told = r->count < RUN_TOLD ? r->count : RUN_TOLD;
+	unsigned told = r->count < DRAW_RUN_TOLD ? r->count : DRAW_RUN_TOLD;
 	fputs("{\"calls\":[", f);
 	for (unsigned i = 0; i < told; i++) {
 		fputs(i ? "," : "", f);
@@ -121,7 +139,7 @@ void draw_html(FILE *f, const struct story *s, const char *title)
 	fputs(head, f);
 	svg_escape(f, title);
 	fputs(style, f);
-	draw_element(f, s, title);
+	draw_element(f, s, title, true);
 	fputs(panel, f);
 	fputc('[', f);
 	for (size_t i = 0; i < s->row_count; i++) {

@@ -4,6 +4,8 @@
  */
 #include "story.h"
 
+#include "message.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +59,7 @@ static bool take(struct story *s, json_t *o, bool *ret_memory)
 		s->acts = acts;
 		s->room = room;
 	}
+	message_note(o);
 	s->acts[s->n++] = a;
 	return true;
 }
@@ -218,7 +221,7 @@ static void names_lane(struct story *s, const size_t *by_time, size_t n)
 		if (a->layer != LAYER_NAMES && !a->told)
 			continue;
 		if (lane < 0)
-			lane = add_lane(s, LANE_NAMES, "names", "of the host");
+			lane = add_lane(s, LANE_NAMES, "names", "of each host");
 		a->lane = lane;
 	}
 }
@@ -257,15 +260,37 @@ static enum wire wire_of(const struct act *a)
 	return story_outcome(a) <= worst ? wire : WIRE_NONE;
 }
 
+/* What a pending receive gets comes when the provider says that it is done: @pending knows which
+ * are. */
+static enum wire wire_later(const struct act *a, json_t *pending)
+{
+	const json_t *args = json_object_get(a->record, "args");
+	const char *overlapped = text_of(args, "overlapped"), *error = text_of(args, "error");
+	bool receive = !strcmp(a->call, "WSPRecv") || !strcmp(a->call, "WSPRecvFrom");
+	char key[96];
+	if (!overlapped || a->layer == LAYER_APPLICATION)
+		return WIRE_NONE;
+	snprintf(key, sizeof(key), "%lld %s %.40s", a->pid, overlapped, a->who);
+	if (a->layer == LAYER_DOWNCALL && receive && story_outcome(a) == OUTCOME_NOT_YET)
+		json_object_set_new(pending, key, json_true());
+	else if (!json_object_del(pending, key) && a->layer == LAYER_UPCALL && error &&
+		 !strcmp(error, "0"))
+		return WIRE_IN;
+	return WIRE_NONE;
+}
+
 static void peer_lane(struct story *s, const size_t *by_time, size_t n)
 {
+	json_t *pending = json_object();
 	s->peer_lane = -1;
 	for (size_t i = 0; i < n; i++) {
 		struct act *a = &s->acts[by_time[i]];
-		a->wire = wire_of(a);
+		enum wire later = wire_later(a, pending);
+		a->wire = later != WIRE_NONE ? later : wire_of(a);
 		if (a->wire != WIRE_NONE && s->peer_lane < 0)
 			s->peer_lane = add_lane(s, LANE_PEER, "peer", "over the network");
 	}
+	json_decref(pending);
 }
 
 /* Threads by their first calls; the switch; names; TCP/IP, then the other providers; peers.
@@ -279,7 +304,7 @@ static void make_lanes(struct story *s, const size_t *by_time, size_t n,
 		if (a->layer == LAYER_APPLICATION && s->threads[a->thread].lane < 0)
 			thread_lane(s, &s->threads[a->thread], names);
 	}
-	s->switch_lane = add_lane(s, LANE_SWITCH, "switch", "");
+	s->switch_lane = add_lane(s, LANE_SWITCH, "switch", "of each process");
 	names_lane(s, by_time, n);
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(s->acts[by_time[i]].who, "TCP/IP"))
@@ -441,13 +466,25 @@ enum outcome story_outcome(const struct act *a)
 void story_arguments(const struct act *a, const char *key, char *text, size_t size)
 {
 	const char *name;
-	json_t *value;
+	json_t *value, *all = json_object_get(a->record, key);
+	const char *message = text_of(all, "message"),
+		   *end = message ? strstr(message, " seq=") : NULL;
 	size_t used = 0;
 	text[0] = '\0';
-	json_object_foreach(json_object_get(a->record, key), name, value)
+	json_object_foreach(all, name, value)
 	{
-		int n = snprintf(text + used, size - used, "%s%s=%s", used ? ", " : "", name,
-				 json_is_string(value) ? json_string_value(value) : "?");
+		const char *shown = name,
+			   *word = json_is_string(value) ? json_string_value(value) : "?";
+		int length = (int)strlen(word);
+		if (end && !strcmp(name, "message"))
+			continue;
+		if (end && !strcmp(name, "data")) { /* in its place: which message it is */
+			shown = "message";
+			word = message;
+			length = (int)(end - message);
+		}
+		int n = snprintf(text + used, size - used, "%s%s=%.*s", used ? ", " : "", shown,
+				 length, word);
 		if (n < 0 || (size_t)n >= size - used)
 			return;
 		used += (size_t)n;

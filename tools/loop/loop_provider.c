@@ -21,8 +21,7 @@
 
 enum { EVENTS_AT_ONCE = 64 };
 
-EXPORT extern struct loop_control loop_control;
-struct loop_control loop_control = {.cut_all = loop_cut_all, .knock = loop_knock};
+EXPORT struct loop_control loop_control = {.cut_all = loop_cut_all, .knock = loop_knock};
 
 struct loop loop = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,

@@ -11,6 +11,7 @@
 
 #include <argp.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,7 +58,14 @@ static bool is_ours(struct in_addr address)
 		    bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
 	if (fd >= 0)
 		close(fd);
-	return ours;
+	/* it lets a broadcast address be bound, too; to send there takes leave */
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	in.sin_port = htons(9);
+	bool broadcast =
+		fd >= 0 && connect(fd, (struct sockaddr *)&in, sizeof(in)) && errno == EACCES;
+	if (fd >= 0)
+		close(fd);
+	return ours && !broadcast;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -131,8 +139,10 @@ static int measure_all(const struct arguments *a, struct matrix *m)
 	}
 	int code = cells_start();
 	for (int i = 0; i < count; i++) {
+		char name[24];
 		if (code)
-			snprintf(m[i].why, sizeof(m[i].why), "WSAStartup: %d", code);
+			snprintf(m[i].why, sizeof(m[i].why), "WSAStartup: %s",
+				 matrix_word(code, name));
 		measure(&m[i], second[i]);
 	}
 	if (!code)

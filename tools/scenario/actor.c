@@ -8,7 +8,7 @@
 #include "actor.h"
 #include "calls.h"
 #include "scenario.h"
-#include "text.h"
+#include "text_json.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -13,7 +13,7 @@
 #include "actor.h"
 #include "calls.h"
 #include "scenario.h"
-#include "text.h"
+#include "text_json.h"
 #include "troupe.h"
 
 #include <errno.h>

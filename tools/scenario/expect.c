@@ -112,12 +112,17 @@ static const char *arg_of(const struct record *r, const char *key)
 	return value;
 }
 
+static bool is_same_call(const struct pattern *p, const struct record *r)
+{
+	const char *who = !strcmp(r->layer, "switch") ? "switch" : r->who;
+	return !strcmp(p->who, who) && !strcmp(p->call, r->call) &&
+	       p->upcall == !strcmp(r->layer, "upcall");
+}
+
 static bool one_fits(const struct pattern *p, const struct record *r, struct bindings *b)
 {
 	char result[64];
-	const char *who = !strcmp(r->layer, "switch") ? "switch" : r->who;
-	if (strcmp(p->who, who) || strcmp(p->call, r->call) ||
-	    p->upcall != !strcmp(r->layer, "upcall"))
+	if (!is_same_call(p, r))
 		return false;
 	result_text(r, result, sizeof(result));
 	bool fine = !r->error || !strcmp(r->error, "WSA_IO_PENDING");
@@ -307,6 +312,15 @@ static const struct pattern *beside(const struct statement *s, const struct reco
 	return *ret_fits || s->verb == VERB_EXACTLY ? &s->patterns[(*at)++] : NULL;
 }
 
+/* The same call, the last one: it differs by an argument or in its result. */
+static const struct record *nearest(const struct pattern *p, struct record **records, size_t n)
+{
+	while (n-- > 0)
+		if (is_same_call(p, records[n]))
+			return records[n];
+	return NULL;
+}
+
 void expect_show(FILE *to, const struct statement *s, struct record **records, size_t n,
 		 const struct bindings *b)
 {
@@ -324,6 +338,6 @@ void expect_show(FILE *to, const struct statement *s, struct record **records, s
 			  records[i], &copy);
 	}
 	for (; s->verb != VERB_NOT && at < s->n_patterns; at++)
-		show_line(to, true, &s->patterns[at], NULL, &copy);
+		show_line(to, true, &s->patterns[at], nearest(&s->patterns[at], records, n), &copy);
 	bindings_free(&copy);
 }

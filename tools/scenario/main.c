@@ -143,8 +143,10 @@ static bool write_back(const char *path, const char *text)
 }
 
 /* Also of a scenario that failed: there it helps most. */
-static bool draw(const struct arguments *a, const struct scenario *sc, const struct play *p)
+static bool draw(const struct arguments *a, const struct scenario *sc, const struct play *p,
+		 bool failed)
 {
+	char title[300];
 	struct actor_name names[TROUPE_MAX + 1] = {{0, NULL}};
 	char titles[TROUPE_MAX][2 * NAME_SIZE + 4];
 	char trace[sizeof(p->stage.trace)], *traces[] = {trace};
@@ -158,11 +160,12 @@ static bool draw(const struct arguments *a, const struct scenario *sc, const str
 	}
 	names[p->troupe.n] = (struct actor_name){0, NULL};
 	snprintf(trace, sizeof(trace), "%s", p->stage.trace);
+	snprintf(title, sizeof(title), "%.200s%s", sc->path, failed ? ", which FAILED" : "");
 	const struct diagram_job job = {.program = "wsd run",
 					.traces = traces,
 					.count = 1,
 					.output = a->diagram,
-					.title = sc->path,
+					.title = title,
 					.names = names};
 	return !diagram_make(&job);
 }
@@ -188,11 +191,14 @@ static int direct(const struct arguments *a, const struct scenario *sc, const ch
 	enum play_end end = play_scenario(&p, sc, dir, &o);
 	if (end == PLAY_OK && a->record) {
 		char *text = record_text(sc, p.findings, p.n_findings);
-		if (!text || !write_back(sc->path, text))
+		if (text && write_back(sc->path, text))
+			record_changes(stderr, sc, p.findings, p.n_findings);
+		else
 			end = PLAY_FAILED;
 		free(text);
 	}
-	if (a->diagram && (end == PLAY_OK || end == PLAY_FAILED) && !draw(a, sc, &p))
+	if (a->diagram && (end == PLAY_OK || end == PLAY_FAILED) &&
+	    !draw(a, sc, &p, end == PLAY_FAILED))
 		end = PLAY_FAILED;
 	play_free(&p);
 	return exits[end];
@@ -226,6 +232,8 @@ static int play_file(const struct arguments *a, const struct scenario *sc)
 		/* nobody else does it when the parent was killed */
 		if (getppid() != parent)
 			remove_folder(dir);
+		if (output_push() && end == EXIT_DONE)
+			end = EXIT_FAILED;
 		fflush(NULL);
 		_exit(end);
 	}
@@ -259,6 +267,8 @@ static int read_and_play(const struct arguments *a, const char *path)
 	if (r == -EINVAL) {
 		fprintf(stderr, "%s:%u:%u: %s\n", path, error.place.line, error.place.column,
 			error.text);
+		if (!a->transcript)
+			printf("%-8s %s\n", words[EXIT_WRONG].word, path);
 		return EXIT_WRONG;
 	}
 	if (r && troupe_interrupted)

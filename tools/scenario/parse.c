@@ -4,6 +4,7 @@
  * by its first word in the table at the end. What a line is made of stands in parse_parts.c.
  */
 #include "parse.h"
+#include "vocabulary.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,9 +16,23 @@
 
 /* ---- statements that begin with a word of their own ---- */
 
+static bool is_clause(const char *text)
+{
+	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", digits[] = "0123456789";
+	size_t part = strspn(text, capitals), family = 0, number = 0;
+	if (part && text[part] == '-')
+		family = strspn(text + part + 1, capitals);
+	if (family && text[part + 1 + family] == '-')
+		number = strspn(text + part + family + 2, digits);
+	return number && !text[part + family + 2 + number];
+}
+
 static int parse_clause(struct parser *p, struct statement *s)
 {
 	s->kind = ST_CLAUSE;
+	for (const struct token *t = p->at; t->kind == TOKEN_WORD; t++)
+		if (!is_clause(t->text))
+			return parse_expected(p, t, "a clause, as SW-WILD-2");
 	return parse_words(p, &s->words, "a clause, as SW-WILD-2");
 }
 
@@ -86,10 +101,15 @@ static int parse_nic(struct parser *p, struct statement *s)
 		return r;
 	if (verb == VERB_HAS && p->at->kind != TOKEN_WORD)
 		return 0; /* without an address */
+	/* whoever names its host again wants to change one */
+	const char *what =
+		s->host ? "an address with its length, as 10.77.0.1/24 (a NIC that is there "
+			  "is changed without 'on')"
+			: "an address with its length, as 10.77.0.1/24";
 	for (const struct token *t = p->at; t->kind == TOKEN_WORD; t++)
 		if (!parse_is_address(t->text) || !strchr(t->text, '/'))
-			return parse_expected(p, t, "an address with its length, as 10.77.0.1/24");
-	return parse_words(p, &s->words, "an address with its length, as 10.77.0.1/24");
+			return parse_expected(p, t, what);
+	return parse_words(p, &s->words, what);
 }
 
 /* "WSPBind(name=10.77.0.1:5150) with WSAENETDOWN after 1 times 2" */
@@ -101,8 +121,10 @@ static int parse_fails(struct parser *p, struct statement *s)
 	s->n_patterns = 1;
 	s->patterns->place = p->at->place;
 	int r = parse_word(p, &s->patterns->call, "a function of the SPI, as WSPBind");
+	if (!r && !vocabulary_fails(s->patterns->call))
+		r = parse_expected(p, p->at - 1, "a function that can fail so, as WSPBind");
 	if (!r)
-		r = parse_pairs(p, s->patterns);
+		r = parse_pairs(p, s->patterns, vocabulary_fails_by);
 	if (!r)
 		r = parse_keyword(p, "with");
 	if (!r)
@@ -156,7 +178,11 @@ static int parse_provider(struct parser *p, struct statement *s)
 	};
 	int verb = VERB_SERVES;
 	s->kind = ST_PROVIDER;
-	int r = parse_name(p, &s->name, "the provider's name");
+	/* `calls of` means others by these */
+	bool taken = parse_at_word(p, "switch") || parse_at_word(p, "names");
+	int r = taken ? parse_expected(p, p->at,
+				       "a provider's name that is not 'switch' or 'names'")
+		      : parse_name(p, &s->name, "the provider's name");
 	if (!r && parse_at_word(p, "in")) {
 		p->at++;
 		r = parse_name(p, &s->thread, "a process");

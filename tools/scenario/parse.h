@@ -36,9 +36,10 @@ int parse_code(struct parser *p, int *ret);         /* WSAENETDOWN and its like 
 bool parse_is_address(const char *text);            /* "10.77.0.1", "10.77.0.1/24" */
 bool parse_is_endpoint(const char *text);           /* "10.77.0.1:5150" */
 
-int parse_pairs(struct parser *p, struct pattern *pattern); /* "(key=value, ...)" or nothing */
-int parse_block(struct parser *p, struct statement *s);     /* "{", patterns, "}" */
-int parse_call(struct parser *p, struct statement *s);      /* "s = socket() = ok" */
-int parse_result(struct parser *p, struct statement *s);    /* "= 0" or nothing */
+/* "(key=value, ...)" or nothing; only keys that are @known */
+int parse_pairs(struct parser *p, struct pattern *pattern, bool (*known)(const char *key));
+int parse_block(struct parser *p, struct statement *s);  /* "{", patterns, "}" */
+int parse_call(struct parser *p, struct statement *s);   /* "s = socket() = ok" */
+int parse_result(struct parser *p, struct statement *s); /* "= 0" or nothing */
 
 #endif

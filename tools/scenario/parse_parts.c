@@ -3,6 +3,7 @@
  * What lines of a scenario are made of; see parse.h. No state.
  */
 #include "parse.h"
+#include "vocabulary.h"
 #include "wsaname.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int parse_expected(struct parser *p, const struct token *t, const char *what)
 {
@@ -208,7 +210,7 @@ static int parse_value(struct parser *p, char **ret, const char *what)
 	return parse_word(p, ret, what);
 }
 
-int parse_pairs(struct parser *p, struct pattern *pattern)
+int parse_pairs(struct parser *p, struct pattern *pattern, bool (*known)(const char *key))
 {
 	int r = 0;
 	if (!parse_at_mark(p, "("))
@@ -224,6 +226,8 @@ int parse_pairs(struct parser *p, struct pattern *pattern)
 		struct pair *pair = &args[pattern->n_args++];
 		*pair = (struct pair){0};
 		r = parse_word(p, &pair->key, "an argument's name, as s, or ')'");
+		if (!r && !known(pair->key))
+			r = parse_expected(p, p->at - 1, "an argument's name, as name or events");
 		if (!r)
 			r = parse_mark(p, "=");
 		if (!r)
@@ -241,11 +245,20 @@ static int parse_pattern(struct parser *p, struct pattern *pattern)
 	p->at += pattern->upcall;
 	if (!r)
 		r = parse_word(p, &pattern->call, "the function that is called");
+	if (!r && !vocabulary_call(pattern->who, pattern->upcall, pattern->call))
+		r = parse_expected(p, p->at - 1,
+				   pattern->upcall
+					   ? "a function that a provider calls, as WPUSetEvent"
+					   : "a function that is called, as WSPBind");
 	if (!r)
-		r = parse_pairs(p, pattern);
+		r = parse_pairs(p, pattern, vocabulary_key);
 	if (r || !parse_at_mark(p, "="))
 		return r;
 	p->at++;
+	if (parse_at_word(p, "ok")) { /* as without one: it has to work */
+		p->at++;
+		return 0;
+	}
 	return parse_word(p, &pattern->result, "the call's result");
 }
 
@@ -272,12 +285,23 @@ int parse_block(struct parser *p, struct statement *s)
 	return r ? r : parse_mark(p, "}");
 }
 
+static bool names_an_error(const struct token *t)
+{
+	return t->kind == TOKEN_WORD && !strncasecmp(t->text, "wsa", 3) && !strpbrk(t->text, "*?");
+}
+
 int parse_result(struct parser *p, struct statement *s)
 {
 	s->result_place = p->at[-1].end;
 	if (!parse_at_mark(p, "="))
 		return 0;
 	p->at++;
+	/* a name that is none would be a text that fits nothing */
+	const struct token *word = p->at;
+	int code, r = names_an_error(word) ? parse_code(p, &code) : 0;
+	p->at = word;
+	if (r)
+		return r;
 	if (p->at->kind != TOKEN_STRING)
 		return parse_word(p, &s->result, "the result");
 	/* results that are texts keep a quotation mark in front, to tell them from words */
@@ -333,6 +357,13 @@ int parse_call(struct parser *p, struct statement *s)
 	}
 	if (!r)
 		r = parse_word(p, &s->call, "a Winsock function, or what the process does");
+	if (!r && !parse_at_mark(p, "(")) { /* of what is no statement the first word is to blame */
+		char what[96];
+		snprintf(what, sizeof(what),
+			 "'(' (no statement begins with '%.24s', so it is taken for a process)",
+			 s->name ? s->name : "");
+		r = parse_expected(p, p->at, what);
+	}
 	if (!r)
 		r = parse_arguments(p, s);
 	if (r || s->verb == VERB_BEGINS)

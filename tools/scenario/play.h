@@ -71,6 +71,8 @@ bool play_find(struct play *p, const struct statement *s, char *text); /* takes 
 
 /* record.c: where @place is in the text that it was read from. */
 const char *place_in(const char *source, struct place place);
+/* record.c: a line for each expectation that what was found makes another one. */
+void record_changes(FILE *to, const struct scenario *sc, const struct finding *findings, size_t n);
 /* record.c: the file's text with what was found in it. To be freed; NULL: no memory. */
 char *record_text(const struct scenario *sc, const struct finding *findings, size_t n);
 

@@ -6,6 +6,7 @@
 #include "actor.h"
 #include "calls.h"
 #include "text.h"
+#include "text_json.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -132,15 +133,20 @@ static enum play_end hear(struct play *p, const struct statement *s, struct play
 	if (err == EINTR)
 		return PLAY_INTERRUPTED;
 	if (err == ETIMEDOUT)
-		return play_end(p, s, PLAY_FAILED, "it has not ended within %ld ms", p->timeout_ms);
+		return play_end(
+			p, s, PLAY_FAILED, "it has not ended within %ld ms%s", p->timeout_ms,
+			s->kind == ST_CALL ? " (a call that waits for what comes later in the file "
+					     "'begins' here and 'ends' there)"
+					   : "");
 	if (!answer)
 		return play_end(p, s, PLAY_FAILED, "%s has died", s->name);
 	const char *wrong = json_string_value(json_object_get(answer, "wrong"));
+	const char *text = json_string_value(json_object_get(answer, "result"));
 	enum play_end end = PLAY_OK;
-	if (wrong)
-		end = play_end(p, s, PLAY_WRONG, "%s", wrong);
+	if (wrong || !text)
+		end = play_end(p, s, PLAY_WRONG, "%s", wrong ? wrong : "its answer is none");
 	else
-		snprintf(result, size, "%s", json_string_value(json_object_get(answer, "result")));
+		snprintf(result, size, "%s", text);
 	json_decref(answer);
 	return end;
 }
@@ -181,7 +187,7 @@ static enum play_end wait_begun(struct play *p, const struct statement *s, struc
 
 enum play_end play_call(struct play *p, const struct statement *s)
 {
-	char result[CALLS_RESULT];
+	char result[CALLS_RESULT] = "";
 	long long deadline = troupe_now_ms() + p->timeout_ms;
 	struct player *player = play_player(p, s);
 	if (!player)
@@ -204,7 +210,7 @@ enum play_end play_call(struct play *p, const struct statement *s)
 
 enum play_end play_ends(struct play *p, const struct statement *s)
 {
-	char result[CALLS_RESULT];
+	char result[CALLS_RESULT] = "";
 	struct player *player = play_player(p, s);
 	if (!player)
 		return PLAY_WRONG;
@@ -284,6 +290,13 @@ static bool look(struct play *p, const struct statement *s, pid_t pid, struct bi
 	return fits;
 }
 
+/* Who calls, or is called. */
+static bool is_somebody(struct play *p, const char *who)
+{
+	return !strcmp(who, "TCP/IP") || !strcmp(who, "switch") || !strcmp(who, "names") ||
+	       stage_find(&p->stage, who);
+}
+
 enum play_end play_expect(struct play *p, const struct statement *s)
 {
 	long long deadline = troupe_now_ms() + p->timeout_ms;
@@ -294,6 +307,14 @@ enum play_end play_expect(struct play *p, const struct statement *s)
 			player = &p->troupe.players[i];
 	if (!player)
 		return play_end(p, s, PLAY_WRONG, "there is no process '%s'", s->name);
+	for (size_t i = 0; i < s->n_patterns; i++)
+		if (!is_somebody(p, s->patterns[i].who))
+			return play_end(p, s, PLAY_WRONG, "there is no provider '%s'",
+					s->patterns[i].who);
+	for (size_t i = 0; i < s->words.count; i++)
+		if (!is_somebody(p, s->words.at[i]))
+			return play_end(p, s, PLAY_WRONG, "there is no provider '%s'",
+					s->words.at[i]);
 	struct bindings *b = &p->bindings[player - p->troupe.players];
 	if (p->options.record && s->verb == VERB_EXACTLY)
 		return record_block(p, s, player->spawned, b);

@@ -50,6 +50,37 @@ static const char *put(FILE *to, const char *source, const char *at, const struc
 	return end;
 }
 
+/* What was expected there, blanks around it left out; its length. */
+static size_t was(const char **at, const char *end)
+{
+	while (*at < end && strchr(" \t\r\n", **at))
+		++*at;
+	while (end > *at && strchr(" \t\r\n", end[-1]))
+		end--;
+	return (size_t)(end - *at);
+}
+
+void record_changes(FILE *to, const struct scenario *sc, const struct finding *findings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct statement *s = findings[i].statement;
+		bool block = s->kind == ST_CALLS;
+		const char *old = block ? place_in(sc->source, s->open) + 1
+					: place_in(sc->source, s->result_place);
+		const char *new = findings[i].text;
+		size_t len = was(&old, block ? place_in(sc->source, s->close) : behind(old));
+		size_t now = was(&new, new + strlen(new));
+		if (!len || (len == now && !memcmp(old, new, len)))
+			continue; /* it is new, or as it was */
+		if (block)
+			fprintf(to, "%s:%u: other calls than were expected\n", sc->path,
+				s->place.line);
+		else
+			fprintf(to, "%s:%u: %.*s was expected, now %.*s\n", sc->path, s->place.line,
+				(int)len, old, (int)now, new);
+	}
+}
+
 char *record_text(const struct scenario *sc, const struct finding *findings, size_t n)
 {
 	char *text = NULL;

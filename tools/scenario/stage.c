@@ -4,6 +4,7 @@
  */
 #include "stage.h"
 #include "catalog.h"
+#include "conf.h"
 #include "netbed.h"
 #include "parse.h"
 #include "place.h"
@@ -42,7 +43,8 @@ static bool write_file(const char *path, const void *data, size_t size, struct s
 	if (fd >= 0 && close(fd))
 		done = false;
 	/* whoever watches the folder sees one change, and a whole file */
-	if (!done || rename(fresh, path))
+	e->cannot = !done || rename(fresh, path);
+	if (e->cannot)
 		return fail(e, "cannot write %s: %s", path, strerror(errno));
 	return true;
 }
@@ -58,6 +60,7 @@ static bool copy_file(const char *from, const char *to, struct stage_error *e)
 		done = n > 0;
 		left -= n;
 	}
+	e->cannot = !done;
 	if (!done)
 		fail(e, "cannot copy %s: %s", from, strerror(errno));
 	if (in >= 0)
@@ -113,7 +116,9 @@ bool stage_make(struct stage *s, const char *dir, bool real, struct stage_error 
 	snprintf(catalog, sizeof(catalog), "%s/catalog", dir);
 	if (real && !has_rdma()) {
 		e->cannot = true;
-		return fail(e, "no RDMA device here, so nothing for --real");
+		return fail(
+			e,
+			"no RDMA device here, so nothing for --real (scripts/soft-roce has some)");
 	}
 	if (!real && !netbed_enter()) {
 		e->cannot = true;
@@ -155,6 +160,8 @@ bool stage_set(struct stage *s, const char *key, const char *value, struct stage
 {
 	char name[80] = "WSD_";
 	size_t len = strlen(name);
+	if (!conf_known_key(key))
+		return fail(e, "there is no key %s (wsd(7))", key);
 	for (const char *c = key; *c && len < sizeof(name) - 1; c++)
 		name[len++] = (char)(isalnum((unsigned char)*c) ? toupper((unsigned char)*c) : '_');
 	name[len] = '\0';
@@ -250,7 +257,8 @@ static bool lose(struct stage *s, const char *nic, const char *word, struct stag
 	for (size_t i = 0; i < s->n_addrs; i++) {
 		struct stage_addr *a = &s->addrs[i];
 		size_t len = strlen(a->text);
-		if (strcmp(a->nic, nic) || strncmp(a->text, word, len) || word[len] != '/')
+		if (strcmp(a->nic, nic) != 0 || strncmp(a->text, word, len) != 0 ||
+		    word[len] != '/')
 			continue;
 		int err = netbed_del_addr(nic, a->text, a->length);
 		*a = s->addrs[--s->n_addrs];

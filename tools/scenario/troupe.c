@@ -59,8 +59,10 @@ static void become(struct troupe *t, int fd, long uid, int net, pid_t director)
 	}
 	if (getppid() != director)
 		_exit(1);
-	if (t->command)
+	if (t->command) {
+		setpgid(0, 0);
 		actor_relay(fd, t->command);
+	}
 	actor_live(fd);
 }
 
@@ -85,9 +87,13 @@ struct player *troupe_add(struct troupe *t, const char *name, long uid, int net)
 		close(ends[0]);
 		return NULL;
 	}
+	/* here and there, whoever comes first: all that the command starts goes with it */
+	if (t->command)
+		setpgid(pid, pid);
 	struct player *p = &t->players[t->n++];
 	*p = (struct player){.pid = pid,
 			     .spawned = pid,
+			     .group = t->command != NULL,
 			     .fd = ends[0],
 			     .answers = json_object(),
 			     .busy = json_object()};
@@ -156,7 +162,7 @@ bool troupe_answered(struct player *p, const char *thread)
 
 void troupe_signal(struct player *p, int signal)
 {
-	kill(p->pid, signal);
+	kill(p->group ? -p->pid : p->pid, signal);
 	p->stopped = signal == SIGSTOP;
 }
 
@@ -182,7 +188,7 @@ void troupe_exit(struct player *p, long long deadline_ms)
 
 void troupe_end(struct player *p)
 {
-	kill(p->pid, SIGKILL);
+	kill(p->group ? -p->pid : p->pid, SIGKILL);
 	gone(p);
 }
 

@@ -17,6 +17,7 @@ struct player {
 	char name[NAME_SIZE];
 	const void *host; /* the caller's */
 	pid_t pid;        /* 0: it is no more */
+	bool group;       /* that process leads one: what another program starts is in it */
 	pid_t spawned;    /* which it had */
 	int fd;
 	bool stopped;

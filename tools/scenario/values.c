@@ -152,9 +152,10 @@ static bool single_number(const char *text, long *ret)
 	if (!*text)
 		return false;
 	errno = 0;
-	*ret = strtol(text, &end, 0);
-	if (errno || *ret < INT_MIN || *ret > UINT32_MAX)
+	long long number = strtoll(text, &end, 0); /* Windows's long has 32 bits */
+	if (errno || number < INT_MIN || number > (long long)UINT32_MAX)
 		return false;
+	*ret = (long)number;
 	if (!strcmp(end, "KiB"))
 		*ret *= 1024;
 	else if (!strcmp(end, "MiB"))
@@ -169,7 +170,7 @@ bool value_number(const char *text, long *ret)
 	char copy[128], *at = copy;
 	if (strlen(text) >= sizeof(copy))
 		return false;
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	*ret = 0;
 	while (at) {
 		char *bar = strchr(at, '|');
@@ -288,11 +289,11 @@ bool value_keep_handle(const char *name, SOCKET s)
 	if (strlen(name) >= NAME_MAX_LEN)
 		return false;
 	lock();
-	while (i < n_handles && strcmp(handles[i].name, name))
+	while (i < n_handles && strcmp(handles[i].name, name) != 0)
 		i++;
 	bool fits = i < HANDLES;
 	if (fits) {
-		strcpy(handles[i].name, name);
+		memcpy(handles[i].name, name, strlen(name) + 1);
 		handles[i].handle = s;
 		if (i == n_handles)
 			n_handles++;

@@ -76,9 +76,9 @@ static const struct {
 	void **inner; /* function pointers are as wide as others wherever dlsym() works */
 	void (*outer)(void);
 } extensions[] = {
-#define ROW(name, id, at, outer)                                            \
-	{                                                                   \
-		name, id, (void **)(void *)&inner.at, (void (*)(void))outer \
+#define ROW(name, id, at, outer)                                              \
+	{                                                                     \
+		name, id, (void **)(void *)&inner.at, (void (*)(void))(outer) \
 	}
 	ROW("WSPRegisterMemory", WSAID_REGISTERMEMORY, register_memory, register_memory),
 	ROW("WSPDeregisterMemory", WSAID_DEREGISTERMEMORY, deregister_memory, deregister_memory),

@@ -89,29 +89,7 @@ int script(const char *call, const char *format, ...)
 	return code;
 }
 
-static const char *const calls[] = {
-	"WSPStartupEx",
-	"WSPSocket",
-	"WSPBind",
-	"WSPListen",
-	"WSPAccept",
-	"WSPConnect",
-	"WSPEventSelect",
-	"WSPEnumNetworkEvents",
-	"WSPSend",
-	"WSPRecv",
-	"WSPGetSockOpt",
-	"WSPSetSockOpt",
-	"SIO_ADDRESS_LIST_QUERY",
-	"SIO_GET_EXTENSION_FUNCTION_POINTER",
-	"WSPRegisterMemory",
-	"WSPDeregisterMemory",
-	"WSPRegisterRdmaMemory",
-	"WSPDeregisterRdmaMemory",
-	"WSPRdmaWrite",
-	"WSPRdmaRead",
-	"WSPMemoryRegistrationCacheCallback",
-};
+static const char *const calls[] = {SCRIPT_CALLS};
 
 static bool is_call(const char *call)
 {
@@ -286,7 +264,7 @@ static int open_beneath(void)
 	char *end = strrchr(path, '.');
 	if (!end)
 		return -ENOENT;
-	strcpy(end, ".under.so");
+	snprintf(end, sizeof(path) - (size_t)(end - path), ".under.so");
 	self.module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	return self.module ? 0 : -ENOENT;
 }

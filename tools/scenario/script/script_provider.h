@@ -16,6 +16,18 @@ struct loop_control;
 
 enum { SCRIPT_PAIRS = 4 }; /* of a rule */
 
+/* Each is asked for whether it is to fail; and what it tells of itself then, all of them together.
+ */
+#define SCRIPT_CALLS                                                                             \
+	"WSPStartupEx", "WSPSocket", "WSPBind", "WSPListen", "WSPAccept", "WSPConnect",          \
+		"WSPEventSelect", "WSPEnumNetworkEvents", "WSPSend", "WSPRecv", "WSPGetSockOpt", \
+		"WSPSetSockOpt", "SIO_ADDRESS_LIST_QUERY", "SIO_GET_EXTENSION_FUNCTION_POINTER", \
+		"WSPRegisterMemory", "WSPDeregisterMemory", "WSPRegisterRdmaMemory",             \
+		"WSPDeregisterRdmaMemory", "WSPRdmaWrite", "WSPRdmaRead",                        \
+		"WSPMemoryRegistrationCacheCallback"
+#define SCRIPT_KEYS \
+	"name", "backlog", "events", "option", "len", "flags", "segments", "offset", "function"
+
 struct script_pair {
 	const char *key, *value; /* the value may hold * and ? as in file names */
 };
