@@ -19,7 +19,7 @@ packages_of() {
 		echo openmpi-bin valgrind
 		;;
 	lint | dev)
-		echo clang clang-format clang-tidy shellcheck codespell mingw-w64-common libclang-rt-14-dev
+		echo clang clang-format clang-tidy shellcheck codespell mingw-w64-common gcc-mingw-w64-x86-64-win32 libclang-rt-14-dev
 		;;
 	oracle)
 		echo wine wine64 gcc-mingw-w64-x86-64

@@ -5,11 +5,12 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 
 LIB = pathlib.Path(__file__).resolve().parent
 FIRST_START = 300  # seconds: Wine makes its folder
-OURS = ("WINEPREFIX", "WINEDEBUG", "WINEDLLOVERRIDES")
+OURS = ("TMPDIR", "WINEPREFIX", "WINEDEBUG", "WINEDLLOVERRIDES")
 
 
 def packages():
@@ -17,12 +18,17 @@ def packages():
     return subprocess.run([LIB / "packages.sh", "oracle"], check=False).returncode
 
 
+def mingw(*args):
+    """Its exit status."""
+    return subprocess.run(["x86_64-w64-mingw32-gcc", *map(str, args)], check=False).returncode
+
+
 class Wine:
     def __init__(self, folder):
         self.folder = folder
         # nothing of the user's own Wine, no window, no questions about Mono and Gecko
         env = {k: v for k, v in os.environ.items() if not k.startswith("WINE") and k != "DISPLAY"}
-        self.env = {**env, "HOME": str(folder), "WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all",
+        self.env = {**env, "HOME": str(folder), "TMPDIR": str(folder), "WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all",
                     "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=d"}
         self.version = self._out(["wine", "--version"], 60).strip()
 
@@ -33,7 +39,8 @@ class Wine:
     def compile(self, name, *args):
         """A program for Windows, by mingw; with Winsock. Return: its path."""
         program = self.folder / name
-        subprocess.run(["x86_64-w64-mingw32-gcc", *map(str, args), "-o", str(program), "-lws2_32"], check=True)
+        if mingw(*args, "-o", program, "-lws2_32"):
+            sys.exit(f"{name} cannot be compiled")
         return program
 
     def run(self, program, timeout=FIRST_START):

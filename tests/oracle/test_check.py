@@ -18,7 +18,7 @@ import runner  # noqa: E402
 SOURCE = "process app\napp s = socket()\napp listen(s, 5)\napp getsockname(s)\n"
 OURS = "2: app s = socket() = ok\n3: app listen(s, 5) = WSAEINVAL\n4: app getsockname(s) = 127.0.0.1:49152\n"
 WINES = "# Wine's\n2: app s = socket() = ok\n3: app listen(s, 5) = 0\n4: app getsockname(s) = 127.0.0.1:port1\n"
-WAIVER = "x:3 WSAEINVAL WS-LISTEN-1 ours not bound\n"
+WAIVER = "x:3 WSAEINVAL 0 WS-LISTEN-1 ours not bound\n"
 
 
 def check(files, status, said, play="x.wsd"):
@@ -59,11 +59,27 @@ def test_a_waiver_of_another_result():
 
 def test_a_waiver_that_matches_nothing():
     same = WINES.replace("listen(s, 5) = 0", "listen(s, 5) = WSAEINVAL")
-    check(folder(x_transcript=same), 1, ["x.wsd:3: a waiver, and no difference"])
+    check(folder(x_transcript=same, waivers=WAIVER.replace(" 0 ", " WSAEINVAL ")), 1, ["x.wsd:3: a waiver, and no difference"])
+
+
+def test_a_waiver_of_what_wine_does_not_answer_any_more():
+    other = WINES.replace("listen(s, 5) = 0", "listen(s, 5) = WSAEOPNOTSUPP")
+    for play in ("x.wsd", None):
+        check(folder(x_transcript=other), 1, ["waivers:3: Wine's result at x:3 is not 0"], play=play)
+
+
+def test_a_waiver_of_a_line_that_is_none():
+    for line in ("4444", "03"):
+        check(folder(waivers=WAIVER.replace(":3", ":" + line)), 1, [f"waivers:1: Wine's result at x:{line} is not 0"], play=None)
+
+
+def test_a_waiver_of_a_result_with_blanks():
+    wines = WINES.replace("listen(s, 5) = 0", 'listen(s, 5) = "so it \\" is"')
+    check(folder(x_transcript=wines, waivers=WAIVER.replace(" 0 ", ' "so it \\" is" ')), 0, [])
 
 
 def test_waivers_of_other_scenarios_do_not_matter():
-    check(folder(y_wsd="", waivers=WAIVER + "y:1 0 WS-LISTEN-1 ours another file's\n"), 0, [])
+    check(folder(y_wsd="", waivers=WAIVER + "y:1 0 1 WS-LISTEN-1 ours another file's\n"), 0, [])
 
 
 def test_a_scenario_that_was_changed():
@@ -93,22 +109,23 @@ def refuses(waivers, said):
 
 
 def test_a_waiver_without_who_is_right():
-    said = "waivers:1: expected once: FILE:LINE OUR-RESULT CLAUSE ours|limit REASON"
+    said = "waivers:1: expected once: FILE:LINE OUR-RESULT WINES-RESULT CLAUSE ours|limit REASON"
     refuses(WAIVER.replace(" ours", ""), said)
+    refuses(WAIVER.replace(" 0 ", " "), said)
     for who in ("theirs", "open"):
         refuses(WAIVER.replace("ours", who), said)
 
 
 def test_a_waiver_without_a_reason():
-    refuses(WAIVER.replace(" not bound", ""), "waivers:1: expected once: FILE:LINE OUR-RESULT CLAUSE ours|limit REASON")
+    refuses(WAIVER.replace(" not bound", ""), "waivers:1: expected once: FILE:LINE OUR-RESULT WINES-RESULT CLAUSE ours|limit REASON")
 
 
 def test_a_waiver_without_a_line():
-    refuses(WAIVER.replace(":3", ""), "waivers:1: expected once: FILE:LINE OUR-RESULT CLAUSE ours|limit REASON")
+    refuses(WAIVER.replace(":3", ""), "waivers:1: expected once: FILE:LINE OUR-RESULT WINES-RESULT CLAUSE ours|limit REASON")
 
 
 def test_two_waivers_of_a_line():
-    refuses(WAIVER + WAIVER, "waivers:2: expected once: FILE:LINE OUR-RESULT CLAUSE ours|limit REASON")
+    refuses(WAIVER + WAIVER, "waivers:2: expected once: FILE:LINE OUR-RESULT WINES-RESULT CLAUSE ours|limit REASON")
 
 
 def test_a_waiver_of_a_clause_that_is_none():

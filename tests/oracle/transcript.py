@@ -13,6 +13,8 @@ from conformance import spec  # noqa: E402
 TIMEOUT = 120
 # Who is right: our answer is the clause's; Wine, and README or the clause names the limit.
 WHO = ("ours", "limit")
+RESULT = r'("(?:[^"\\]|\\.)*"|\S+)'  # a text may have blanks
+WAIVER = re.compile(rf"(\S+):(\d+)\s+{RESULT}\s+{RESULT}\s+([A-Z]+-[A-Z]+-\d+)\s+(\w+)\s+(\S.*)$")
 
 
 class Unplayable(Exception):
@@ -60,6 +62,12 @@ def strays(folder):
         yield f"{stem}.transcript: there is no scenario any more"
 
 
+def answer(line):
+    """(line of the scenario, result) of a line of a transcript."""
+    call, _, result = line.rpartition(" = ")
+    return call.partition(":")[0], result
+
+
 def differences(ours, theirs):
     """(line of the scenario, our result, their result). Both were made of the same scenario, or else the record is old."""
     split = [[line.rpartition(" = ")[::2] for line in lines] for lines in (ours, theirs)]
@@ -71,19 +79,21 @@ def differences(ours, theirs):
 
 
 def waivers(folder):
-    """(file, line) -> (our result, clause, who is right, reason)"""
+    """(file, line) -> (our result, Wine's, clause, who is right, reason)"""
     found, clauses = {}, spec.clauses()
     path = folder / "waivers"
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        parts = line.split(None, 4)
-        place = parts[0].rpartition(":")[::2]
-        if len(parts) < 5 or parts[3] not in WHO or not place[0] or place in found:
-            raise Unplayable(1, f"{path.name}:{number}: expected once: FILE:LINE OUR-RESULT CLAUSE {'|'.join(WHO)} REASON")
-        if parts[2] not in clauses:
-            raise Unplayable(1, f"{path.name}:{number}: there is no clause {parts[2]}")
-        if not (folder / f"{place[0]}.wsd").exists():
-            raise Unplayable(1, f"{path.name}:{number}: there is no scenario {place[0]}")
-        found[place] = parts[1:]
+        m = WAIVER.match(line)
+        if not m or m[6] not in WHO or (m[1], m[2]) in found:
+            raise Unplayable(1, f"{path.name}:{number}: expected once: FILE:LINE OUR-RESULT WINES-RESULT CLAUSE {'|'.join(WHO)} REASON")
+        if m[5] not in clauses:
+            raise Unplayable(1, f"{path.name}:{number}: there is no clause {m[5]}")
+        scenario = folder / f"{m[1]}.wsd"
+        if not scenario.exists():
+            raise Unplayable(1, f"{path.name}:{number}: there is no scenario {m[1]}")
+        if scenario.with_suffix(".transcript").exists() and not any(answer(one) == (m[2], m[4]) for one in recorded(scenario)):
+            raise Unplayable(1, f"{path.name}:{number}: Wine's result at {m[1]}:{m[2]} is not {m[4]}")
+        found[m[1], m[2]] = m.groups()[2:]
     return found
