@@ -13,6 +13,7 @@ class Book:
         self.clauses = spec.clauses()
         self.by_clause = collections.defaultdict(list)
         self.pages, self.problems = spec.pages()
+        self.problems += spec.misshapen()
         for test in proofs.tests():
             for clause in sorted(test.clauses):
                 if clause in self.clauses:
@@ -38,7 +39,7 @@ class Book:
         return sorted(self.by_clause.get(clause, ()), key=lambda t: (t.suite, t.name))
 
     def over(self, clause):
-        """TCP/IP, SAN, both; "": its tests open no connection."""
+        """TCP/IP, SAN, both; "": its tests have no sockets of the library's."""
         found = set().union(*(t.over for t in self.tests_of(clause))) if clause in self.by_clause else set()
         return "both" if len(found) == 2 else next(iter(found), "")
 
@@ -53,6 +54,10 @@ class Book:
             return ""
         states = {self.state_of_test(t) for t in self.by_clause[clause]}
         return next(s for s in STATES if s in states)
+
+    def not_run(self):
+        """Clauses whose tests are nowhere in the results."""
+        return [c for c in self.by_clause if {self.state_of_test(t) for t in self.by_clause[c]} == {"not run"}]
 
     def state_of_saying(self, saying):
         """As state(), of the clauses that carry it."""

@@ -28,6 +28,8 @@ def excused(known, covered):
     reasons, unknown, seen = {}, [], set()
     for line in rows("clauses-without-test"):
         pattern, _, reason = line.partition(" ")
+        if not reason.strip():
+            unknown.append(f"tests/clauses-without-test names no reason for {pattern}")
         hits = [c for c in known if fnmatch.fnmatchcase(c, pattern)]
         if not hits:
             unknown.append(f"tests/clauses-without-test names {pattern}, which no specification has")
@@ -50,7 +52,9 @@ def remarks(known):
     """Clause -> lines "CODE: how it is provoked, or why never"."""
     found, unknown = collections.defaultdict(list), []
     for line in rows("clause-remarks"):
-        clause, code, text = line.split(None, 2)
+        clause, code, text = (line.split(None, 2) + ["", ""])[:3]
+        if not text:
+            unknown.append(f"tests/clause-remarks: expected CLAUSE CODE: TEXT: {line}")
         found[clause].append(f"{code}: {text}")
         if clause not in known:
             unknown.append(f"tests/clause-remarks names {clause}, which no specification has")

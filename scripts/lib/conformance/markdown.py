@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """conformance.md."""
+import re
+
 from . import spec
 
 BAR = 20
 
 
 def cell(text):
-    return text.replace("|", "/")
+    """No end of the cell, and no HTML, which a browser would take for its own."""
+    return re.sub(r"<(?=[A-Za-z/!])", "&lt;", text.replace("|", "/"))
 
 
 def bar(part, whole):
@@ -29,7 +32,7 @@ def opening(book):
              "", f"{total} clauses, {with_tests} with tests, {without} without."]
     if without:
         lines += ["", "Not covered:", ""]
-        lines += [f"- {', '.join(clauses)}: {reason}" for reason, clauses in book.uncovered()]
+        lines += [f"- {', '.join(clauses)}: {cell(reason)}" for reason, clauses in book.uncovered()]
     rows = []
     for family, members in book.families():
         have = sum(1 for c in members if c in book.by_clause)
@@ -51,8 +54,8 @@ def chapter(book, family, members):
         row = [clause, cell(spec.short(book.clauses[clause].text)), book.over(clause)]
         if ran:
             row.append(book.state(clause))
-        proofs = ", ".join(f"`{t.name}` ({t.suite})" for t in book.tests_of(clause)) or "none: " + book.reasons.get(clause, "**no reason given**")
-        rows.append(row + [proofs + "".join(f"; {text}" for text in book.remarks.get(clause, ()))])
+        proofs = ", ".join(f"`{t.name}` ({t.suite})" for t in book.tests_of(clause)) or "none: " + cell(book.reasons.get(clause, "**no reason given**"))
+        rows.append(row + [proofs + "".join(f"; {cell(text)}" for text in book.remarks.get(clause, ()))])
     return ["", f"## {family}", "", f"{where}: {have} of {len(members)} with tests.", ""] + \
         table(["clause", "says", "over"] + (["result"] if ran else []) + ["tests"], rows)
 

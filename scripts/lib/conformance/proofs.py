@@ -9,11 +9,12 @@ from . import spec
 
 TOP = spec.TOP
 IN_NAME = re.compile(r"(PROV|SW|WS)_([A-Z]+)_0*(\d+)")
-CRITERION = re.compile(r"^\s*(?:Parameterized)?Test\(\s*(?:struct [^,]*,\s*)?(\w+)\s*,\s*(\w+)", re.M)
+CRITERION = re.compile(r"^[ \t]*(?:Parameterized)?Test\(\s*(?:struct [^,]*,\s*)?(\w+)\s*,\s*(\w+)([^{]*)", re.M)
+NO_CODE = re.compile(r"/\*.*?\*/|//[^\n]*|^[ \t]*#[ \t]*if[ \t]+0\b.*?^[ \t]*#[ \t]*(?:endif|else|elif)\b", re.M | re.S)
 PYTHON = re.compile(r"^def (test_\w+)\(", re.M)
 TCP, SAN = "TCP/IP", "SAN"
 
-# over: TCP/IP, SAN, both or (a module by itself) neither; key: how results name it
+# over: TCP/IP, SAN, both or (a part by itself) neither; key: how results name it
 Test = collections.namedtuple("Test", "suite name key clauses over")
 
 
@@ -40,10 +41,17 @@ def listed_above(text, start):
     return set(spec.ID.findall(m.group(1))) if m else set()
 
 
+def without_comments(text):
+    """With blanks in place of what no compiler sees."""
+    return NO_CODE.sub(lambda m: re.sub(r"[^\n]", " ", m.group(0)), text)
+
+
 def in_c():
     for path in sorted((TOP / "tests").rglob("*.c")):
         text = path.read_text()
-        for m in CRITERION.finditer(text):
+        for m in CRITERION.finditer(without_comments(text)):
+            if ".disabled" in m.group(3):
+                continue
             name = f"{m.group(1)}::{m.group(2)}"
             yield Test(path.parent.name, name, name, ids_in(m.group(2)) | listed_above(text, m.start()), over(path, text))
 
@@ -72,7 +80,8 @@ def tests():
 
 
 def results(junit):
-    """Test.key -> passed | failed | skipped; one that ran several times is as bad as the worst."""
+    """Test.key -> passed | failed | skipped; of one that ran several times (over several transports) the worst,
+    but that a run which was skipped does not hide another."""
     out = {}
     for case in ET.parse(junit).getroot().iter("testcase"):
         name = case.get("name", "")

@@ -8,6 +8,7 @@ import textwrap
 TOP = pathlib.Path(__file__).resolve().parents[3]
 SPECS = ("provider.md", "switch.md", "winsock.md")
 PAGES = "pages.md"
+LIKE_A_CLAUSE = re.compile(r"^\W*\*\*\W*(?:PROV|SW|WS)\b")
 CLAUSE = re.compile(r"^- \*\*((?:PROV|SW|WS)-[A-Z]+-\d+)\*\*\s*(.*)")
 SAYING = re.compile(r"^- \*\*(S\d-\d+)\*\* (.*) → (.*)$")
 ID = re.compile(r"\b(?:PROV|SW|WS)-[A-Z]+-\d+\b")
@@ -41,6 +42,19 @@ def clauses():
             elif open_:
                 found[open_] = found[open_]._replace(text=found[open_].text + "\n" + line)
     return collections.OrderedDict((k, c._replace(text=c.text.strip())) for k, c in found.items())
+
+
+def misshapen():
+    """Lines that look like a clause and are none, and clauses that are there twice: what they say would be lost."""
+    seen = set()
+    for name in SPECS:
+        for number, line in enumerate((TOP / "docs/spec" / name).read_text().splitlines(), 1):
+            m = CLAUSE.match(line)
+            if m and m.group(1) in seen:
+                yield f"docs/spec/{name}:{number}: {m.group(1)} is there twice"
+            elif not m and LIKE_A_CLAUSE.match(line):
+                yield f"docs/spec/{name}:{number}: a clause begins with '- **ID** ': {line[:60]}"
+            seen.update(m.groups()[:1] if m else ())
 
 
 def pages():

@@ -45,7 +45,7 @@ def block(text):
     out, rows, head = [], [], True
     for line in text.split("\n") + [""]:
         if line.startswith("|"):
-            cells = [c.strip() for c in line.strip().strip("|").split("|")]
+            cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
             if all(re.fullmatch(r":?-+:?", c) for c in cells):
                 continue
             tag = "th" if head else "td"
@@ -118,8 +118,8 @@ def page(book):
         "Made by <code>scripts/conformance</code>. No commit is taken in whose tests fail; <code>scripts/test</code> writes the same with the results of its run: <code>test-out/conformance.html</code>."
     out = ['<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
            f"<title>wsdirect: conformance</title><style>{STYLE}</style><h1>Conformance</h1>",
-           f"<p>{origin}</p><p>{total} clauses, {with_tests} with tests, {without} without. <i>Over</i>: whether the tests run on TCP/IP connections, on a "
-           "SAN (of soft-RoCE, or of a provider that is a part of the tests), on both; empty: they open none.</p>"]
+           f"<p>{origin}</p><p>{total} clauses, {with_tests} with tests, {without} without. <i>Over</i>: what the sockets of the tests run over: TCP/IP, a "
+           "SAN (of soft-RoCE, or of a provider that is a part of the tests), one or the other (both); empty: they are of parts by themselves.</p>"]
     if without:
         out.append("<h2>Not covered</h2><ul>")
         out += [f"<li>{', '.join(f'<a href=#{c}>{c}</a>' for c in clauses)}: {html.escape(reason)}</li>" for reason, clauses in book.uncovered()]
