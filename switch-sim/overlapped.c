@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The application's WSAOVERLAPPED. Results are stored before Internal says that they are there;
- * the copies go through the kernel, which orders them.
+ * The application's WSAOVERLAPPED. Results are stored before Internal says that they are there.
  */
 #include "overlapped.h"
 #include "event.h"
@@ -11,9 +10,10 @@
 
 enum { NO_NOTIFICATION = 1 }; /* bit 0 of hEvent: nothing for a completion port */
 
-_Static_assert(offsetof(WSAOVERLAPPED, Offset) ==
-		       offsetof(WSAOVERLAPPED, InternalHigh) + sizeof(ULONG_PTR),
-	       "bytes and flags are written together");
+_Static_assert(offsetof(WSAOVERLAPPED, Internal) == 0 &&
+		       offsetof(WSAOVERLAPPED, OffsetHigh) ==
+			       2 * sizeof(ULONG_PTR) + sizeof(((WSAOVERLAPPED *)0)->Offset),
+	       "code, bytes and flags are written together, the code last");
 
 int overlapped_begin(LPWSAOVERLAPPED o, WSAEVENT *ret_event)
 {
@@ -25,7 +25,7 @@ int overlapped_begin(LPWSAOVERLAPPED o, WSAEVENT *ret_event)
 		return WSA_INVALID_HANDLE;
 	copy.Internal = WSS_OPERATION_IN_PROGRESS;
 	copy.InternalHigh = 0;
-	if (memory_write(o, &copy, offsetof(WSAOVERLAPPED, Offset)) < 0)
+	if (memory_publish(o, &copy, offsetof(WSAOVERLAPPED, Offset)) < 0)
 		return WSAEFAULT;
 	if (event)
 		event_reset(event);
@@ -33,27 +33,17 @@ int overlapped_begin(LPWSAOVERLAPPED o, WSAEVENT *ret_event)
 	return 0;
 }
 
-static void publish(LPWSAOVERLAPPED o, int code)
-{
-	ULONG_PTR internal = (ULONG_PTR)code;
-	memory_write(&o->Internal, &internal, sizeof(internal));
-}
-
 void overlapped_refuse(LPWSAOVERLAPPED o, int code)
 {
-	publish(o, code);
+	ULONG_PTR internal = (ULONG_PTR)code;
+	memory_publish(&o->Internal, &internal, sizeof(internal));
 }
 
 void overlapped_end(struct sw_socket *s, LPWSAOVERLAPPED o, WSAEVENT event, int code, DWORD bytes,
 		    DWORD flags)
 {
-	struct {
-		ULONG_PTR bytes;
-		DWORD flags;
-	} result = {bytes, flags};
-	memory_write(&o->InternalHigh, &result, sizeof(result.bytes) + sizeof(result.flags));
-	atomic_thread_fence(memory_order_release);
-	publish(o, code);
+	WSAOVERLAPPED end = {.Internal = (ULONG_PTR)code, .InternalHigh = bytes, .Offset = flags};
+	memory_publish(o, &end, offsetof(WSAOVERLAPPED, OffsetHigh));
 	if (event)
 		event_set(event); /* closed meanwhile: nobody is told */
 	waiter_list_wake(&s->waiters, SW_READY_REQUEST);
@@ -71,7 +61,7 @@ static int await(struct sw_socket *s, LPWSAOVERLAPPED o, WSAOVERLAPPED *copy)
 		return WSAENOBUFS;
 	waiter_link(&s->waiters, &link, &w, SW_READY_REQUEST);
 	for (;;) {
-		if (memory_read(copy, o, sizeof(*copy)) < 0)
+		if (memory_read_published(copy, o, sizeof(*copy)) < 0)
 			code = WSAEFAULT;
 		if (code || copy->Internal != WSS_OPERATION_IN_PROGRESS)
 			break;
@@ -86,7 +76,7 @@ static int await(struct sw_socket *s, LPWSAOVERLAPPED o, WSAOVERLAPPED *copy)
 static int result(struct sw_socket *s, LPWSAOVERLAPPED o, WSAOVERLAPPED *copy, bool wait)
 {
 	unsigned index;
-	if (memory_read(copy, o, sizeof(*copy)) < 0)
+	if (memory_read_published(copy, o, sizeof(*copy)) < 0)
 		return WSAEFAULT;
 	if (copy->Internal != WSS_OPERATION_IN_PROGRESS)
 		return 0;

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -41,6 +42,7 @@ enum {
 	PIECE = 4096,     /* no page is smaller */
 	READ_BLOCK = 16,  /* holds a struct epoll_event, whatever its packing */
 	WRITE_BLOCK = 8,  /* the kernel's set of signals */
+	KEEP_BLOCK = 4,   /* a futex */
 	PROBE_MAX = 4096, /* pages asked for, one by one */
 };
 
@@ -88,10 +90,20 @@ static bool can_read(uintptr_t block)
 	return syscall(SYS_epoll_ctl, -1, EPOLL_CTL_ADD, -1, block) < 0 && errno == EBADF;
 }
 
-/* The signals that this thread blocks are written there; no others are blocked. */
+/* The signals that this thread blocks are written there; no others are blocked. Whoever looks at
+ * the block before our bytes are there sees them: never for a word that others wait for. */
 static bool can_write(uintptr_t block)
 {
 	return syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, block, WRITE_BLOCK) == 0;
+}
+
+/* Zero is ORed into the word there, atomically: it stays what it is, whoever writes it meanwhile.
+ * Twice as slow as can_write(). False: perhaps not. */
+static bool can_write_keep(uintptr_t block)
+{
+	uint32_t none = 0; /* nobody waits here */
+	int nothing = FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0);
+	return syscall(SYS_futex, &none, FUTEX_WAKE_OP_PRIVATE, 0, NULL, block, nothing) >= 0;
 }
 
 /* Whether all of [p, p + n) can be read. False: perhaps not. */
@@ -120,6 +132,22 @@ static bool is_writable(const void *p, size_t n)
 			return false;
 	}
 	return true;
+}
+
+/* As is_writable(), and nothing is changed; for any number of bytes. */
+static bool is_writable_keep(const void *p, size_t n)
+{
+	uintptr_t at = (uintptr_t)p, last = at + (n - 1);
+	if (last < at)
+		return false;
+	for (;;) {
+		if (!can_write_keep(at & ~(uintptr_t)(KEEP_BLOCK - 1)))
+			return false;
+		uintptr_t next = (at & ~(uintptr_t)(PIECE - 1)) + PIECE;
+		if (next > last || next < at)
+			return true;
+		at = next;
+	}
 }
 
 /* A sanitizer takes a copy beyond an object for our mistake; it is the caller's to say what is his,
@@ -227,6 +255,54 @@ int memory_write(void *to, const void *from, size_t n)
 	return !n || quick_write(to, from, n) ? 0 : kernel_write(to, from, n);
 }
 
+/* ---- a word that others look at ---- */
+
+typedef uint64_t published_word;
+
+static bool is_aligned(const void *p)
+{
+	return (uintptr_t)p % sizeof(published_word) == 0;
+}
+
+int memory_publish(void *to, const void *from, size_t n)
+{
+	enum { WORD = sizeof(published_word) };
+	char *rest = (char *)to + WORD;
+	const char *rest_from = (const char *)from + WORD;
+	int saved = errno;
+	bool quick = is_aligned(to) && is_ours_to_copy(to, n) &&
+		     (on_stack(to, n) || is_writable_keep(to, n));
+	errno = saved;
+	if (!quick) {
+		if (n > WORD && kernel_write(rest, rest_from, n - WORD) < 0)
+			return -EFAULT;
+		return kernel_write(to, from, WORD);
+	}
+	published_word word;
+	memcpy(&word, from, WORD);
+	memcpy(rest, rest_from, n - WORD);
+	__atomic_store_n((published_word *)to, word, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int memory_read_published(void *to, const void *from, size_t n)
+{
+	enum { WORD = sizeof(published_word) };
+	char *rest = (char *)to + WORD;
+	const char *rest_from = (const char *)from + WORD;
+	int saved = errno;
+	bool quick = is_aligned(from) && is_ours_to_copy(from, n) &&
+		     (on_stack(from, n) || is_readable(from, n));
+	errno = saved;
+	if (!quick) /* the kernel's copies are in order */
+		return kernel_read(to, from, WORD) < 0 ? -EFAULT
+						       : kernel_read(rest, rest_from, n - WORD);
+	published_word word = __atomic_load_n((const published_word *)from, __ATOMIC_ACQUIRE);
+	memcpy(to, &word, WORD);
+	memcpy(rest, rest_from, n - WORD);
+	return 0;
+}
+
 /* Bytes from @p on that lie in one page, at most @n. */
 static size_t in_page(const void *p, size_t n)
 {
@@ -292,21 +368,29 @@ int memory_read_text(void *to, size_t size, const void *from, size_t width)
 	return -ENAMETOOLONG;
 }
 
-int memory_probe(void *at, size_t n)
+/* A byte a page, read and written back: what another thread writes in between is lost. */
+static int probe_by_kernel(uintptr_t p, size_t n)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), p = (uintptr_t)at;
-	char byte;
-	if (!n || on_stack(at, n))
-		return 0;
-	if (n - 1 > UINTPTR_MAX - p)
-		return -EFAULT;
 	uintptr_t last = p + (n - 1);
+	char byte;
 	for (;;) {
 		if (kernel_read(&byte, (void *)p, 1) < 0 || kernel_write((void *)p, &byte, 1) < 0)
 			return -EFAULT;
 		if (p == last)
 			return 0;
-		uintptr_t next = (p & ~(page - 1)) + page;
+		uintptr_t next = (p & ~(uintptr_t)(PIECE - 1)) + PIECE;
 		p = next > last ? last : next;
 	}
+}
+
+int memory_probe(void *at, size_t n)
+{
+	if (!n || on_stack(at, n))
+		return 0;
+	if (n - 1 > UINTPTR_MAX - (uintptr_t)at)
+		return -EFAULT;
+	int saved = errno;
+	bool there = is_writable_keep(at, n);
+	errno = saved;
+	return there ? 0 : probe_by_kernel((uintptr_t)at, n);
 }

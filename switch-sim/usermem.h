@@ -25,11 +25,18 @@ int memory_read_long(void *to, const void *from, size_t n);
 size_t memory_read_some(void *to, const void *from, size_t n);
 size_t memory_write_some(void *to, const void *from, size_t n);
 
+/* @n bytes whose first eight are a word that says whether the others are there: Internal of a
+ * WSAOVERLAPPED, which any thread may look at any time. The others are written first, the word at
+ * once and last; of a reader, the word is read first. Return: as memory_write(). */
+int memory_publish(void *to, const void *from, size_t n);
+int memory_read_published(void *to, const void *from, size_t n);
+
 /* Text up to its NUL, which is copied, too: characters of @width bytes, 1 or 2. Return: 0, -EFAULT,
  * -ENAMETOOLONG: more than @size bytes. */
 int memory_read_text(void *to, size_t size, const void *from, size_t width);
 
-/* Whether all @n bytes, of any number, can be read and written; nothing is changed. */
+/* Whether all @n bytes, of any number, can be read and written; nothing is changed, nor is
+ * what another thread writes there meanwhile. */
 int memory_probe(void *at, size_t n);
 
 #endif

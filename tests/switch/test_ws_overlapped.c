@@ -222,6 +222,34 @@ Test(overlapped, WS_DATA_1_shutdown_behind_pending_sends)
 	WS_END();
 }
 
+/* A program may look at Internal at any time (HasOverlappedIoCompleted): it is "in progress" until
+ * it is the code, and nothing in between. */
+Test(overlapped, WS_DATA_2_internal_changes_once)
+{
+	enum { ROUNDS = 1000 };
+	char b;
+	struct op *op = malloc(sizeof(*op));
+	WS_BEGIN();
+	struct pair p = pair_open();
+	op_init(op, &b, 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		long long deadline = wsd_check_now_ms() + CONN_WAIT_MS;
+		ULONG_PTR now = WSS_OPERATION_IN_PROGRESS;
+		op->flags = 0;
+		cr_assert_eq(start_recv(p.b, op), WSA_IO_PENDING);
+		cr_assert_eq(wsd_send(p.a, "x", 1, 0), 1);
+		while (now == WSS_OPERATION_IN_PROGRESS && wsd_check_now_ms() < deadline)
+			now = __atomic_load_n(&op->o.Internal, __ATOMIC_ACQUIRE);
+		cr_assert_eq(now, 0, "round %d: %#llx", i, (unsigned long long)now);
+		cr_assert_eq(op->o.InternalHigh, 1);
+		cr_assert_eq(result(p.b, op, false), 0);
+	}
+	op_end(op);
+	pair_close(&p);
+	free(op);
+	WS_END();
+}
+
 Test(overlapped, WS_DATA_2_reset_ends_pending_receive)
 {
 	struct wsd_linger hard = {.l_onoff = 1};

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <wsd/abi.h>
@@ -68,6 +69,21 @@ static void check_text(char *page)
 	free(again);
 }
 
+static void check_published(char *page)
+{
+	uint64_t word[3] = {1, 2, 3}, seen[3];
+	cr_assert_eq(memory_publish(page, word, 20), 0);
+	cr_assert_eq(memory_read_published(seen, page, 24), 0);
+	cr_assert(seen[0] == 1 && seen[1] == 2 && seen[2] == 3);
+	cr_assert_eq(memory_publish(page + 1, word, 8), 0); /* not aligned */
+	cr_assert_eq(memory_read_published(seen, page + 1, 8), 0);
+	cr_assert_eq(seen[0], 1);
+	cr_assert_eq(memory_publish(page + 4088, word, 20), -EFAULT);
+	cr_assert_eq(memory_read_published(seen, page + 4088, 20), -EFAULT);
+	cr_assert_eq(memory_publish((void *)8, word, 8), -EFAULT);
+	cr_assert_eq(memory_read_published(seen, (void *)8, 8), -EFAULT);
+}
+
 static void check(void)
 {
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -89,6 +105,7 @@ static void check(void)
 	cr_assert_eq(memory_read(here, page + 4080, 16), 0);
 	cr_assert_eq(memory_write(page + 4090, here, 16), -EFAULT);
 	check_text(page);
+	check_published(page);
 	cr_assert_eq(memory_probe(page, 4096), 0);
 	cr_assert_eq(memory_probe(page + 1, 4096), -EFAULT);
 	cr_assert_eq(memory_probe((void *)-1, 5), -EFAULT);
@@ -96,6 +113,7 @@ static void check(void)
 	cr_assert_eq(memory_read(here, page, 16), 0);
 	cr_assert_eq(memory_write(page, here, 1), -EFAULT);
 	cr_assert_eq(memory_probe(page, 1), -EFAULT);
+	cr_assert_eq(memory_publish(page, here, 8), -EFAULT);
 	cr_assert_eq(memory_read(NULL, NULL, 0), 0);
 	cr_assert_eq(errno, 4711);
 	munmap(page, 8192);
@@ -132,5 +150,72 @@ Test(usermem, WS_BIND_4_on_other_stacks)
 	pthread_join(t, NULL);
 	cr_assert_eq(memory_read(other, mine, 5), 0);
 	cr_assert_str_eq(other, "mine");
+	WSD_TEST_END();
+}
+
+/* ---- what another thread sees ---- */
+
+enum { RUNNING = 0x103, ROUNDS = 100000 };
+
+struct looked_at {
+	uint64_t word, result;
+	bool stop;
+};
+
+/* As the switch's threads, it blocks all signals: the mask that a probe may write is not 0. */
+static void *publisher(void *arg)
+{
+	struct looked_at *x = arg;
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		memory_publish(x, &(struct looked_at){RUNNING, 0, false}, 16);
+		memory_publish(x, &(struct looked_at){0, i, false}, 16);
+	}
+	__atomic_store_n(&x->stop, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Internal is the code or "in progress", never anything else [WS-DATA-2]. */
+Test(usermem, WS_DATA_2_a_word_is_never_seen_half_done)
+{
+	WSD_TEST_BEGIN();
+	struct looked_at *x = calloc(1, sizeof(*x));
+	uint64_t seen[2];
+	pthread_t t;
+	pthread_create(&t, NULL, publisher, x);
+	while (!__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE)) {
+		uint64_t word = __atomic_load_n(&x->word, __ATOMIC_RELAXED);
+		cr_assert(word == RUNNING || !word, "%#llx", (unsigned long long)word);
+		cr_assert_eq(memory_read_published(seen, x, sizeof(seen)), 0);
+		cr_assert(seen[0] == RUNNING || !seen[0], "%#llx", (unsigned long long)seen[0]);
+	}
+	pthread_join(t, NULL);
+	cr_assert_eq(x->result, ROUNDS);
+	free(x);
+	WSD_TEST_END();
+}
+
+static void *counter(void *arg)
+{
+	struct looked_at *x = arg;
+	for (int i = 0; i < ROUNDS; i++)
+		__atomic_store_n(&x->word, x->word + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&x->stop, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+Test(usermem, WS_BIND_4_a_probe_loses_nothing)
+{
+	WSD_TEST_BEGIN();
+	struct looked_at *x = calloc(1, sizeof(*x));
+	pthread_t t;
+	pthread_create(&t, NULL, counter, x);
+	while (!__atomic_load_n(&x->stop, __ATOMIC_ACQUIRE))
+		cr_assert_eq(memory_probe(&x->word, sizeof(x->word)), 0);
+	pthread_join(t, NULL);
+	cr_assert_eq(x->word, ROUNDS);
+	free(x);
 	WSD_TEST_END();
 }
